@@ -1,0 +1,1 @@
+"""Text → snapshot: tree, shape, link, lint, compile. The home of yaml and jsonschema."""

@@ -1,0 +1,178 @@
+"""The straight line: a request from its bytes to its journal record. Ports are defined here, where they are used."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from engine.rules.program import Offer
+from engine.rules.world import Live
+from engine.values import Outcome, Record, RequestRecord, Surface, Usage
+
+__all__ = [
+    "Admission",
+    "Answer",
+    "Call",
+    "Clock",
+    "Entropy",
+    "Journal",
+    "LiveState",
+    "Metrics",
+    "NoRoom",
+    "Sink",
+    "Upstream",
+]
+
+Headers = Sequence[tuple[bytes, bytes]]
+"""Names in lower case."""
+
+
+class Clock(Protocol):
+    """Time, injected."""
+
+    def monotonic(self) -> float:
+        """Seconds since an arbitrary instant, the same for all processes of a host."""
+        ...
+
+    def now(self) -> datetime:
+        """The present, UTC and aware."""
+        ...
+
+    async def sleep(self, seconds: float) -> None:
+        """Return after so many seconds."""
+        ...
+
+
+class Entropy(Protocol):
+    """Randomness, injected: drawn once for a request, and recorded."""
+
+    def draw(self) -> float:
+        """A number in [0, 1)."""
+        ...
+
+    def request_id(self) -> str:
+        """A new id, unique over processes and restarts, sorting by time."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """One attempt, ready to be sent."""
+
+    offer: Offer
+    key_label: str
+    """Empty under `auth.scheme: none`."""
+    surface: Surface
+    body: bytes
+    headers: Headers = ()
+    """Forwarded from the caller as the provider allows; credentials and content headers are the upstream's."""
+    head_timeout_s: float
+    """From the start of sending to the answer's status line and headers."""
+    total_timeout_s: float
+    """From the start to the last byte."""
+
+
+class Answer(Protocol):
+    """An answer whose head has arrived. Exactly one of reading to the end and `abort` must follow."""
+
+    status: int
+    headers: Headers
+    address: str
+    """host:port dialled."""
+    connect_ms: float | None
+    """None when an open connection was used."""
+
+    async def read(self, timeout_s: float) -> bytes:
+        """The next bytes of the body, decoded; b"" at its end.
+
+        Raises:
+            UpstreamTimeout: nothing came for *timeout_s* (`timeout_between_tokens`), or the total ran out
+                (`timeout_total`).
+            UpstreamReset, UpstreamMalformed: the body broke off, or is not HTTP.
+        """
+        ...
+
+    async def read_all(self, limit_bytes: int) -> bytes:
+        """The rest of the body. Raises as `read` does, and UpstreamMalformed above *limit_bytes*."""
+        ...
+
+    def abort(self) -> None:
+        """Close the connection at once; harmless after the end."""
+        ...
+
+
+class Upstream(Protocol):
+    """Performs one attempt."""
+
+    async def send(self, call: Call) -> Answer:
+        """The head of the answer, whatever its status.
+
+        Raises:
+            UpstreamFault: no head arrived; cancelling the coroutine closes the connection.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """Room taken at a provider; given back by `LiveState.settle`."""
+
+    offer: Offer
+    key_label: str
+    tokens: int
+    """Reserved from the provider's token rate."""
+
+
+@dataclass(frozen=True, slots=True)
+class NoRoom:
+    """Our own limit at a provider has no room before *until_s* (monotonic)."""
+
+    until_s: float
+
+
+class LiveState(Live, Protocol):
+    """The living state with its writes: what a gateway does to it around each attempt."""
+
+    def admit(self, offer: Offer, key_label: str, tokens: int, now_s: float) -> Admission | NoRoom:
+        """Take room for one attempt at the offer's provider, and a half-open trial where its breaker has them."""
+        ...
+
+    def settle(self, admission: Admission, outcome: Outcome, usage: Usage | None, now_s: float) -> None:
+        """Give the room back and learn from the outcome: breaker, resting keys, mean output, retry budget."""
+        ...
+
+    def advance(self, pool: str) -> None:
+        """Take the round-robin turn of *pool*."""
+        ...
+
+
+class Journal(Protocol):
+    """Where usage is written down."""
+
+    def append(self, record: Record) -> None:
+        """Durable against a killed process when this returns; never blocks on `fsync`."""
+        ...
+
+
+class Metrics(Protocol):
+    """Counters that are folded from records."""
+
+    def observe(self, record: RequestRecord) -> None:
+        """Count one finished request and its attempts."""
+        ...
+
+
+class Sink(Protocol):
+    """Where the answer goes: one thin thing over a server's connection."""
+
+    async def start(self, status: int, headers: Headers) -> None:
+        """Send the head. Called once, first."""
+        ...
+
+    async def send(self, data: bytes) -> None:
+        """Send part of the body; returns when the connection can take more."""
+        ...
+
+    async def end(self, data: bytes = b"") -> None:
+        """Send the last part and finish."""
+        ...

@@ -1,0 +1,1 @@
+"""Limits as (state, event, now) → (state, verdict)."""

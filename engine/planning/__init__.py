@@ -1,0 +1,1 @@
+"""The pure core run over given facts: routing tests and explanations."""

@@ -1,0 +1,1 @@
+"""The rules: who asks, what matches, what is eligible, in which order, and what follows an outcome. Pure."""

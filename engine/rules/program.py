@@ -1,0 +1,396 @@
+"""The program: the frozen types that a configuration compiles to and that the rules execute.
+
+Everything that can be resolved is resolved here: defaults are filled in, inheritance is gone, money is integers,
+conditions are callables. `config.compile` builds the parts, `snapshot.assemble` puts them together.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from enum import StrEnum
+from fractions import Fraction
+from ipaddress import IPv4Network, IPv6Network
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from engine.errors import OutcomeKind, Place
+from engine.health import BreakerSettings
+from engine.limits.bucket import Rate
+from engine.pricing import Price
+from engine.values import ModelId, ProviderId, SecretRef, Surface
+from engine.wire.json_edit import Edit
+
+if TYPE_CHECKING:
+    from engine.expr import Condition
+    from engine.rules.match import Globs, RuleIndex
+
+__all__ = [
+    "Auth",
+    "Bounds",
+    "Caller",
+    "Connections",
+    "ErrorRule",
+    "Key",
+    "Lifecycle",
+    "Modality",
+    "Offer",
+    "OfferPattern",
+    "OnUnpriced",
+    "Pool",
+    "Program",
+    "Provider",
+    "ProviderLimits",
+    "Quirk",
+    "RetryPolicy",
+    "Rule",
+    "Scheme",
+    "Sticky",
+    "Strategy",
+    "Target",
+    "Timeouts",
+    "VirtualModel",
+    "WhenFull",
+]
+
+
+class Modality(StrEnum):
+    """What goes into a model or comes out of it."""
+
+    TEXT = "text"
+    IMAGE = "image"
+    AUDIO = "audio"
+    FILE = "file"
+    VIDEO = "video"
+    EMBEDDING = "embedding"
+
+
+class Scheme(StrEnum):
+    """How a provider wants its credential."""
+
+    BEARER = "bearer"
+    HEADER = "header"
+    QUERY = "query"
+    BASIC = "basic"
+    NONE = "none"
+
+
+class Strategy(StrEnum):
+    """How a pool is ordered."""
+
+    ORDERED = "ordered"
+    WEIGHTED = "weighted"
+    ROUND_ROBIN = "round-robin"
+    CHEAPEST = "cheapest"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Key:
+    """One credential of a provider's pool, known by its label."""
+
+    label: str
+    secret: SecretRef
+    weight: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Auth:
+    """How requests to a provider are authenticated. No keys under scheme `none` only."""
+
+    scheme: Scheme
+    name: str = ""
+    """Header or query parameter, for the schemes `header` and `query`."""
+    prefix: str = ""
+    """Text put before the secret in the header, `Key ` at some providers."""
+    keys: tuple[Key, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timeouts:
+    """How long each phase of an attempt may take; `first_token_s` and `between_tokens_s` hold for streams only."""
+
+    connect_s: float
+    first_token_s: float
+    between_tokens_s: float
+    total_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Connections:
+    """Bounds of the connection pool to one address, in each worker."""
+
+    max: int
+    keepalive_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WhenFull:
+    """What happens when our own limit at a provider is reached: wait so long, then `next` target or `reject`."""
+
+    wait_s: float
+    then: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderLimits:
+    """What may be sent to a provider, over the whole fleet; None is no limit."""
+
+    requests: Rate | None = None
+    tokens: Rate | None = None
+    concurrency: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quirk:
+    """A request edit that a provider needs, with its reason and the condition under which it is made."""
+
+    edit: Edit
+    place: Place
+    why: str = ""
+    when: "Condition | None" = None
+    unless: "Condition | None" = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ErrorRule:
+    """Sharpens the protocol's own classification of an answer. Both conditions must hold; None holds always."""
+
+    kind: OutcomeKind
+    place: Place
+    status: int | None = None
+    body: str | None = None
+    """A regular expression searched in the body (google-re2 syntax)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provider:
+    """One provider, complete: how to speak to it and how to treat it."""
+
+    id: ProviderId
+    name: str
+    protocol: str
+    """`openai` or `sandbox`."""
+    base_url: str
+    """May hold `${env:NAME}` references; `upstream` resolves them. No trailing slash."""
+    auth: Auth
+    place: Place
+    paths: Mapping[Surface, str]
+    """Surface → path below `base_url`."""
+    headers: tuple[tuple[str, str], ...] = ()
+    query: tuple[tuple[str, str], ...] = ()
+    forward_headers: frozenset[str] = frozenset()
+    """The caller's headers that may pass, lower case."""
+    timeouts: Timeouts
+    connections: Connections
+    limits: ProviderLimits
+    when_full: WhenFull
+    breaker: BreakerSettings
+    data: Mapping[str, str | bool | int]
+    """Facts that `require` asks about: region, retention (days, 0 for none), trains, and free ones."""
+    discount: Fraction = Fraction(0)
+    """Share of the list price that the contract takes off."""
+    quirks: tuple[Quirk, ...] = ()
+    errors: tuple[ErrorRule, ...] = ()
+    transport: str = "own"
+    """`own` or `httpx`."""
+    allow_private: tuple[IPv4Network | IPv6Network, ...] = ()
+    ca_file: str | None = None
+    optional: bool = False
+    """A missing secret makes it unconfigured instead of stopping the start."""
+    disabled: str = ""
+    """The reason it is not to be used; empty when it is."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lifecycle:
+    """Dates a model's provider has announced."""
+
+    deprecated: date | None = None
+    retired: date | None = None
+    successor: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OnUnpriced:
+    """What is done with requests to a model without a price: refuse, or go on and say so."""
+
+    deny: bool = True
+    reserve_pusd: int = 0
+    alert: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offer:
+    """A model at a provider. Per-model overrides are already in `provider`, which is this offer's own copy then."""
+
+    provider: Provider
+    model: ModelId
+    upstream_model: str
+    place: Place
+    context: int | None = None
+    """Tokens of input and output together; None when unknown (pattern offers)."""
+    max_output: int | None = None
+    input: frozenset[Modality] = frozenset({Modality.TEXT})
+    output: frozenset[Modality] = frozenset({Modality.TEXT})
+    features: frozenset[str] = frozenset()
+    surfaces: frozenset[Surface] = frozenset({Surface.CHAT})
+    prices: tuple[Price, ...] = ()
+    """By rising instant; empty when the price is unknown."""
+    on_unpriced: OnUnpriced = OnUnpriced()
+    lifecycle: Lifecycle = Lifecycle()
+    edits: tuple[Edit, ...] = ()
+    """The model's own request edits, applied last."""
+    unlisted: bool = False
+    """Made from a pattern for this request."""
+
+    @property
+    def id(self) -> str:
+        """`model@provider`, the way a pin is written."""
+        return f"{self.model}@{self.provider.id}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetryPolicy:
+    """How persistently a request is pursued. The two sets are the outcome table's unless the files replace them."""
+
+    attempts: int
+    """Per offer, the first included."""
+    backoff_min_s: float
+    backoff_max_s: float
+    honor_retry_after_s: float
+    retry_on: frozenset[OutcomeKind]
+    failover_on: frozenset[OutcomeKind]
+    deadline_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """One entry of a pool or fallback list, resolved.
+
+    Exactly one of three: `virtual` names a nested virtual model; `carried` is a pattern whose `*` is filled with what
+    the rule's pattern matched; otherwise `offers` holds the model at each provider, in the order to be tried.
+    """
+
+    text: str
+    """As written."""
+    place: Place
+    offers: tuple[Offer, ...] = ()
+    virtual: str = ""
+    carried: str = ""
+    weight: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pool:
+    """Targets under a strategy, and what follows when they fail."""
+
+    targets: tuple[Target, ...]
+    strategy: Strategy = Strategy.ORDERED
+    fallback: tuple[Target, ...] = ()
+    fallback_for: Mapping[OutcomeKind, tuple[Target, ...]] = MappingProxyType({})
+    place: Place
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bounds:
+    """What binds every target that is reached: on a team, a consumer or a virtual model."""
+
+    subject: str
+    """`team support`, `consumer support-bot`, `model support`: for the reason."""
+    place: Place
+    deny: "Globs | None" = None
+    """Over canonical models, pins `model@provider`, and `*@provider`."""
+    require: Mapping[str, tuple[str | bool | int, ...]] = field(default_factory=lambda: MappingProxyType({}))
+
+
+@dataclass(frozen=True, slots=True)
+class Sticky:
+    """The fact whose value keeps a caller on one arm: `request.user`, `request.session`, `consumer.id`, …"""
+
+    fact: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VirtualModel:
+    """A name that callers ask for, with everything that is decided by it."""
+
+    name: str
+    pool: Pool
+    place: Place
+    retry: RetryPolicy
+    bounds: Bounds | None = None
+    sticky: Sticky | None = None
+    edits: tuple[Edit, ...] = ()
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """One entry of `routes`: names it is for, a condition, and the pool it puts in place."""
+
+    index: int
+    name: str
+    models: "Globs"
+    pool: Pool
+    place: Place
+    when: "Condition | None" = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caller:
+    """Who asks, as rules see them. One frozen value per declared key, made when the snapshot is assembled."""
+
+    id: str
+    team: str = ""
+    plan: str = ""
+    key_label: str = ""
+    cost_center: str = ""
+    roles: frozenset[str] = frozenset()
+    permissions: frozenset[str] = frozenset()
+    tags: frozenset[str] = frozenset()
+    anonymous: bool = False
+    grant: "Globs | None" = None
+    """Names this caller may ask for; None is every name."""
+    bounds: tuple[Bounds, ...] = ()
+    """The team's, then the consumer's."""
+    networks: tuple[IPv4Network | IPv6Network, ...] = ()
+    """Where requests may come from; empty is anywhere."""
+    origins: frozenset[str] = frozenset()
+    expires: date | None = None
+    """First day (UTC) on which the key no longer works."""
+    place: Place | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OfferPattern:
+    """A pattern of a provider's `models`: offers what is not listed, loudly."""
+
+    glob: str
+    """Over canonical names, with one `*`."""
+    upstream: str
+    """The provider's name for it; a `*` is filled with what the glob's matched."""
+    template: Offer
+    """An offer whose `model` and `upstream_model` are still the patterns."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Program:
+    """Everything that `decide` needs, with exact indexes. Only `snapshot.assemble` builds one."""
+
+    order: tuple[ProviderId, ...]
+    """`defaults.providers`: where unpinned names are looked for."""
+    retry: RetryPolicy
+    """`defaults`, for names without a virtual model."""
+    providers: Mapping[ProviderId, Provider]
+    offers: Mapping[ModelId, tuple[Offer, ...]]
+    """Canonical model → its offers at the providers of `order`, in that order. Models that only a pin reaches are
+    present with an empty tuple."""
+    pinned: Mapping[tuple[ModelId, ProviderId], Offer]
+    """Every listed offer, at any provider."""
+    patterns: Mapping[ProviderId, tuple[OfferPattern, ...]]
+    aliases: Mapping[str, str]
+    """Exact alias → name, one step; targets may be aliases again, cycles were refused."""
+    alias_patterns: tuple[tuple[str, str], ...]
+    """Aliases with one `*`, in file order; the `*` is carried over."""
+    virtual: Mapping[str, VirtualModel]
+    rules: tuple[Rule, ...]
+    rule_index: "RuleIndex"

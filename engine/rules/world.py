@@ -1,0 +1,39 @@
+"""What is known of the world while a request is decided: read by the rules, kept by someone else."""
+
+from typing import Protocol
+
+from engine.rules.program import Offer, Provider
+
+__all__ = ["Live"]
+
+
+class Live(Protocol):
+    """The living state that decisions read. Instants are monotonic seconds, the same clock as `now_s`."""
+
+    def configured(self, provider: Provider) -> bool:
+        """Whether the provider has the secrets it needs (or needs none)."""
+        ...
+
+    def blocked_until_s(self, offer: Offer, now_s: float) -> float:
+        """When the breakers of this offer let the next request through; 0.0 when they do now."""
+        ...
+
+    def rests_until_s(self, offer: Offer, key_label: str) -> float:
+        """Until when a key rests, for all models or this one; 0.0 (or an instant in the past) when it does not."""
+        ...
+
+    def full_until_s(self, offer: Offer, now_s: float) -> float:
+        """When our own limit at the provider has room again, at the earliest; 0.0 when it has now."""
+        ...
+
+    def expected_output_tokens(self, offer: Offer) -> float | None:
+        """Decayed mean of output tokens of this offer's model; None before the first answer."""
+        ...
+
+    def turn(self, pool: str) -> int:
+        """The round-robin turn of a pool (virtual model or rule name): rises by one a request."""
+        ...
+
+    def may_retry(self, now_s: float) -> bool:
+        """Whether the retry budget allows one more attempt of the same target or another (20 %, at least 3)."""
+        ...

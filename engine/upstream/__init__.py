@@ -1,0 +1,1 @@
+"""Performs one attempt at a provider. The home of httpx."""

@@ -1,0 +1,296 @@
+"""What flows through the gateway: facts of a request, usage, outcomes, and the records that are written of them.
+
+Pure data, no behaviour beyond what keeps a value valid. Instants are UTC and aware; durations carry their unit in
+the name; money is whole pico-dollars (10^-12 USD).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from types import MappingProxyType
+from typing import NewType
+
+from engine.errors import OutcomeKind
+
+__all__ = [
+    "AttemptRecord",
+    "ConfigRecord",
+    "EventRecord",
+    "Facts",
+    "ModelId",
+    "Outcome",
+    "ProviderId",
+    "Record",
+    "RequestRecord",
+    "Role",
+    "SecretRef",
+    "Surface",
+    "Usage",
+    "UsageSource",
+    "Wishes",
+]
+
+ProviderId = NewType("ProviderId", str)
+ModelId = NewType("ModelId", str)
+"""A canonical model, `org/model`: the same at every provider that offers it."""
+
+NOTHING: Mapping[str, str] = MappingProxyType({})
+
+
+class Surface(StrEnum):
+    """What a caller asked for, by kind of endpoint."""
+
+    CHAT = "chat"
+
+
+class Role(StrEnum):
+    """Why an attempt was made."""
+
+    FIRST = "first"
+    RETRY = "retry"
+    FALLBACK = "fallback"
+
+
+@dataclass(frozen=True, slots=True)
+class SecretRef:
+    """A reference to a secret, `env:NAME` or `file:/path`; the secret itself never enters a snapshot."""
+
+    scheme: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"${{{self.scheme}:{self.name}}}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wishes:
+    """What a caller asks of the order of providers; it may only narrow what the rules allow."""
+
+    order: tuple[str, ...] = ()
+    only: tuple[str, ...] = ()
+    ignore: tuple[str, ...] = ()
+    allow_fallbacks: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What rules may know of a request. Absent texts are empty strings: conditions have no null."""
+
+    model: str
+    """The name asked for, as sent."""
+    at: datetime
+    """When the request arrived, UTC; prices, lifecycles and `time.*` go by it."""
+    surface: Surface = Surface.CHAT
+    stream: bool = False
+    input_tokens_low: int = 0
+    """Bytes / 6: too small rather than too large; decides whether a context can hold the request."""
+    input_tokens: int = 0
+    """Bytes / 3.5: the likely count, the fact `request.input_tokens`, and what `cheapest` reckons with."""
+    input_tokens_high: int = 0
+    """One token a byte: the bound for reservations."""
+    max_tokens: int | None = None
+    has_tools: bool = False
+    has_images: bool = False
+    has_audio: bool = False
+    has_files: bool = False
+    wants_json: bool = False
+    reasoning: bool = False
+    user: str = ""
+    session: str = ""
+    ip: str = ""
+    headers: Mapping[str, str] = NOTHING
+    """Only the headers listed under `record.headers`, names in lower case."""
+    metadata: Mapping[str, str] = NOTHING
+    """Only the metadata keys listed under `record`."""
+    region: str = ""
+    """Where this node runs (`node.region`)."""
+    wishes: Wishes | None = None
+
+
+class UsageSource(StrEnum):
+    """Where token counts come from."""
+
+    REPORTED = "reported"
+    ESTIMATED = "estimated"
+    PARTIAL = "partial"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """Token counts by kind. The kinds are disjoint: `wire` has evened out what providers nest in one another.
+
+    `input` excludes cached, cache-written, audio and image tokens; `output` excludes reasoning, audio and image.
+    """
+
+    input: int = 0
+    cached_input: int = 0
+    cache_write: int = 0
+    audio_input: int = 0
+    image_input: int = 0
+    output: int = 0
+    reasoning: int = 0
+    audio_output: int = 0
+    image_output: int = 0
+    source: UsageSource = UsageSource.REPORTED
+
+    @property
+    def total_input(self) -> int:
+        """All input tokens, cached ones included: what price tiers look at."""
+        return self.input + self.cached_input + self.cache_write + self.audio_input + self.image_input
+
+    @property
+    def total_output(self) -> int:
+        """All output tokens, reasoning included."""
+        return self.output + self.reasoning + self.audio_output + self.image_output
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """How one attempt ended, classed once."""
+
+    kind: OutcomeKind
+    status: int | None = None
+    """The provider's HTTP status; None when no answer came."""
+    message: str = ""
+    """The provider's message, cleaned of secrets and markup; safe to show to the caller."""
+    code: str = ""
+    """The provider's own code, where it sent one."""
+    retry_after_s: float | None = None
+    received: bool = False
+    """Whether any byte of an answer had arrived."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptRecord:
+    """One upstream attempt as it is written to the journal; a row of `attempts`."""
+
+    n: int
+    """Counted from 1 within the request."""
+    role: Role
+    reason: str
+    """Why this offer was chosen, in words: `pool, ordered`, `fallback after rate_limited`."""
+    provider: str
+    model: str
+    upstream_model: str
+    address: str
+    """host:port that was dialled; empty when none was."""
+    key_label: str
+    upstream_request_id: str
+    started_ms: float
+    """From the request's start."""
+    connect_ms: float | None
+    """None when an open connection was used, or none could be made."""
+    ttfb_ms: float | None
+    total_ms: float
+    status: int | None
+    error_kind: str | None
+    """None when the attempt answered; else a word of the outcome table."""
+    error_detail: str
+    sent_bytes: int
+    received_bytes: int
+    usage: Usage | None
+    price_id: str | None
+    """`provider/model/from-date` of the price in force, None when there is none."""
+    list_cost_pusd: int | None
+    cost_pusd: int | None
+    """What the provider charges us after `discount`; None with `cost_problem` when it cannot be known."""
+    cost_problem: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestRecord:
+    """One client request as it is written to the journal; a row of `requests`, with its attempts."""
+
+    request_id: str
+    at: datetime
+    """The request's start, UTC."""
+    node: str
+    consumer: str
+    team: str
+    cost_center: str
+    key_label: str
+    end_user: str
+    source_ip_prefix: str
+    """IPv4 /24 or IPv6 /48 of the client, never the whole address."""
+    tags: Mapping[str, str]
+    headers: Mapping[str, str]
+    metadata: Mapping[str, str]
+    trace_id: str
+    surface: str
+    stream: bool
+    requested_model: str
+    resolved_model: str | None
+    """Canonical model that answered; None when none did."""
+    provider: str | None
+    route: str | None
+    """Name of the rule that matched; None when the name's own pool was used."""
+    rule_place: str | None
+    """`file:line` of that rule, or of the virtual model."""
+    config_hash: str
+    config_git_rev: str
+    has_tools: bool
+    has_images: bool
+    has_audio: bool
+    has_files: bool
+    wants_json: bool
+    reasoning: bool
+    input_tokens_estimate: int
+    max_tokens: int | None
+    decision: str
+    """JSON: the name's path, rule, strategy, draw, chain, and each dropped candidate with its reason and place."""
+    dropped_params: tuple[str, ...]
+    ttft_ms: float | None
+    """From the request's start to the first content byte that went out; None when none did."""
+    total_ms: float
+    status: int
+    """What the caller saw; 499 when the caller hung up before an answer."""
+    error_kind: str | None
+    error_code: str | None
+    finish_reason: str | None
+    usage: Usage | None
+    """Of the attempt that answered, or of what was delivered; None when nothing was."""
+    unlisted: bool
+    """The answering offer came from a pattern, not from a listed model."""
+    price_id: str | None
+    cost_pusd: int | None
+    """What the answering attempt costs; `attempts` has what all of them cost us."""
+    cost_problem: str | None
+    attempts: tuple[AttemptRecord, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConfigRecord:
+    """A configuration that was loaded or refused; a row of `config_snapshots`."""
+
+    record_id: str
+    at: datetime
+    node: str
+    config_hash: str
+    """Empty when the configuration did not compile."""
+    bundle_hash: str
+    config_git_rev: str
+    result: str
+    """`loaded`, `unchanged` or `refused`."""
+    files: Mapping[str, str]
+    """Path → text of every file of the bundle, so that a past decision can be explained without git."""
+    problems: tuple[str, ...]
+    """Every diagnostic, in the words of `engine validate`."""
+    models: tuple[Mapping[str, object], ...] = ()
+    """Rows for `models`, `providers` and `prices`, by the names of their columns, with a `table` key."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventRecord:
+    """Something that happened beside requests: a breaker that moved, a key that rests, a worker that died."""
+
+    record_id: str
+    at: datetime
+    node: str
+    event: str
+    subject: str
+    """What it is about: `provider/openai`, `offer/openai/openai/gpt-4o`, `key/openai/main`, `worker/1`."""
+    detail: Mapping[str, str] = field(default_factory=dict)
+
+
+Record = RequestRecord | ConfigRecord | EventRecord

@@ -1,0 +1,1 @@
+"""Protocols: bytes ↔ values, one module each, no I/O."""
