@@ -13,7 +13,7 @@ __all__ = ["Candidate", "Decision", "Dropped", "Reason", "Refusal"]
 
 
 class Reason(StrEnum):
-    """Why a candidate is not tried. Declared in the order in which they decide what a caller gets if nothing is left."""
+    """Why a candidate is not tried, in the order in which it decides what a caller gets if nothing is left."""
 
     DENIED = "denied"
     REQUIRE = "require"

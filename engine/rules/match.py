@@ -18,7 +18,7 @@ class Globs:
         raise NotImplementedError
 
     def carried(self, name: str) -> str | None:
-        """What the `*` of the first matching pattern stands for in *name*; None when nothing matches, "" without `*`."""
+        """What `*` of the first matching pattern stands for in *name*; None without a match, "" without a `*`."""
         raise NotImplementedError
 
 

@@ -304,7 +304,7 @@ class Bounds:
 
 @dataclass(frozen=True, slots=True)
 class Sticky:
-    """The fact whose value keeps a caller on one arm: `request.user`, `request.session`, `consumer.id`, …"""
+    """The fact whose value keeps a caller on one arm, such as `request.user` or `consumer.id`."""
 
     fact: str
 
@@ -390,7 +390,7 @@ class Program:
     aliases: Mapping[str, str]
     """Exact alias → name, one step; targets may be aliases again, cycles were refused."""
     alias_patterns: tuple[tuple[str, str], ...]
-    """Aliases with one `*`, in file order; the `*` is carried over."""
+
     virtual: Mapping[str, VirtualModel]
     rules: tuple[Rule, ...]
     rule_index: "RuleIndex"
