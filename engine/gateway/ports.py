@@ -1,4 +1,4 @@
-"""The straight line: a request from its bytes to its journal record. Ports are defined here, where they are used."""
+"""The ports: what the straight line needs of the world, each the smallest thing that serves it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,6 +15,7 @@ __all__ = [
     "Call",
     "Clock",
     "Entropy",
+    "Headers",
     "Journal",
     "LiveState",
     "Metrics",

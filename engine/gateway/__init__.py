@@ -1,0 +1,31 @@
+"""The straight line: a request from its bytes to its journal record, and the ports it is drawn on."""
+
+from engine.gateway.ports import (
+    Admission,
+    Answer,
+    Call,
+    Clock,
+    Entropy,
+    Headers,
+    Journal,
+    LiveState,
+    Metrics,
+    NoRoom,
+    Sink,
+    Upstream,
+)
+
+__all__ = [
+    "Admission",
+    "Answer",
+    "Call",
+    "Clock",
+    "Entropy",
+    "Headers",
+    "Journal",
+    "LiveState",
+    "Metrics",
+    "NoRoom",
+    "Sink",
+    "Upstream",
+]
