@@ -5,7 +5,7 @@ conditions are callables. `config.compile` builds the parts, `snapshot.assemble`
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from enum import StrEnum
 from fractions import Fraction
@@ -370,6 +370,15 @@ class OfferPattern:
     """The provider's name for it; a `*` is filled with what the glob's matched."""
     template: Offer
     """An offer whose `model` and `upstream_model` are still the patterns."""
+
+    def offer(self, name: str) -> Offer | None:
+        """The offer that *name* gets from this pattern, marked unlisted; None when the pattern does not cover it."""
+        head, _, tail = self.glob.partition("*")
+        if len(name) <= len(head) + len(tail) or not name.startswith(head) or not name.endswith(tail):
+            return None
+        carried = name[len(head) : len(name) - len(tail)]
+        upstream = self.upstream.replace("*", carried)
+        return replace(self.template, model=ModelId(name), upstream_model=upstream, unlisted=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
