@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
-from typing import NewType
+from typing import Literal, NewType, TypedDict
 
 from engine.errors import OutcomeKind
 
@@ -19,8 +19,11 @@ __all__ = [
     "EventRecord",
     "Facts",
     "ModelId",
+    "ModelRow",
     "Outcome",
+    "PriceRow",
     "ProviderId",
+    "ProviderRow",
     "Record",
     "RequestRecord",
     "Role",
@@ -99,9 +102,9 @@ class Facts:
     user: str = ""
     session: str = ""
     ip: str = ""
-    headers: Mapping[str, str] = NOTHING
+    headers: Mapping[str, str] = field(default_factory=lambda: NOTHING)
     """Only the headers listed under `record.headers`, names in lower case."""
-    metadata: Mapping[str, str] = NOTHING
+    metadata: Mapping[str, str] = field(default_factory=lambda: NOTHING)
     """Only the metadata keys listed under `record`."""
     region: str = ""
     """Where this node runs (`node.region`)."""
@@ -277,7 +280,10 @@ class ConfigRecord:
     problems: tuple[str, ...]
     """Every diagnostic, in the words of `engine validate`."""
     models: tuple[Mapping[str, object], ...] = ()
-    """Rows for `models`, `providers` and `prices`, by the names of their columns, with a `table` key."""
+    """Rows for `models`, `providers` and `prices`, each a `ModelRow`, `ProviderRow` or `PriceRow`; only of what was
+    loaded. Lists and texts are plain, so that they can be written as JSON."""
+    retention_days: int | None = None
+    """`privacy.retention`; None, as in what was refused, leaves the rule as it was."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -291,6 +297,72 @@ class EventRecord:
     subject: str
     """What it is about: `provider/openai`, `offer/openai/openai/gpt-4o`, `key/openai/main`, `worker/1`."""
     detail: Mapping[str, str] = field(default_factory=dict)
+
+
+class ModelRow(TypedDict):
+    """One offer of a loaded configuration; a row of `models`. Pattern offers have a `*` in `model`."""
+
+    table: Literal["models"]
+    model: str
+    """Canonical, `org/model`."""
+    provider: str
+    upstream_model: str
+    context_tokens: int | None
+    max_output_tokens: int | None
+    input_modalities: list[str]
+    output_modalities: list[str]
+    features: list[str]
+    surfaces: list[str]
+    deprecated_on: str | None
+    """YYYY-MM-DD."""
+    retired_on: str | None
+    successor: str
+    place: str
+    """`file:line`."""
+
+
+class ProviderRow(TypedDict):
+    """One provider of a loaded configuration; a row of `providers`."""
+
+    table: Literal["providers"]
+    provider: str
+    name: str
+    protocol: str
+    base_url: str
+    """As written, with its references unresolved."""
+    data: dict[str, str]
+    """Facts that `require` asks about, as text."""
+    discount_numerator: int
+    """Share of the list price that the contract takes off, as a fraction in lowest terms: 0/1 for none."""
+    discount_denominator: int
+    disabled: str
+    place: str
+
+
+class PriceRow(TypedDict):
+    """One period of a price, or one tier of it; a row of `prices`. Money is pico-dollars, None where not declared."""
+
+    table: Literal["prices"]
+    price_id: str
+    provider: str
+    model: str
+    from_at: str
+    """ISO 8601, UTC."""
+    above_input_tokens: int
+    """0 for the period's own rates; otherwise the tier's bound."""
+    input_pusd_per_token: int | None
+    cached_input_pusd_per_token: int | None
+    cache_write_pusd_per_token: int | None
+    audio_input_pusd_per_token: int | None
+    image_input_pusd_per_token: int | None
+    output_pusd_per_token: int | None
+    reasoning_pusd_per_token: int | None
+    audio_output_pusd_per_token: int | None
+    image_output_pusd_per_token: int | None
+    request_pusd: int | None
+    """Added once per request; the same in each tier of a period."""
+    source: str
+    """Where the figures come from."""
 
 
 Record = RequestRecord | ConfigRecord | EventRecord
