@@ -1,25 +1,49 @@
 """The snapshot: one immutable value that a whole configuration has become, and how it travels between processes.
 
 The compile subprocess makes `Parts` (one per provider, one for everything else) and `dump`s each; a worker `load`s
-the parts whose bytes changed, keeps the others, and `assemble`s. `assemble` is the only constructor of `Snapshot`.
+the parts whose `part_hash` changed, keeps the others, and assembles. `assemble_steps` is the only constructor of
+`Snapshot`; it stops often, so that a worker can go on serving while it builds the next one.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import io
+import marshal
+import pickle
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from types import CodeType, MappingProxyType
+from typing import Any, Final, TypeVar
 
+from engine.rules.match import RuleIndex
 from engine.rules.program import (
     Caller,
     Offer,
     OfferPattern,
+    Pool,
     Program,
     Provider,
     RetryPolicy,
     Rule,
+    Target,
     VirtualModel,
 )
 from engine.values import ModelId, ProviderId
 
-__all__ = ["Parts", "Privacy", "ProviderPart", "Recording", "RootPart", "Snapshot"]
+__all__ = [
+    "Parts",
+    "Privacy",
+    "ProviderPart",
+    "Recording",
+    "RootPart",
+    "Snapshot",
+    "assemble",
+    "assemble_steps",
+    "dump",
+    "load",
+    "part_hash",
+]
+
+CHUNK: Final = 100
+"""Pools, or providers' offers, between two stops of `assemble_steps`: about half a millisecond on a slow core."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +72,8 @@ class ProviderPart:
     patterns: tuple[OfferPattern, ...] = ()
     aliases: Mapping[str, ModelId]
     """Bare upstream spellings listed under a model's `aliases`."""
+    source_hash: str
+    """SHA-256 (hex) of the bytes it was compiled from; two parts with the same one are equal."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +93,7 @@ class RootPart:
     privacy: Privacy
     config_hash: str
     bundle_hash: str
+    """SHA-256 (hex) of all files: equal roots come from equal files."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,3 +119,175 @@ class Snapshot:
     """SHA-256 (hex) of the files' bytes."""
     git_rev: str = ""
     """Short git revision of the configuration root; empty outside a repository."""
+
+
+Part = ProviderPart | RootPart
+
+T = TypeVar("T")
+
+
+def part_hash(part: Part) -> str:
+    """What a part was made from: a worker that holds a part with this hash need not be sent it again."""
+    return part.source_hash if isinstance(part, ProviderPart) else part.bundle_hash
+
+
+def dump(part: Part) -> bytes:
+    """The part as bytes, for `load` in another process of the same engine and Python."""
+    buffer = io.BytesIO()
+    _Pickler(buffer, protocol=pickle.HIGHEST_PROTOCOL).dump(part)
+    return buffer.getvalue()
+
+
+def load(data: bytes) -> Part:
+    """The part that `dump` wrote. Only for bytes from our own compile subprocess: pickles can run code."""
+    part = pickle.loads(data)  # noqa: S301 - written by `dump` in a process that we started, read from its pipe
+    if not isinstance(part, ProviderPart | RootPart):
+        raise TypeError(f"not a part of a snapshot: {type(part).__name__}")
+    return part
+
+
+class _Pickler(pickle.Pickler):
+    """Pickle, and the two frozen kinds that it does not know: read-only mappings and compiled conditions."""
+
+    def reducer_override(self, obj: Any) -> Any:
+        if isinstance(obj, MappingProxyType):
+            return _read_only, (dict(obj),)
+        if isinstance(obj, CodeType):
+            return marshal.loads, (marshal.dumps(obj),)
+        return NotImplemented
+
+
+def _read_only(mapping: dict[Any, Any]) -> Mapping[Any, Any]:
+    return MappingProxyType(mapping)
+
+
+def assemble(parts: Parts, git_rev: str = "") -> Snapshot:
+    """The snapshot that *parts* make, in one go."""
+    steps = assemble_steps(parts, git_rev)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as done:
+            snapshot: Snapshot = done.value
+            return snapshot
+
+
+def assemble_steps(parts: Parts, git_rev: str = "") -> Generator[None, None, Snapshot]:
+    """Build the snapshot piece by piece, stopping after each; the snapshot is the generator's return value."""
+    root = parts.root
+    market = yield from _market(parts)
+    virtual = yield from _each(market.virtual, root.virtual)
+    rules = yield from _each(market.rule, root.rules)
+    yield
+    index = RuleIndex(tuple(rule.models for rule in rules))
+    yield
+    program = Program(
+        order=root.order,
+        retry=root.retry,
+        providers=MappingProxyType(market.providers),
+        offers=MappingProxyType(market.offers),
+        pinned=MappingProxyType(market.pinned),
+        patterns=MappingProxyType(market.patterns),
+        aliases=MappingProxyType(market.aliases),
+        alias_patterns=root.alias_patterns,
+        virtual=MappingProxyType({model.name: model for model in virtual}),
+        rules=tuple(rules),
+        rule_index=index,
+    )
+    return Snapshot(
+        program=program,
+        callers=root.callers,
+        anonymous=root.anonymous,
+        recording=root.recording,
+        privacy=root.privacy,
+        config_hash=root.config_hash,
+        bundle_hash=root.bundle_hash,
+        git_rev=git_rev,
+    )
+
+
+@dataclass(slots=True, kw_only=True)
+class _Market:
+    """What all providers offer together, while it is being gathered; frozen when the program is made."""
+
+    order: tuple[ProviderId, ...]
+    aliases: dict[str, str]
+    providers: dict[ProviderId, Provider] = field(default_factory=dict)
+    offers: dict[ModelId, tuple[Offer, ...]] = field(default_factory=dict)
+    pinned: dict[tuple[ModelId, ProviderId], Offer] = field(default_factory=dict)
+    patterns: dict[ProviderId, tuple[OfferPattern, ...]] = field(default_factory=dict)
+
+    def add(self, part: ProviderPart) -> None:
+        """Take in one provider. Providers of `order` come first and in that order, so that offers are in it too."""
+        provider = part.provider.id
+        ordered = provider in self.order
+        self.providers[provider] = part.provider
+        self.aliases.update(part.aliases)
+        if part.patterns:
+            self.patterns[provider] = part.patterns
+        for offer in part.offers:
+            self.pinned[offer.model, provider] = offer
+            before = self.offers.get(offer.model, ())
+            self.offers[offer.model] = (*before, offer) if ordered else before
+
+    def virtual(self, model: VirtualModel) -> VirtualModel:
+        """The virtual model with the offers of its targets."""
+        return replace(model, pool=self.pool(model.pool))
+
+    def rule(self, rule: Rule) -> Rule:
+        """The rule with the offers of its targets."""
+        return replace(rule, pool=self.pool(rule.pool))
+
+    def pool(self, pool: Pool) -> Pool:
+        """The pool with the offers of its targets."""
+        return replace(
+            pool,
+            targets=self.targets(pool.targets),
+            fallback=self.targets(pool.fallback),
+            fallback_for=MappingProxyType({kind: self.targets(t) for kind, t in pool.fallback_for.items()}),
+        )
+
+    def targets(self, targets: Iterable[Target]) -> tuple[Target, ...]:
+        """Targets that name a model get its offers; nested and carried ones are resolved while deciding."""
+        return tuple(t if t.virtual or t.carried else replace(t, offers=self.offered(t.text)) for t in targets)
+
+    def offered(self, name: str) -> tuple[Offer, ...]:
+        """The offers of a canonical model, listed or made from patterns, or the one offer of a pin."""
+        model, _, provider = name.rpartition("@")
+        if model and provider in self.providers:
+            return tuple(self.pin(ModelId(model), ProviderId(provider)))
+        return self.offers.get(ModelId(name)) or tuple(offer for p in self.order for offer in self.made(name, p))
+
+    def pin(self, model: ModelId, provider: ProviderId) -> Sequence[Offer]:
+        """The listed offer, or else the first that a pattern of the provider makes."""
+        listed = self.pinned.get((model, provider))
+        return (listed,) if listed else self.made(model, provider)
+
+    def made(self, name: str, provider: ProviderId) -> Sequence[Offer]:
+        """The first offer that a pattern of the provider makes of *name*; empty without one."""
+        offers = (pattern.offer(name) for pattern in self.patterns.get(provider, ()))
+        return [offer for offer in offers if offer][:1]
+
+
+def _market(parts: Parts) -> Generator[None, None, _Market]:
+    """Gather what the providers offer, those of `order` first."""
+    rank = {provider: n for n, provider in enumerate(parts.root.order)}
+    market = _Market(order=parts.root.order, aliases=dict(parts.root.aliases))
+    weight = 0
+    for part in sorted(parts.providers, key=lambda p: (rank.get(p.provider.id, len(rank)), p.provider.id)):
+        market.add(part)
+        weight += len(part.offers)
+        if weight >= CHUNK:
+            weight = 0
+            yield
+    return market
+
+
+def _each(made: Callable[[T], T], items: Sequence[T]) -> Generator[None, None, list[T]]:
+    """*made* of every item, stopping after each chunk."""
+    results: list[T] = []
+    for n, item in enumerate(items, 1):
+        results.append(made(item))
+        if n % CHUNK == 0:
+            yield
+    return results
