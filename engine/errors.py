@@ -2,6 +2,10 @@
 
     EngineError
     ├── ConfigInvalid                 the configuration; carries every Problem, each with its place
+    ├── TextInvalid                   one text of the configuration; carries the Flaws that become Problems
+    │   ├── ExpressionInvalid         a condition
+    │   ├── PatternInvalid            a glob or a regular expression
+    │   └── PriceInvalid              a figure of money
     ├── CallerFault                   the caller can mend it; status and code stand on the class
     │   ├── BadRequest                400  the body cannot be read, or asks for what does not exist in the protocol
     │   ├── Unauthorized              401  no key, or one that nobody has
@@ -31,13 +35,18 @@ __all__ = [
     "CallerFault",
     "ConfigInvalid",
     "EngineError",
+    "ExpressionInvalid",
+    "Flaw",
     "Forbidden",
     "NotFound",
     "OutcomeKind",
+    "PatternInvalid",
     "Place",
+    "PriceInvalid",
     "Problem",
     "Refused",
     "Severity",
+    "TextInvalid",
     "TooLarge",
     "Unauthorized",
     "UpstreamFault",
@@ -118,6 +127,39 @@ class ConfigInvalid(EngineError):
     def __init__(self, problems: Sequence[Problem]) -> None:
         self.problems = tuple(sorted(problems, key=lambda p: (p.place, p.slug, p.key)))
         super().__init__(f"{len(self.problems)} problems in the configuration")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flaw:
+    """One thing wrong within a text, for whoever knows where the text stands to make a `Problem` of."""
+
+    slug: str
+    message: str
+    """As `Problem.message`."""
+    offset: int = 0
+    """Characters between the start of the text and what is wrong."""
+    hint: str = ""
+    """As `Problem.hint`."""
+
+
+class TextInvalid(EngineError):
+    """A text that does not compile; `flaws` holds at least one, in the order of the text."""
+
+    def __init__(self, *flaws: Flaw) -> None:
+        self.flaws = tuple(sorted(flaws, key=lambda flaw: flaw.offset))
+        super().__init__("; ".join(flaw.message for flaw in self.flaws))
+
+
+class ExpressionInvalid(TextInvalid):
+    """A condition outside the grammar, with an unknown name, or of types that do not fit."""
+
+
+class PatternInvalid(TextInvalid):
+    """A glob or regular expression that cannot be compiled."""
+
+
+class PriceInvalid(TextInvalid):
+    """A figure of money that is negative, endless or finer than a pico-dollar."""
 
 
 class CallerFault(EngineError):
