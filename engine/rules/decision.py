@@ -29,6 +29,8 @@ class Reason(StrEnum):
     KEYS_RESTING = "keys_resting"
     FULL = "full"
     BREAKER = "breaker"
+    UNOFFERED = "unoffered"
+    """A pattern's `*` was filled with a model that no provider offers there."""
     CUT = "cut"
     """The chain already holds this offer, or eight others."""
 

@@ -1,0 +1,83 @@
+"""Who asks: from the credential a request presents to a `Caller`. A bad credential is never an anonymous one."""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from hashlib import sha256
+from ipaddress import IPv4Address, IPv6Address, ip_address
+from urllib.parse import urlsplit
+
+from engine.errors import Forbidden, Unauthorized
+from engine.rules.program import Caller
+
+__all__ = ["identify"]
+
+Headers = Iterable[tuple[bytes, bytes]]
+
+_CREDENTIALS = (b"authorization", b"x-api-key", b"x-goog-api-key")
+"""In the order in which they count when a client sends several."""
+
+_NEXT_STEP = "send a key of this gateway as 'Authorization: Bearer …' or 'x-api-key'"
+
+
+def identify(
+    callers: Mapping[bytes, Caller], anonymous: Caller | None, headers: Headers, ip: str, at: datetime
+) -> Caller:
+    """The caller whose key the request presents, or *anonymous* when it presents none.
+
+    The SHA-256 digest of the whole credential is looked up, so that the time taken says nothing about a key.
+    *headers* have names in lower case; *ip* is the client's address, forwarding headers already resolved.
+
+    Raises:
+        Unauthorized: no credential where one is needed, or one that is unreadable, unknown or expired.
+        Forbidden: a good key from a network or origin that it is not for.
+    """
+    presented = {name: value for name, value in headers if name in _CREDENTIALS}
+    if not presented:
+        if anonymous is None:
+            raise Unauthorized(f"no key was sent; {_NEXT_STEP}", code="missing_api_key")
+        return _admitted(anonymous, headers, ip)
+    caller = callers.get(sha256(_credential(presented)).digest())
+    if caller is None or (caller.expires is not None and at.date() >= caller.expires):
+        raise Unauthorized(f"the key is unknown or has expired; {_NEXT_STEP}")
+    return _admitted(caller, headers, ip)
+
+
+def _credential(presented: Mapping[bytes, bytes]) -> bytes:
+    """The key itself, out of the header that counts."""
+    name = next(name for name in _CREDENTIALS if name in presented)
+    if name != b"authorization":
+        return presented[name].strip()
+    scheme, _, credential = presented[name].strip().partition(b" ")
+    if scheme.lower() != b"bearer" or not credential.strip():
+        raise Unauthorized(f"the Authorization header holds no bearer key; {_NEXT_STEP}")
+    return credential.strip()
+
+
+def _admitted(caller: Caller, headers: Headers, ip: str) -> Caller:
+    if caller.networks and not _is_within(caller, ip):
+        raise Forbidden("this key may not be used from this network", code="network_not_allowed")
+    if caller.origins and _origin(headers) not in caller.origins:
+        raise Forbidden("this key may not be used from this origin", code="origin_not_allowed")
+    return caller
+
+
+def _is_within(caller: Caller, ip: str) -> bool:
+    try:
+        address: IPv4Address | IPv6Address = ip_address(ip)
+    except ValueError:
+        return False
+    if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
+        address = address.ipv4_mapped
+    return any(address in network for network in caller.networks)
+
+
+def _origin(headers: Headers) -> str:
+    """The request's origin, `scheme://host[:port]`, from Origin or else Referer; empty when there is none."""
+    sent = {name: value for name, value in headers if name in {b"origin", b"referer"}}
+    if b"origin" in sent:
+        return sent[b"origin"].decode("latin-1").lower()
+    try:
+        referer = urlsplit(sent.get(b"referer", b"").decode("latin-1"))
+    except ValueError:
+        return ""
+    return f"{referer.scheme}://{referer.netloc}".lower() if referer.netloc else ""
