@@ -2,6 +2,7 @@
 
     EngineError
     ├── ConfigInvalid                 the configuration; carries every Problem, each with its place
+    ├── ConfigUnreadable              the configuration cannot even be read: no such directory, no such overlay
     ├── TextInvalid                   one text of the configuration; carries the Flaws that become Problems
     │   ├── ExpressionInvalid         a condition
     │   ├── PatternInvalid            a glob or a regular expression
@@ -34,6 +35,7 @@ __all__ = [
     "Bug",
     "CallerFault",
     "ConfigInvalid",
+    "ConfigUnreadable",
     "EngineError",
     "ExpressionInvalid",
     "Flaw",
@@ -160,6 +162,10 @@ class PatternInvalid(TextInvalid):
 
 class PriceInvalid(TextInvalid):
     """A figure of money that is negative, endless or finer than a pico-dollar."""
+
+
+class ConfigUnreadable(EngineError):
+    """No configuration could be read at all: the directory, a file or the overlay asked for is not there."""
 
 
 class CallerFault(EngineError):
