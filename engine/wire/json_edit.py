@@ -4,8 +4,14 @@ Knows: how a request body is read as raw fields, changed and written again. Does
 """
 
 from dataclasses import dataclass
+from typing import Any
 
-__all__ = ["Edit"]
+import msgspec
+
+__all__ = ["Edit", "Fields", "apply", "sets"]
+
+Fields = dict[str, msgspec.Raw]
+"""The top level of a JSON object: name → the value's own bytes. Shared between attempts, so never changed in place."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,3 +26,40 @@ class Edit:
     """Old → new name; when both are present the new one stays and the old one is dropped."""
     drop: tuple[str, ...] = ()
     """Removed and reported."""
+
+
+def apply(fields: Fields, edit: Edit) -> tuple[Fields, tuple[str, ...]]:
+    """The fields after *edit*, and the names of the caller's fields that were lost, in the order of the edit.
+
+    *fields* itself is returned when nothing changes; a renamed field keeps its place.
+    """
+    edited, dropped = _renamed(fields, edit.rename)
+    lost = [name for name in edit.drop if name in edited]
+    put = [(name, value) for name, value in edit.set if bytes(edited.get(name, b"")) != value]
+    put += [(name, value) for name, value in edit.default if name not in edited and name not in dict(edit.set)]
+    if lost or put:
+        edited = {name: value for name, value in edited.items() if name not in lost}
+        edited.update((name, msgspec.Raw(value)) for name, value in put)
+    return edited, (*dropped, *lost)
+
+
+def _renamed(fields: Fields, renames: tuple[tuple[str, str], ...]) -> tuple[Fields, tuple[str, ...]]:
+    present = {old: new for old, new in renames if old in fields}
+    if not present:
+        return fields, ()
+    dropped = tuple(old for old, new in present.items() if new in fields)
+    kept = {present.get(name, name): value for name, value in fields.items() if name not in dropped}
+    return kept, dropped
+
+
+def sets(fields: Fields, path: str) -> bool:
+    """Whether the request gives a value to *path*, `reasoning.effort`; SDKs send null for unset, so null is none."""
+    first, *rest = path.split(".")
+    if first not in fields:
+        return False
+    value: Any = msgspec.json.decode(fields[first])
+    for name in rest:
+        if not isinstance(value, dict):
+            return False
+        value = value.get(name)
+    return value is not None

@@ -1,0 +1,92 @@
+"""Token counts as OpenAI and its look-alikes report them → `Usage`, whose kinds are disjoint."""
+
+from typing import Any
+
+from engine.values import Usage
+
+__all__ = ["read_usage"]
+
+MOST_TOKENS = 10**12
+"""More than any answer has; a larger figure is noise and not a count."""
+
+
+def read_usage(reported: object) -> Usage | None:
+    """The usage a provider reported, its kinds made disjoint; None where it reported none.
+
+    Whatever the details say, `total_input` is `prompt_tokens`. Completion tokens include reasoning, unless the total
+    says that they do not: xAI reports `total = prompt + completion + reasoning`, and Gemini's compatible endpoint has
+    its reasoning in the total alone.
+    """
+    if not isinstance(reported, dict) or not (_has(reported, "prompt_tokens") or _has(reported, "completion_tokens")):
+        return None
+    prompt = _count(reported, "prompt_tokens")
+    cached, cache_write, audio_input, image_input, text = _shares(prompt, _input_kinds(reported))
+    all_output, reasoning = _output(reported, prompt)
+    details = _details(reported, "completion_tokens_details")
+    kinds = (reasoning, _count(details, "audio_tokens"), _count(details, "image_tokens"))
+    reasoning, audio_output, image_output, output = _shares(all_output, kinds)
+    return Usage(
+        input=text,
+        cached_input=cached,
+        cache_write=cache_write,
+        audio_input=audio_input,
+        image_input=image_input,
+        output=output,
+        reasoning=reasoning,
+        audio_output=audio_output,
+        image_output=image_output,
+    )
+
+
+def _input_kinds(reported: dict[str, Any]) -> tuple[int, int, int, int]:
+    """Cached, cache-written, audio and image tokens.
+
+    Cached tokens stand in `prompt_tokens_details` at most providers, at the top as `prompt_cache_hit_tokens`
+    (DeepSeek), `cached_tokens` (Together, Moonshot) or `num_cached_tokens` (Mistral); written ones likewise, at the top
+    at Vercel.
+    """
+    details = _details(reported, "prompt_tokens_details")
+    cached = (
+        _count(details, "cached_tokens")
+        or _count(reported, "prompt_cache_hit_tokens")
+        or _count(reported, "cached_tokens")
+        or _count(reported, "num_cached_tokens")
+    )
+    written = _count(details, "cache_write_tokens") or _count(reported, "cache_creation_input_tokens")
+    return cached, written, _count(details, "audio_tokens"), _count(details, "image_tokens")
+
+
+def _output(reported: dict[str, Any], prompt: int) -> tuple[int, int]:
+    """All output tokens, and how many of them are reasoning."""
+    completion = _count(reported, "completion_tokens")
+    details = _details(reported, "completion_tokens_details")
+    reasoning = _count(details, "reasoning_tokens") or _count(reported, "reasoning_tokens")
+    beyond = _count(reported, "total_tokens") - prompt - completion
+    if beyond > 0 and reasoning in (0, beyond):
+        return completion + beyond, beyond
+    if reasoning > completion:
+        return completion + reasoning, reasoning
+    return completion, reasoning
+
+
+def _shares(whole: int, kinds: tuple[int, ...]) -> tuple[int, ...]:
+    """*kinds*, cut so that they do not exceed *whole* together, and what is left of it as the last."""
+    shares = []
+    for count in kinds:
+        shares.append(min(count, whole))
+        whole -= shares[-1]
+    return (*shares, whole)
+
+
+def _has(counts: dict[str, Any], name: str) -> bool:
+    return isinstance(counts.get(name), int | float)
+
+
+def _count(counts: dict[str, Any], name: str) -> int:
+    count = counts.get(name)
+    return int(count) if isinstance(count, int | float) and 0 <= count <= MOST_TOKENS else 0
+
+
+def _details(reported: dict[str, Any], name: str) -> dict[str, Any]:
+    details = reported.get(name)
+    return details if isinstance(details, dict) else {}

@@ -1,0 +1,78 @@
+"""Server-sent events: where one ends, and what it says. Knows no protocol above them.
+
+Spec: WHATWG HTML, "Server-sent events". CR, LF and CRLF all end a line; an empty line ends an event.
+"""
+
+from collections.abc import Iterator
+
+from engine.errors import UpstreamMalformed
+
+__all__ = ["EventBlocks", "data_of", "events"]
+
+MOST_EVENT_BYTES = 16 * 1024 * 1024
+"""One event: a picture in base64 is the largest thing that comes in one, a few MiB."""
+
+
+class EventBlocks:
+    """Bytes in, whole events out, however the bytes were cut; every line end has become LF.
+
+    Each block is a run of complete events, each with the empty line that ends it. What is not complete is held, at most
+    `MOST_EVENT_BYTES`.
+    """
+
+    __slots__ = ("_held", "_tail_is_cr")
+
+    def __init__(self) -> None:
+        self._held = bytearray()
+        self._tail_is_cr = False
+
+    def feed(self, data: bytes) -> bytes:
+        """The events that *data* completes, b"" for none.
+
+        Raises:
+            UpstreamMalformed: an event larger than `MOST_EVENT_BYTES`.
+        """
+        if self._tail_is_cr or b"\r" in data:
+            data = self._with_lf(data)
+        if not self._held and data.endswith(b"\n\n"):
+            return data
+        searched = max(0, len(self._held) - 1)
+        self._held += data
+        end = self._held.rfind(b"\n\n", searched) + 2
+        if end == 1:
+            if len(self._held) > MOST_EVENT_BYTES:
+                raise UpstreamMalformed(f"an event of more than {MOST_EVENT_BYTES} bytes", received=True)
+            return b""
+        block = bytes(self._held[:end])
+        del self._held[:end]
+        return block
+
+    def rest(self) -> bytes:
+        """What was held at the end: part of an event, or one that only lacks its empty line."""
+        rest = bytes(self._held)
+        self._held.clear()
+        return rest
+
+    def _with_lf(self, data: bytes) -> bytes:
+        """*data* with LF alone. A CR at its end waits: the LF that may follow belongs to it."""
+        data = b"\r" + data if self._tail_is_cr else data
+        self._tail_is_cr = data.endswith(b"\r")
+        if self._tail_is_cr:
+            data = data[:-1]
+        return data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+
+
+def events(block: bytes) -> Iterator[bytes]:
+    """The events of a block, each with its empty line; joined they are the block."""
+    start = 0
+    while end := block.find(b"\n\n", start) + 2:
+        if end == 1:
+            break
+        yield block[start:end]
+        start = end
+
+
+def data_of(event: bytes) -> bytes:
+    """The event's data: its `data` lines, joined by LF; b"" for a comment or a heartbeat."""
+    lines = event.split(b"\n")
+    return b"\n".join(line[5:].strip() for line in lines if line.startswith(b"data:"))
