@@ -1,9 +1,18 @@
 """Prices and cost, in whole pico-dollars (10^-12 USD). The one home of money arithmetic on the request path."""
 
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
+from fractions import Fraction
 
-__all__ = ["Cost", "Price", "Rates", "Tier"]
+from engine.errors import Flaw, PriceInvalid
+from engine.values import Usage
+
+__all__ = ["Cost", "Price", "Rates", "Tier", "cost", "price_at", "pusd", "rates"]
+
+_PUSD_PER_USD = 10**12
+_TOKENS_PER_MTOK = 10**6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,3 +66,109 @@ class Cost:
     """Before it."""
     price_id: str | None
     problem: str | None = None
+
+
+def rates(usd_per_mtok: Mapping[str, Decimal]) -> Rates:
+    """Rates from prices as they are written: US dollars per million tokens, by kind.
+
+    Raises:
+        PriceInvalid: a flaw for each kind whose price is negative or not a whole number of pico-dollars a token.
+    """
+    per_token: dict[str, int] = {}
+    flaws: list[Flaw] = []
+    for kind, usd in usd_per_mtok.items():
+        try:
+            per_token[kind] = pusd(usd, per=_TOKENS_PER_MTOK, name=kind)
+        except PriceInvalid as exc:
+            flaws += exc.flaws
+    if flaws:
+        raise PriceInvalid(*flaws)
+    return Rates(**per_token)
+
+
+def pusd(usd: Decimal | int, *, per: int = 1, name: str = "amount") -> int:
+    """Pico-dollars of one thing, when *per* things cost *usd*; *name* is what a problem calls it.
+
+    Raises:
+        PriceInvalid: it is negative, or not a whole number.
+    """
+    exact = Fraction(usd) * _PUSD_PER_USD / per
+    if exact < 0:
+        raise PriceInvalid(Flaw(slug="bad-price", message=f"{name} costs {usd} US dollars, less than nothing"))
+    if exact.denominator != 1:
+        message = f"{name} costs {usd} US dollars, which is not a whole number of pico-dollars each"
+        raise PriceInvalid(Flaw(slug="bad-price", message=message, hint=f"at most {_digits(per)} decimal places"))
+    return exact.numerator
+
+
+def _digits(per: int) -> int:
+    """Decimal places that a price of *per* things may have."""
+    return len(str(_PUSD_PER_USD // per)) - 1
+
+
+def price_at(prices: Sequence[Price], at: datetime) -> Price | None:
+    """The price in force at an instant; *prices* by rising `from_at`. None before the first of them."""
+    return next((price for price in reversed(prices) if price.from_at <= at), None)
+
+
+def cost(usage: Usage, price: Price | None, discount: Fraction) -> Cost:
+    """What *usage* costs at *price*, before and after *discount* (the share that is taken off).
+
+    Every token is priced once: a kind without its own rate at its parent's, and a tier's rates hold for the whole
+    request. Only the discount can leave a fraction of a pico-dollar; it is rounded half to even, once, on the sum.
+    Tokens that have no price make the whole cost unknown, with the problem said; nothing is guessed.
+    """
+    if price is None:
+        return Cost(pusd=None, list_pusd=None, price_id=None, problem="no price is in force")
+    rates = _in_force(price, usage.total_input)
+    input_pusd, output_pusd = _input(usage, rates), _output(usage, rates)
+    if input_pusd is None or output_pusd is None:
+        side = "input" if input_pusd is None else "output"
+        return Cost(pusd=None, list_pusd=None, price_id=price.id, problem=f"{price.id} has no price for {side} tokens")
+    list_pusd = input_pusd + output_pusd + (price.request_pusd or 0)
+    return Cost(pusd=_discounted(list_pusd, discount), list_pusd=list_pusd, price_id=price.id)
+
+
+def _in_force(price: Price, total_input: int) -> Rates:
+    above = (tier.rates for tier in reversed(price.tiers) if total_input > tier.above_input_tokens)
+    return next(above, price.rates)
+
+
+def _input(usage: Usage, rates: Rates) -> int | None:
+    """Pico-dollars of all input tokens; None when some have no price."""
+    parts = (
+        (usage.input, rates.input),
+        (usage.cached_input, rates.cached_input),
+        (usage.cache_write, rates.cache_write),
+        (usage.audio_input, rates.audio_input),
+        (usage.image_input, rates.image_input),
+    )
+    return _sum(parts, rates.input)
+
+
+def _output(usage: Usage, rates: Rates) -> int | None:
+    """Pico-dollars of all output tokens; None when some have no price."""
+    parts = (
+        (usage.output, rates.output),
+        (usage.reasoning, rates.reasoning),
+        (usage.audio_output, rates.audio_output),
+        (usage.image_output, rates.image_output),
+    )
+    return _sum(parts, rates.output)
+
+
+def _sum(parts: Iterable[tuple[int, int | None]], parent: int | None) -> int | None:
+    total = 0
+    for tokens, own in parts:
+        if tokens:
+            rate = parent if own is None else own
+            if rate is None:
+                return None
+            total += tokens * rate
+    return total
+
+
+def _discounted(list_pusd: int, discount: Fraction) -> int:
+    if not discount:
+        return list_pusd
+    return round(list_pusd * (1 - discount))
