@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-__all__ = ["Estimate", "Media", "estimate", "media", "tokens"]
+__all__ = ["NO_MEDIA", "Media", "Range", "estimate", "media", "tokens"]
 
 LOW_BYTES_PER_TOKEN = 6.0
 """English prose with a modern vocabulary; what decides whether a context can hold a request must not overcount."""
@@ -37,13 +37,8 @@ BASE64_BYTES = 3 / 4
 """Bytes in one character of base64."""
 
 
-@dataclass(frozen=True, slots=True)
-class Estimate:
-    """Tokens of input: certainly not fewer than *low*, probably *likely*, hardly more than *high*."""
-
-    low: int
-    likely: int
-    high: int
+Range = tuple[int, int, int]
+"""A count of tokens: low (rather too small), likely, high (a bound)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +46,7 @@ class Media:
     """What a request carries beside text: its size in the body, and what it counts instead of its bytes."""
 
     body_bytes: int = 0
-    tokens: tuple[int, int, int] = (0, 0, 0)
+    tokens: Range = (0, 0, 0)
     images: bool = False
     audio: bool = False
     files: bool = False
@@ -65,11 +60,11 @@ def tokens(size_bytes: int) -> int:
     return round(size_bytes / LIKELY_BYTES_PER_TOKEN)
 
 
-def estimate(size_bytes: int, carried: Media = NO_MEDIA) -> Estimate:
+def estimate(size_bytes: int, carried: Media = NO_MEDIA) -> Range:
     """The input tokens of a request body of *size_bytes*, its media taken out and counted by the constants above."""
     text_bytes = size_bytes - carried.body_bytes
     low, likely, high = carried.tokens
-    return Estimate(
+    return (
         low + int(text_bytes / LOW_BYTES_PER_TOKEN),
         likely + round(text_bytes / LIKELY_BYTES_PER_TOKEN),
         high + text_bytes,
@@ -96,11 +91,11 @@ def media(contents: Sequence[msgspec.Raw]) -> Media:
     )
 
 
-def _sums(counts: Sequence[tuple[int, int, int]]) -> tuple[int, int, int]:
+def _sums(counts: Sequence[Range]) -> Range:
     return sum(c[0] for c in counts), sum(c[1] for c in counts), sum(c[2] for c in counts)
 
 
-def _counted(raw: msgspec.Raw) -> tuple[str, tuple[int, int, int]]:
+def _counted(raw: msgspec.Raw) -> tuple[str, Range]:
     """The kind of a part (`""` for text) and its tokens."""
     part: Any = msgspec.json.decode(raw)
     match part:
@@ -120,6 +115,6 @@ def _audio_bytes_per_s(form: object) -> int:
     return AUDIO_BYTES_PER_S.get(form, COMPRESSED_AUDIO_BYTES_PER_S) if isinstance(form, str) else 48_000
 
 
-def _times(per_unit: tuple[int, int, int], units: float) -> tuple[int, int, int]:
+def _times(per_unit: Range, units: float) -> Range:
     low, likely, high = per_unit
     return round(low * units), round(likely * units), round(high * units)

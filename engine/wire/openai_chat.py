@@ -60,6 +60,7 @@ class _Message(msgspec.Struct, gc=False):
 
 _FIELDS = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _MESSAGES = msgspec.json.Decoder(list[_Message])
+_VALUE = msgspec.json.Decoder()
 _ENCODER = msgspec.json.Encoder()
 
 
@@ -70,11 +71,17 @@ def decode_request(body: bytes) -> ChatRequest:
         BadRequest: not UTF-8, not JSON (NaN, lone surrogates, too deep), not an object, a field that routing needs is
             missing or of the wrong type, a number beyond 64 bits at the top level. `param` names the field.
     """
+    try:
+        return _decode(body)
+    except RecursionError as exc:
+        raise BadRequest("the body is nested too deeply", code="invalid_json") from exc
+
+
+def _decode(body: bytes) -> ChatRequest:
     fields = _read_fields(body)
-    known = {name: _read(name, raw) for name, raw in fields.items() if name not in UNREAD}
-    contents = _lists(fields)
-    carried = estimate.media(contents) if contents else estimate.NO_MEDIA
-    tokens = estimate.estimate(len(body), carried)
+    known = _read_small(fields)
+    carried = _carried(fields)
+    low, likely, high = estimate.estimate(len(body), carried)
     metadata = _metadata(known)
     return ChatRequest(
         fields=fields,
@@ -82,9 +89,9 @@ def decode_request(body: bytes) -> ChatRequest:
         stream=_flag(known, "stream"),
         asks_usage=_flag(_object(known, "stream_options"), "include_usage", "stream_options."),
         max_tokens=_max_tokens(known),
-        input_tokens_low=tokens.low,
-        input_tokens=tokens.likely,
-        input_tokens_high=tokens.high,
+        input_tokens_low=low,
+        input_tokens=likely,
+        input_tokens_high=high,
         has_tools=_has_items(fields, "tools") or _has_items(fields, "functions"),
         has_images=carried.images,
         has_audio=carried.audio,
@@ -106,7 +113,7 @@ def encode_request(fields: Fields, *, model: str, ask_usage: bool) -> bytes:
     sent: dict[str, Any] = {**fields, "model": model}
     sent.pop(WISHES, None)
     if ask_usage:
-        options = msgspec.json.decode(fields.get("stream_options", b"null")) or {}
+        options = _VALUE.decode(fields.get("stream_options", b"null")) or {}
         sent["stream_options"] = {**options, "include_usage": True}
     return _ENCODER.encode(sent)
 
@@ -118,35 +125,39 @@ def _read_fields(body: bytes) -> Fields:
         return _FIELDS.decode(body)
     except UnicodeDecodeError as exc:
         raise BadRequest(f"the body is not UTF-8: {exc.reason} at byte {exc.start}", code="invalid_utf8") from exc
-    except RecursionError as exc:
-        raise BadRequest("the body is nested too deeply", code="invalid_json") from exc
     except msgspec.ValidationError as exc:
         raise BadRequest("the body must be a JSON object", code="invalid_json") from exc
     except msgspec.DecodeError as exc:
         raise BadRequest(f"the body cannot be read as JSON: {exc}", code="invalid_json") from exc
 
 
-def _read(name: str, raw: msgspec.Raw) -> Any:
+def _read_small(fields: Fields) -> dict[str, Any]:
+    """The values of all fields that are not `UNREAD`."""
+    name = ""
+    known = {}
     try:
-        return msgspec.json.decode(raw)
+        for name, raw in fields.items():
+            if name not in UNREAD:
+                known[name] = _VALUE.decode(raw)
     except msgspec.ValidationError as exc:
         raise BadRequest(f"{name}: a number is too large", code="number_out_of_range", param=name) from exc
+    return known
 
 
-def _lists(fields: Fields) -> list[msgspec.Raw]:
-    """The message contents that are lists of parts, and so may hold more than text."""
+def _carried(fields: Fields) -> estimate.Media:
+    """What the messages carry beside text."""
     if "messages" not in fields:
         raise BadRequest("messages is missing", code="missing_required_parameter", param="messages")
     try:
         messages = _MESSAGES.decode(fields["messages"])
-    except msgspec.DecodeError as exc:
-        problem = str(exc).replace("`$", "`messages")
-        raise BadRequest(
-            f"messages must be a list of objects: {problem}", code="invalid_type", param="messages"
-        ) from exc
+        lists = [message.content for message in messages if memoryview(message.content)[0] == LIST]
+        carried = estimate.media(lists) if lists else estimate.NO_MEDIA
+    except msgspec.ValidationError as exc:
+        detail = str(exc).replace("`$", "`messages")
+        raise BadRequest(f"messages cannot be read: {detail}", code="invalid_type", param="messages") from exc
     if not messages:
         raise BadRequest("messages must not be empty", code="invalid_value", param="messages")
-    return [message.content for message in messages if memoryview(message.content)[0] == LIST]
+    return carried
 
 
 def _model(known: Mapping[str, Any]) -> str:
