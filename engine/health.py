@@ -99,6 +99,8 @@ class Success:
     """An attempt succeeded; *trial* is its generation, 0 when it began under a closed breaker."""
 
     trial: int = 0
+    count: int = 1
+    """How many did, where successes under a closed breaker are reported together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +166,7 @@ def _closed(breaker: Breaker, event: Event, now_s: float, settings: BreakerSetti
     match event:
         case Success():
             rolled = _rolled(breaker, now_s, settings)
-            return rolled._replace(failures=0, total=rolled.total + 1)
+            return rolled._replace(failures=0, total=rolled.total + event.count)
         case Failure():
             rolled = _rolled(breaker, now_s, settings)
             counted = rolled._replace(failures=rolled.failures + 1, total=rolled.total + 1, failed=rolled.failed + 1)
