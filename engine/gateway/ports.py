@@ -122,6 +122,10 @@ class Admission:
     key_label: str
     tokens: int
     """Reserved from the provider's token rate."""
+    provider_trial: int = 0
+    """Generation of the half-open trial at the provider's breaker that this attempt is; 0 when it is none."""
+    offer_trial: int = 0
+    """The same for the breaker of this model there."""
 
 
 @dataclass(frozen=True, slots=True)
