@@ -62,16 +62,17 @@ class ChatStream:
     """One answer on its way through. Feed it every read; stop when `error` is set; `close` it at the end of the body.
 
     An error inside the stream, a chunk that cannot be read and an event without end set `error`, and nothing after it
-    goes out. With *strip_usage* the chunk that carries nothing but usage is taken out, since we asked for it and the
-    caller did not.
+    goes out. `[DONE]` waits for `close`, so that something can still be said before it. With *strip_usage* the chunk
+    that carries nothing but usage is taken out, since we asked for it and the caller did not.
     """
 
     __slots__ = (
         "_blocks",
-        "_done",
         "_held",
         "_strip_usage",
+        "_terminator",
         "content_events",
+        "done",
         "error",
         "finish_reason",
         "reply_id",
@@ -84,7 +85,9 @@ class ChatStream:
         self._strip_usage = strip_usage
         self._blocks = sse.EventBlocks()
         self._held = b""
-        self._done = False
+        self._terminator = b""
+        self.done = False
+        """`[DONE]` has been seen: nothing that comes after it counts."""
         self.started = False
         """Content has been seen, so bytes go out and no other target can take over."""
         self.content_events = 0
@@ -107,7 +110,7 @@ class ChatStream:
         return self._pass(block) if block else b""
 
     def close(self) -> bytes:
-        """The last bytes, after the provider has ended the body.
+        """The last bytes and the terminator, after the provider has ended the body. May still set `error`.
 
         A finish reason is a proper end, as is `[DONE]`, which not every provider sends.
 
@@ -117,8 +120,8 @@ class ChatStream:
         """
         rest = self._blocks.rest()
         last = self._pass(rest.rstrip(b"\n") + b"\n\n") if _is_whole(rest) else b""
-        if self.error or self._done or self.finish_reason is not None:
-            return last
+        if self.error or self.done or self.finish_reason is not None:
+            return last + self._terminator
         if not self.started and (error := read_reply_error(self._held + rest)):
             self.error = error
             return b""
@@ -127,7 +130,7 @@ class ChatStream:
         raise UpstreamReset("the stream ended before the answer did", received=True)
 
     def _pass(self, block: bytes) -> bytes:
-        if self.error or self._done:
+        if self.error or self.done:
             return b""
         return self._relay(block) if self.started else self._look(block)
 
@@ -137,11 +140,13 @@ class ChatStream:
         for event in sse.events(block):
             passed += len(event)
             kept = self._read(event)
+            if self.done and not self.started:
+                self._fail(UpstreamMalformed("the stream ended without an answer", received=True))
             if self.error:
                 self._held = b""
                 return b""
             self._held += kept
-            if self.started or self._done or len(self._held) > MOST_HELD_BYTES:
+            if self.started or len(self._held) > MOST_HELD_BYTES:
                 self.started = True
                 head, self._held = self._held, b""
                 return head + self._relay(block[passed:])
@@ -151,14 +156,14 @@ class ChatStream:
         """After it: from one telling event to the next, what lies between goes out unread."""
         out: list[bytes] = []
         start = 0
-        while not (self.error or self._done) and (found := _TELLING.search(block, start)):
+        while not (self.error or self.done) and (found := _TELLING.search(block, start)):
             end_before = block.rfind(b"\n\n", start, found.start())
             begin = start if end_before < 0 else end_before + 2
             end = block.find(b"\n\n", found.start()) + 2
             self.content_events += block.count(b'"delta"', start, begin)
             out += (block[start:begin], self._read(block[begin:end]))
             start = end
-        if not (self.error or self._done):
+        if not (self.error or self.done):
             self.content_events += block.count(b'"delta"', start)
             out.append(block[start:])
         return b"".join(out)
@@ -169,8 +174,9 @@ class ChatStream:
         if not data:
             return event
         if data == DONE:
-            self._done = True
-            return event
+            self.done = True
+            self._terminator = event
+            return b""
         try:
             chunk = _CHUNK.decode(data)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:

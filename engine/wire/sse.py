@@ -65,9 +65,9 @@ class EventBlocks:
 def events(block: bytes) -> Iterator[bytes]:
     """The events of a block, each with its empty line; joined they are the block."""
     start = 0
-    while end := block.find(b"\n\n", start) + 2:
-        if end == 1:
-            break
+    while start < len(block):
+        end = block.find(b"\n\n", start)
+        end = len(block) if end < 0 else end + 2
         yield block[start:end]
         start = end
 
