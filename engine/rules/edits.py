@@ -1,0 +1,38 @@
+"""Request edits: what a virtual model, a provider's quirks and a single model change in the caller's request."""
+
+from functools import partial
+
+from engine.rules.program import Caller, Offer, Quirk
+from engine.values import Facts
+from engine.wire.json_edit import Edit, Fields, apply, sets
+
+__all__ = ["edited"]
+
+
+def edited(
+    offer: Offer, candidate_edits: tuple[Edit, ...], fields: Fields, facts: Facts, caller: Caller
+) -> tuple[Fields, tuple[str, ...]]:
+    """The request's *fields* as *offer* is to get them, and the names of what was dropped on the way.
+
+    Virtual models' edits come first, inner ones before outer ones, then the provider's quirks, then the model's own.
+    A quirk's conditions see the request after the edits before it. *fields* itself is left as it is.
+    """
+    dropped: tuple[str, ...] = ()
+    for edit in candidate_edits:
+        fields, gone = apply(fields, edit)
+        dropped += gone
+    for quirk in offer.provider.quirks:
+        if _holds(quirk, offer, fields, facts, caller):
+            fields, gone = apply(fields, quirk.edit)
+            dropped += gone
+    for edit in offer.edits:
+        fields, gone = apply(fields, edit)
+        dropped += gone
+    return fields, dropped
+
+
+def _holds(quirk: Quirk, offer: Offer, fields: Fields, facts: Facts, caller: Caller) -> bool:
+    is_set = partial(sets, fields)
+    return (quirk.when is None or quirk.when(facts, caller, is_set, offer)) and not (
+        quirk.unless is not None and quirk.unless(facts, caller, is_set, offer)
+    )
