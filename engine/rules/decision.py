@@ -1,7 +1,7 @@
 """What a decision says: the chain to try, everything that was left out and why, each with its place."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
 
@@ -93,7 +93,7 @@ class Decision:
     pool: str = ""
     """Name under which the pool takes turns: the virtual model, the rule, or the canonical name."""
     chain: tuple[Candidate, ...] = ()
-    chains_for: Mapping[OutcomeKind, tuple[Candidate, ...]] = MappingProxyType({})
+    chains_for: Mapping[OutcomeKind, tuple[Candidate, ...]] = field(default_factory=lambda: MappingProxyType({}))
     """Chains that replace what is left of `chain` after an outcome of that kind."""
     dropped: tuple[Dropped, ...] = ()
     refusal: Refusal | None = None

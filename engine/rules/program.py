@@ -286,7 +286,7 @@ class Pool:
     targets: tuple[Target, ...]
     strategy: Strategy = Strategy.ORDERED
     fallback: tuple[Target, ...] = ()
-    fallback_for: Mapping[OutcomeKind, tuple[Target, ...]] = MappingProxyType({})
+    fallback_for: Mapping[OutcomeKind, tuple[Target, ...]] = field(default_factory=lambda: MappingProxyType({}))
     place: Place
 
 
