@@ -54,19 +54,20 @@ def _child(parent: Schema, step: str | int) -> Schema:
 
 
 @cache
-def _definitions(name: str) -> Schema:
-    definitions: Schema = json.loads(text(name)).get("$defs", {})
-    return {key: _expanded(value, name) for key, value in definitions.items()}
+def _definition(file: str, name: str) -> Schema:
+    """`$defs/NAME` of one file, without references."""
+    found: Schema = _expanded(json.loads(text(file))["$defs"][name], file)
+    return found
 
 
-def _expanded(value: Any, name: str) -> Any:
-    """*value* of the file *name* with its references put in. Schemas do not refer to themselves, so this ends."""
+def _expanded(value: Any, file: str) -> Any:
+    """*value*, read from *file*, with its references put in. Schemas do not refer to themselves, so this ends."""
     if isinstance(value, list):
-        return [_expanded(item, name) for item in value]
+        return [_expanded(item, file) for item in value]
     if not isinstance(value, dict):
         return value
-    inner = {key: _expanded(item, name) for key, item in value.items() if key not in {"$ref", "$defs"}}
+    inner = {key: _expanded(item, file) for key, item in value.items() if key not in {"$ref", "$defs"}}
     if "$ref" not in value:
         return inner
-    file, _, pointer = value["$ref"].partition("#/$defs/")
-    return {**_definitions(file.removesuffix(".json") or name)[pointer], **inner}
+    other, _, name = value["$ref"].partition("#/$defs/")
+    return {**_definition(other.removesuffix(".json") or file, name), **inner}
