@@ -1,0 +1,76 @@
+"""The sandbox over HTTP: an ASGI application for whoever wants to point another program at it."""
+
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+import msgspec
+
+from engine.gateway.ports import Clock, Headers
+from engine.sandbox.provider import Scripts
+from engine.sandbox.script import MODELS, Ending, Script, Step, refusal
+
+__all__ = ["SandboxApp"]
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+MOST_BODY_BYTES = 32 * 1024 * 1024
+STALL_S = 3_600.0
+"""How long a stalled answer is kept open, unless the caller hangs up before."""
+
+CHAT_PATHS = {"/v1/chat/completions", "/chat/completions"}
+MODEL_PATHS = {"/v1/models", "/models"}
+
+
+class SandboxApp:
+    """`POST /v1/chat/completions` and `GET /v1/models`, with and without `/v1`. Any credential will do."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._scripts = Scripts(clock)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request. An answer that is to break off returns early: the server closes the connection."""
+        body = await _body(receive)
+        played = self._played(scope["method"], scope["path"], body, list(scope["headers"]))
+        await self._clock.sleep(played.head_pause_s)
+        if played.headless:
+            return
+        await send({"type": "http.response.start", "status": played.status, "headers": list(played.headers)})
+        for step in played.steps:
+            await self._clock.sleep(step.pause_s)
+            await send({"type": "http.response.body", "body": step.data, "more_body": True})
+        if played.ending is Ending.STALL:
+            await self._clock.sleep(STALL_S)
+        if played.ending is Ending.END:
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    def _played(self, method: str, path: str, body: bytes | None, headers: Headers) -> Script:
+        if body is None:
+            return refusal(413, "request_too_large", f"the body is larger than {MOST_BODY_BYTES} bytes")
+        if method == "POST" and path in CHAT_PATHS:
+            return self._scripts.script(body, headers)
+        if method == "GET" and path in MODEL_PATHS:
+            return _models()
+        return refusal(404, "not_found", f"there is no {method} {path[:200]} here")
+
+
+async def _body(receive: Receive) -> bytes | None:
+    """The request's body; None when it is too large."""
+    parts: list[bytes] = []
+    size = 0
+    while True:
+        message = await receive()
+        parts.append(message.get("body", b""))
+        size += len(parts[-1])
+        if size > MOST_BODY_BYTES:
+            return None
+        if not message.get("more_body"):
+            return b"".join(parts)
+
+
+def _models() -> Script:
+    models = [{"id": name, "object": "model", "created": 0, "owned_by": "sandbox"} for name in MODELS]
+    body = msgspec.json.encode({"object": "list", "data": models})
+    return Script(status=200, headers=((b"content-type", b"application/json"),), steps=(Step(0.0, body),))
