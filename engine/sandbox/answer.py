@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 from hashlib import sha256
+from itertools import islice
 from typing import Any
 
 import msgspec
@@ -15,8 +16,8 @@ __all__ = ["ChatAnswer", "ToolCall", "answer"]
 _PIECE = re.compile(r"\s*\S{1,8}")
 """What counts as one token here: a word, or eight letters of a long one."""
 
-TOKENS_PER_MESSAGE = 3
-"""Framing of a message, as OpenAI counts it."""
+MOST_TOKENS = 4_096
+"""The longest answer; a longer echo is cut, as by `max_tokens`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,37 +57,43 @@ def answer(request: ChatRequest, body: bytes) -> ChatAnswer:
 
     A tool is called when `tool_choice` demands one, or the last message is the user's and names it.
     """
-    messages = _list(request, "messages")
+    last = _list(request, "messages")[-1]
     digest = sha256(body).hexdigest()
-    call = _tool_call(request, messages, digest)
-    pieces = () if call else _pieces(_text(request, messages))
-    cut = request.max_tokens if request.max_tokens is not None and request.max_tokens < len(pieces) else None
+    call = _tool_call(request, last, digest)
+    most = MOST_TOKENS if request.max_tokens is None else min(request.max_tokens, MOST_TOKENS)
+    pieces = () if call else _pieces(_text(request, last), most + 1)
     return ChatAnswer(
         id=f"chatcmpl-sandbox-{digest[:24]}",
         model=request.model,
-        pieces=pieces[:cut],
+        pieces=pieces[:most],
         tool_call=call,
-        finish_reason="tool_calls" if call else "stop" if cut is None else "length",
-        prompt_tokens=sum(len(_pieces(_said(message))) + TOKENS_PER_MESSAGE for message in messages),
+        finish_reason=_finish_reason(called=call is not None, cut=len(pieces) > most),
+        prompt_tokens=request.input_tokens,
     )
 
 
-def _text(request: ChatRequest, messages: list[Any]) -> str:
-    said = _said(messages[-1])
+def _finish_reason(*, called: bool, cut: bool) -> str:
+    if called:
+        return "tool_calls"
+    return "length" if cut else "stop"
+
+
+def _text(request: ChatRequest, last: object) -> str:
+    said = _said(last)
     form = _value(request, "response_format")
     match form:
         case {"type": "json_schema", "json_schema": {"schema": schema}}:
             return msgspec.json.encode(instance(schema)).decode()
         case {"type": "json_object"}:
             return msgspec.json.encode({"echo": said}).decode()
-    if _role(messages[-1]) == "tool":
+    if _role(last) == "tool":
         return f"The tool answered: {said}"
     return f"You said: {said}"
 
 
-def _tool_call(request: ChatRequest, messages: list[Any], digest: str) -> ToolCall | None:
+def _tool_call(request: ChatRequest, last: object, digest: str) -> ToolCall | None:
     functions = [tool["function"] for tool in _list(request, "tools") if _is_function(tool)]
-    wanted = _wanted(_value(request, "tool_choice"), functions, messages[-1])
+    wanted = _wanted(_value(request, "tool_choice"), functions, last)
     if wanted is None:
         return None
     arguments = msgspec.json.encode(instance(wanted.get("parameters", {}))).decode()
@@ -129,8 +136,8 @@ def _role(message: object) -> object:
     return message.get("role") if isinstance(message, dict) else None
 
 
-def _pieces(text: str) -> tuple[str, ...]:
-    return tuple(_PIECE.findall(text))
+def _pieces(text: str, most: int = MOST_TOKENS) -> tuple[str, ...]:
+    return tuple(piece.group() for piece in islice(_PIECE.finditer(text), most))
 
 
 def _value(request: ChatRequest, name: str) -> Any:
