@@ -1,0 +1,121 @@
+"""What the compile subprocess hands back: one MessagePack value on its standard output, and how it is run."""
+
+import asyncio
+from asyncio.subprocess import DEVNULL, PIPE
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from engine.errors import EngineError
+
+__all__ = ["CompileFailed", "Compiled", "CompiledPart", "SecretNeed", "compile_beside", "decode", "encode"]
+
+TIMEOUT_S = 120.0
+"""The largest configuration that is promised (200 providers, 5,000 models) compiles in 4 s; thirty times that hangs."""
+LAST_WORDS_BYTES = 2000
+"""How much of a crashed compiler's standard error goes into the log."""
+
+
+class CompileFailed(EngineError):
+    """The compile subprocess died, hung or wrote what cannot be read. Not the fault of the configuration's author."""
+
+
+class SecretNeed(msgspec.Struct, frozen=True):
+    """A secret that a provider needs which some name can reach."""
+
+    provider: str
+    key: str
+    """Label of the key it belongs to; empty for a reference elsewhere in the file."""
+    scheme: str
+    """`env` or `file`."""
+    name: str
+    place: str
+    """`file:line:column`."""
+    optional: bool
+    """The provider says that it may be unconfigured."""
+
+
+class CompiledPart(msgspec.Struct, frozen=True):
+    """One part of a snapshot, dumped, with the names it needs on the board."""
+
+    name: str
+    """`root`, or `provider/<id>`."""
+    digest: str
+    """Of the dump: equal digests are equal parts."""
+    data: bytes
+    slots: tuple[str, ...]
+
+
+class Compiled(msgspec.Struct, frozen=True, kw_only=True):
+    """A configuration as it was read: either its parts, or the problems that stop it from being used."""
+
+    bundle_hash: str
+    git_rev: str
+    files: dict[str, bytes]
+    """The configuration root's own files."""
+    laid_over: dict[str, bytes]
+    """Files of the demo that were laid over them."""
+    problems: tuple[str, ...]
+    """One line each, warnings too."""
+    diagnostics: str
+    """The same as `engine validate` prints it, with excerpts."""
+    config_hash: str = ""
+    parts: tuple[CompiledPart, ...] = ()
+    """The root first, then the providers by name; empty when an error was found."""
+    secrets: tuple[SecretNeed, ...] = ()
+    tables: tuple[dict[str, object], ...] = ()
+    """Rows for the usage store, as `ConfigRecord.models` wants them."""
+
+    @property
+    def texts(self) -> dict[str, str]:
+        """Path → text of every file that took part."""
+        return {path: data.decode(errors="replace") for path, data in {**self.files, **self.laid_over}.items()}
+
+
+_decoder: msgspec.msgpack.Decoder[Compiled] = msgspec.msgpack.Decoder(Compiled)
+
+
+def encode(compiled: Compiled) -> bytes:
+    """The bytes that the subprocess writes."""
+    return msgspec.msgpack.encode(compiled)
+
+
+def decode(data: bytes) -> Compiled:
+    """What `encode` was given.
+
+    Raises:
+        CompileFailed: anything else, such as the output of a process that was killed.
+    """
+    try:
+        return _decoder.decode(data)
+    except msgspec.DecodeError as exc:
+        raise CompileFailed(f"its output of {len(data)} bytes cannot be read") from exc
+
+
+async def compile_beside(command: Sequence[str], environ: Mapping[str, str], timeout_s: float = TIMEOUT_S) -> Compiled:
+    """Run the compile subprocess and read its result; the event loop goes on meanwhile.
+
+    Raises:
+        CompileFailed: it ended with a status other than 0, took longer than *timeout_s*, or wrote something else.
+    """
+    process = await asyncio.create_subprocess_exec(
+        *command, stdin=DEVNULL, stdout=PIPE, stderr=PIPE, env=environ, process_group=0
+    )
+    try:
+        async with asyncio.timeout(timeout_s):
+            output, errors = await process.communicate()
+    except TimeoutError as exc:
+        raise CompileFailed(f"it took longer than {timeout_s:.0f} s") from exc
+    finally:
+        await _end(process)
+    if process.returncode != 0:
+        words = errors[-LAST_WORDS_BYTES:].decode(errors="replace").strip()
+        raise CompileFailed(f"it ended with status {process.returncode}: {words}")
+    return decode(output)
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    """Leave no process behind, whatever happened to the wait for it."""
+    if process.returncode is None:
+        process.kill()
+        await process.wait()

@@ -1,0 +1,42 @@
+"""The files of the last configuration that worked, kept in the data directory for a start on a broken one."""
+
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+__all__ = ["LastGood"]
+
+
+class LastGood:
+    """A copy of a configuration root's files. It is source text, not a dump, so a newer engine reads it as well."""
+
+    def __init__(self, directory: Path) -> None:
+        self._at = directory
+
+    @property
+    def root(self) -> Path | None:
+        """The configuration root that was kept; None when there is none."""
+        return self._at if self._at.is_dir() else None
+
+    def keep(self, files: Mapping[str, bytes]) -> None:
+        """Put *files* in the place of what was kept before. Killed half-way, it leaves the old copy or none."""
+        beside = self._at.with_name(f"{self._at.name}.new")
+        old = self._at.with_name(f"{self._at.name}.old")
+        for stale in (beside, old):
+            shutil.rmtree(stale, ignore_errors=True)
+        for path, data in files.items():
+            _write(beside / path, data)
+        if self._at.exists():
+            self._at.rename(old)
+        beside.rename(self._at)
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def _write(path: Path, data: bytes) -> None:
+    """Write a file durably, making its folders."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())

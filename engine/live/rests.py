@@ -1,0 +1,55 @@
+"""Resting keys on the board: until when, and how often in a row, for all models of a provider or for one."""
+
+from typing import Final
+
+from engine.live.board import Board
+from engine.live.slots import DOUBLINGS, UNTIL, KeySlot
+from engine.rules.outcomes import KEY_REST_S, MODEL_REST_S, Rest, rest
+from engine.values import Outcome
+
+__all__ = ["LONGEST_S", "Rests"]
+
+LONGEST_S: Final = 3600.0
+"""A provider that asks for more in Retry-After is asked again after an hour all the same."""
+MOST_DOUBLINGS: Final = 16
+"""More would only overflow: every rest has reached its longest by then."""
+
+
+class Rests:
+    """The rests of keys. Reads take no lock."""
+
+    def __init__(self, board: Board) -> None:
+        self._board = board
+
+    def until_s(self, key: KeySlot) -> float:
+        """Until when the key rests for this model; in the past, or 0.0, when it does not."""
+        doubles = self._board.doubles
+        return max(doubles[key.all_models + UNTIL], doubles[key.this_model + UNTIL])
+
+    def after(self, key: KeySlot, outcome: Outcome, now_s: float) -> float:
+        """Lay to rest what *outcome* asks for; until when, 0.0 when nothing new was laid to rest."""
+        what = rest(outcome)
+        if what is Rest.NOTHING:
+            return 0.0
+        word = key.all_models if what is Rest.KEY else key.this_model
+        with self._board:
+            until_s = now_s + self._length_s(word, outcome)
+            awake = self._board.doubles[word + UNTIL] <= now_s
+            self._board.doubles[word + UNTIL] = max(until_s, self._board.doubles[word + UNTIL])
+            if awake:
+                # Answers to requests that were under way together are one reason to rest, not several.
+                self._board.words[word + DOUBLINGS] = min(self._board.words[word + DOUBLINGS] + 1, MOST_DOUBLINGS)
+        return until_s if awake else 0.0
+
+    def worked(self, key: KeySlot) -> None:
+        """The key was good: its next rest is a first one again."""
+        words = self._board.words
+        if words[key.all_models + DOUBLINGS] or words[key.this_model + DOUBLINGS]:
+            words[key.all_models + DOUBLINGS] = words[key.this_model + DOUBLINGS] = 0
+
+    def _length_s(self, word: int, outcome: Outcome) -> float:
+        """How long to rest, from the outcome and the rests before."""
+        if outcome.retry_after_s is not None:
+            return min(outcome.retry_after_s, LONGEST_S)
+        first_s, longest_s = MODEL_REST_S if outcome.status == 429 else KEY_REST_S
+        return float(min(first_s * 2 ** self._board.words[word + DOUBLINGS], longest_s))

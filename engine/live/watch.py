@@ -1,0 +1,87 @@
+"""Says when the files of a configuration have changed, however they were changed. The home of watchfiles.
+
+Events are only hints: editors rename over a file, Kubernetes swaps a symlink above it, some file systems send none.
+What counts is the *signature*: path, inode, size and time of each file that would be read. It is compared after each
+event and every `POLL_S` without one, so that an event that was missed delays a reload and never loses it.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Iterable
+from contextlib import aclosing
+from pathlib import Path
+
+import watchfiles
+
+__all__ = ["Signature", "changes", "signature"]
+
+Signature = frozenset[tuple[str, int, int, int]]
+
+FOLDERS = ("routes.d", "providers.d", "policies", "overlays")
+ROOT_FILE = "routes.yaml"
+DEBOUNCE_MS = 100
+"""A save is several events within a few milliseconds; a person does not notice this much."""
+STEP_MS = 25
+POLL_S = 2.0
+
+
+def signature(root: Path, others: Iterable[Path] = ()) -> Signature:
+    """What tells one state of the configuration under *root*, and of the *others* it refers to, from the next."""
+    folders = (root / name for name in FOLDERS)
+    listed = (path for folder in folders for path in folder.glob("*.y*ml"))
+    return frozenset(mark for path in (root / ROOT_FILE, *listed, *others) if (mark := _mark(path)) is not None)
+
+
+async def changes(
+    root: Path, others: Callable[[], Iterable[Path]], stop: asyncio.Event
+) -> AsyncGenerator[Signature, None]:
+    """Yield the new signature whenever it differs from the last one, until *stop* is set.
+
+    *others* are asked for again after each change: files outside the root whose content matters (secrets).
+    """
+    seen = signature(root, others())
+    while not stop.is_set():
+        # Folders may have come or gone, and a swapped symlink leads elsewhere: watch afresh after each change.
+        async with aclosing(_hints(_watched(root, others()), stop)) as hints:
+            async for _ in hints:
+                if (now := signature(root, others())) != seen:
+                    seen = now
+                    yield now
+                    break
+
+
+async def _hints(directories: set[Path], stop: asyncio.Event) -> AsyncGenerator[None, None]:
+    """Yield when something happened in one of the directories, and every `POLL_S`."""
+    events = watchfiles.awatch(
+        *directories,
+        watch_filter=None,
+        recursive=False,
+        debounce=DEBOUNCE_MS,
+        step=STEP_MS,
+        rust_timeout=int(POLL_S * 1000),
+        yield_on_timeout=True,
+        stop_event=stop,
+        ignore_permission_denied=True,
+    )
+    async with aclosing(events):
+        try:
+            async for _ in events:
+                yield
+        except FileNotFoundError:
+            # A directory went away between the look and the watch; the next look will not find it.
+            await asyncio.sleep(STEP_MS / 1000)
+            yield
+
+
+def _mark(path: Path) -> tuple[str, int, int, int] | None:
+    """Path, inode, size and time of a file, symlinks followed; None when there is none (any more)."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return str(path), found.st_ino, found.st_size, found.st_mtime_ns
+
+
+def _watched(root: Path, others: Iterable[Path]) -> set[Path]:
+    """The directories whose entries decide: the root (not what is below it, where `data/` may be) and the folders."""
+    candidates = {root, *(root / name for name in FOLDERS), *(path.parent for path in others)}
+    return {path for path in candidates if path.is_dir()}
