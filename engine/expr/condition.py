@@ -2,15 +2,24 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from types import CodeType
+from fractions import Fraction
+from types import CodeType, FunctionType
 from typing import Any
 
 from engine.errors import Place
+from engine.expr.network import Network
+from engine.expr.regex import Regex
 
-__all__ = ["Condition", "Sets"]
+__all__ = ["Condition", "Constant", "Sets"]
 
 Sets = Callable[[str], bool]
 """Whether the request sets a dotted path: the one function that conditions may call, as `request.sets('…')`."""
+
+Constant = Regex | Network | Fraction
+"""What a condition needs beside the constants that code can hold by itself."""
+
+_NO_NAMES: dict[str, Any] = {"__builtins__": {}}
+"""The globals of every condition: it reaches its arguments and its constants, and nothing else."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -21,9 +30,19 @@ class Condition:
     """As written."""
     place: Place
     code: CodeType = field(repr=False)
+    """Of a function of facts, caller, sets, offer, and then the constants."""
     reads: frozenset[str] = frozenset()
-    """The facts it looks at: `request.model`, `headers['x-tier']`, …"""
+    """The facts it looks at: `request.model`, `headers['x-tier']`, `request.sets('tools')`, …"""
+    constants: tuple[Constant, ...] = field(default=(), repr=False)
+    _holds: Callable[..., bool] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        holds = FunctionType(self.code, _NO_NAMES, "condition", self.constants)
+        object.__setattr__(self, "_holds", holds)
+
+    def __reduce__(self) -> tuple[type["Condition"], tuple[Any, ...]]:
+        return Condition, (self.text, self.place, self.code, self.reads, self.constants)
 
     def __call__(self, facts: Any, caller: Any, sets: Sets, offer: Any = None) -> bool:
         """Whether it holds. *facts* is a `values.Facts`, *caller* a `rules.program.Caller`; *offer* only for quirks."""
-        raise NotImplementedError
+        return self._holds(facts, caller, sets, offer)

@@ -1,0 +1,184 @@
+"""What a condition says, as a tree: the closed subset of the grammar, free of the parser that read it.
+
+`at` is how many characters of the text come before the part.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from fractions import Fraction
+from typing import Literal
+
+__all__ = [
+    "Arithmetic",
+    "Compare",
+    "Constant",
+    "Flag",
+    "Keyed",
+    "Listing",
+    "Logic",
+    "Matching",
+    "Name",
+    "Negative",
+    "Node",
+    "Not",
+    "Operator",
+    "Sets",
+    "Sign",
+    "Text",
+    "Within",
+    "parts",
+]
+
+
+Sign = Literal["+", "-", "*", "/", "//", "%"]
+
+
+class Operator(StrEnum):
+    """Comparisons, as they are written."""
+
+    EQ = "=="
+    NE = "!="
+    LT = "<"
+    LE = "<="
+    GT = ">"
+    GE = ">="
+    IN = "in"
+    NOT_IN = "not in"
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    """A dotted name, `request.model`."""
+
+    at: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Keyed:
+    """A name with a key, `headers['x-tier']`."""
+
+    at: int
+    of: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Constant:
+    """A text, a number, true or false."""
+
+    at: int
+    value: str | int | Fraction | bool
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A text in quotes where the grammar wants one."""
+
+    at: int
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """Constants in brackets, after `in`."""
+
+    at: int
+    items: tuple[Constant, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Compare:
+    """`first op part op part …`, as in `9 <= time.hour < 17`."""
+
+    at: int
+    first: "Node"
+    rest: tuple[tuple[Operator, "Node"], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Logic:
+    """Two parts joined by a word."""
+
+    at: int
+    word: Literal["and", "or"]
+    left: "Node"
+    right: "Node"
+
+
+@dataclass(frozen=True, slots=True)
+class Not:
+    """The opposite."""
+
+    at: int
+    part: "Node"
+
+
+@dataclass(frozen=True, slots=True)
+class Arithmetic:
+    """Two numbers joined by a sign."""
+
+    at: int
+    sign: Sign
+    left: "Node"
+    right: "Node"
+
+
+@dataclass(frozen=True, slots=True)
+class Negative:
+    """A number with a minus before it."""
+
+    at: int
+    part: "Node"
+
+
+@dataclass(frozen=True, slots=True)
+class Matching:
+    """`part is matching('pattern')`."""
+
+    at: int
+    part: "Node"
+    pattern: Text
+
+
+@dataclass(frozen=True, slots=True)
+class Within:
+    """`part is within('network')`."""
+
+    at: int
+    part: "Node"
+    network: Text
+
+
+@dataclass(frozen=True, slots=True)
+class Sets:
+    """`request.sets('path')`."""
+
+    at: int
+    path: str
+
+
+Flag = Compare | Logic | Not | Matching | Within | Sets
+"""What is true or false by its form."""
+
+Node = Name | Keyed | Constant | Listing | Arithmetic | Negative | Flag
+
+
+def parts(node: Node) -> Iterator[Node]:
+    """*node* and every part of it, itself first."""
+    yield node
+    for child in _children(node):
+        yield from parts(child)
+
+
+def _children(node: Node) -> tuple[Node, ...]:
+    match node:
+        case Compare():
+            return (node.first, *(part for _, part in node.rest))
+        case Logic() | Arithmetic():
+            return (node.left, node.right)
+        case Not() | Negative() | Matching() | Within():
+            return (node.part,)
+        case Name() | Keyed() | Constant() | Listing() | Sets():
+            return ()
