@@ -25,8 +25,9 @@
 writer's (`store/journal.py`).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from enum import StrEnum
 from typing import ClassVar
 
@@ -56,6 +57,7 @@ __all__ = [
     "UpstreamReset",
     "UpstreamTimeout",
     "UpstreamUnreachable",
+    "did_you_mean",
 ]
 
 
@@ -94,6 +96,12 @@ class Problem:
     related: tuple[tuple[str, Place], ...] = ()
     """Other places that take part, each with its role: `("first", Place(...))`."""
     severity: Severity = Severity.ERROR
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """The hint that names the one of *known* that looks most like *word*; empty when none does."""
+    near = get_close_matches(word, known, n=1)
+    return f"did you mean '{near[0]}'?" if near else ""
 
 
 class OutcomeKind(StrEnum):
