@@ -1,5 +1,7 @@
 """The straight line: a request from its bytes to its journal record, and the ports it is drawn on."""
 
+from engine.gateway.exchange import Inbound
+from engine.gateway.line import Gateway
 from engine.gateway.ports import (
     Admission,
     Answer,
@@ -21,7 +23,9 @@ __all__ = [
     "Call",
     "Clock",
     "Entropy",
+    "Gateway",
     "Headers",
+    "Inbound",
     "Journal",
     "LiveState",
     "Metrics",

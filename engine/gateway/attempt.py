@@ -1,0 +1,231 @@
+"""One attempt: sent, received, classed, paid for and written down. Relays a stream as it comes."""
+
+from dataclasses import dataclass
+
+from engine.errors import BadRequest, OutcomeKind, UpstreamFault, UpstreamTimeout
+from engine.gateway.exchange import Exchange, Understood
+from engine.gateway.ports import Admission, Answer, Call, Clock, LiveState, NoRoom, Sink, Upstream
+from engine.gateway.reply import stream_head
+from engine.pricing import Cost, cost, price_at
+from engine.rules.edits import edited
+from engine.rules.outcomes import sharpen
+from engine.rules.plan import Ended, Full, Start
+from engine.values import AttemptRecord, Outcome, Usage, UsageSource
+from engine.wire.openai_chat import encode_request, estimated, read_reply
+from engine.wire.openai_chat_stream import ChatStream
+from engine.wire.openai_error import read_error, read_reply_error
+
+__all__ = ["Attempt"]
+
+ERROR_LIMIT_BYTES = 1 << 20
+"""An error body is for people and a few codes; a mebibyte is a hundred times the largest recorded one."""
+REPLY_LIMIT_BYTES = 64 << 20
+"""A plain answer is held in memory to be read for usage; images in base64 are the largest that occur."""
+
+OK = Outcome(kind=OutcomeKind.OK, status=200, received=True)
+HUNG_UP = Outcome(kind=OutcomeKind.CANCELLED)
+NO_COST = Cost(pusd=None, list_pusd=None, price_id=None, problem="no usage: nothing was answered")
+
+
+@dataclass(slots=True, kw_only=True)
+class Attempt:
+    """What is known of one attempt while it runs. `perform` is its whole life."""
+
+    exchange: Exchange
+    asked: Understood
+    start: Start
+    sink: Sink
+    upstream: Upstream
+    live: LiveState
+    clock: Clock
+    started_s: float = 0.0
+    answer: Answer | None = None
+    stream: ChatStream | None = None
+    usage: Usage | None = None
+    detail: str = ""
+    ttfb_ms: float | None = None
+    sent_bytes: int = 0
+    received_bytes: int = 0
+
+    async def perform(self) -> Ended | Full:
+        """How it ended, or that there was no room to begin. A caller who hangs up cancels it; it is settled first."""
+        offer, exchange, call = self.start.candidate.offer, self.exchange, self._call()
+        self.started_s = self.clock.monotonic()
+        room = self.live.admit(offer, self.start.key_label, self.asked.facts.input_tokens, self.started_s)
+        if isinstance(room, NoRoom):
+            return Full(room.until_s)
+        outcome = HUNG_UP
+        try:
+            outcome = await self._exchange_bytes(call)
+        except UpstreamFault as fault:
+            self.detail = fault.detail
+            outcome = Outcome(kind=self._kind(fault), received=fault.received)
+        finally:
+            self._settle(room, outcome)
+        return Ended(outcome, committed=exchange.committed)
+
+    async def _exchange_bytes(self, call: Call) -> Outcome:
+        """Send the request and receive the answer, whatever shape it has."""
+        self.answer = await self.upstream.send(call)
+        self.ttfb_ms = (self.clock.monotonic() - self.started_s) * 1e3
+        if not 200 <= self.answer.status < 300:
+            return self._classed(await self._body(ERROR_LIMIT_BYTES))
+        if self.asked.chat.stream:
+            return await self._relay(self.answer)
+        return self._collected(await self._body(REPLY_LIMIT_BYTES))
+
+    def _call(self) -> Call:
+        """The attempt as it is sent: the request with every edit that this offer needs."""
+        offer, exchange, asked = self.start.candidate.offer, self.exchange, self.asked
+        fields, dropped = edited(offer, self.start.candidate.edits, asked.chat.fields, asked.facts, asked.caller)
+        if dropped:
+            self._report(dropped)
+        body = encode_request(fields, model=offer.upstream_model, ask_usage=self.asked.chat.stream)
+        self.sent_bytes = len(body)
+        timeouts, forwarded = offer.provider.timeouts, offer.provider.forward_headers
+        total_s = min(timeouts.total_s, self.start.left_s)
+        return Call(
+            offer=offer,
+            key_label=self.start.key_label,
+            surface=exchange.inbound.surface,
+            body=body,
+            headers=[h for h in exchange.inbound.headers if h[0].decode("latin-1") in forwarded] if forwarded else (),
+            head_timeout_s=min(timeouts.first_token_s, total_s) if self.asked.chat.stream else total_s,
+            total_timeout_s=total_s,
+        )
+
+    def _report(self, dropped: tuple[str, ...]) -> None:
+        """Remember what this offer cannot express; under `x-engine-strict: 1` refuse instead."""
+        exchange = self.exchange
+        exchange.dropped_params = tuple(sorted({*exchange.dropped_params, *dropped}))
+        if exchange.asks(b"x-engine-strict"):
+            names = ", ".join(repr(name) for name in dropped)
+            raise BadRequest(
+                f"{self.start.candidate.offer.id} does not take {names}; leave it out, or leave out x-engine-strict",
+                code="unsupported_parameter",
+                param=dropped[0],
+            )
+
+    async def _body(self, limit_bytes: int) -> bytes:
+        assert self.answer is not None
+        body = await self.answer.read_all(limit_bytes)
+        self.received_bytes = len(body)
+        return body
+
+    def _classed(self, body: bytes) -> Outcome:
+        """What an answer that is not a success means."""
+        assert self.answer is not None
+        outcome = read_error(self.answer.status, self.answer.headers, body)
+        return sharpen(self.start.candidate.offer.provider, outcome, body)
+
+    def _collected(self, body: bytes) -> Outcome:
+        """A plain answer, kept to be sent once it is written down; an error may hide inside a 200."""
+        hidden = read_reply_error(body)
+        if hidden is not None:
+            return sharpen(self.start.candidate.offer.provider, hidden, body)
+        reply, exchange = read_reply(body), self.exchange
+        self.usage = reply.usage or estimated(self.asked.chat, len(body) // 8)
+        exchange.finish_reason, exchange.tail = reply.finish_reason, body
+        return OK
+
+    async def _relay(self, answer: Answer) -> Outcome:
+        """A stream, passed on as it comes; nothing goes out before its first content."""
+        stream = self.stream = ChatStream(strip_usage=not self.asked.chat.asks_usage)
+        while data := await answer.read(self._patience_s(stream)):
+            self.received_bytes += len(data)
+            out = stream.feed(data)
+            if stream.started and not self.exchange.committed:
+                await self._commit()
+            if out:
+                await self.sink.send(out)
+            if stream.error is not None:
+                answer.abort()
+                return sharpen(self.start.candidate.offer.provider, stream.error, stream.error.message.encode())
+        self.exchange.tail = stream.close()
+        self.exchange.finish_reason = stream.finish_reason
+        self.usage = stream.usage or estimated(self.asked.chat, stream.content_events)
+        return OK
+
+    def _patience_s(self, stream: ChatStream) -> float:
+        """How long the next bytes may take: what is left for the first content, or the pause between tokens."""
+        timeouts = self.start.candidate.offer.provider.timeouts
+        if stream.started:
+            return timeouts.between_tokens_s
+        return max(0.0, timeouts.first_token_s - (self.clock.monotonic() - self.started_s))
+
+    async def _commit(self) -> None:
+        """From here on no other target can take over."""
+        exchange = self.exchange
+        exchange.committed, exchange.answered = True, self.start.candidate.offer
+        exchange.ttft_ms = (self.clock.monotonic() - exchange.started_s) * 1e3
+        await self.sink.start(200, stream_head(exchange, self.start.n))
+
+    def _kind(self, fault: UpstreamFault) -> OutcomeKind:
+        """A pause before the first content is the first token's timeout, whichever read met it."""
+        waiting = self.stream is not None and not self.stream.started
+        if waiting and isinstance(fault, UpstreamTimeout) and fault.kind is OutcomeKind.TIMEOUT_BETWEEN_TOKENS:
+            return OutcomeKind.TIMEOUT_FIRST_TOKEN
+        return fault.kind
+
+    def _settle(self, room: Admission, outcome: Outcome) -> None:
+        """Close what is open, give the room back, price what was used, write the attempt down."""
+        if self.answer is not None and outcome.kind is not OutcomeKind.OK:
+            self.answer.abort()
+        if self.usage is None and self.stream is not None and self.stream.content_events:
+            self.usage = self.stream.usage or estimated(
+                self.asked.chat, self.stream.content_events, source=UsageSource.PARTIAL
+            )
+        now_s = self.clock.monotonic()
+        self.live.settle(room, outcome, self.usage, now_s)
+        paid, exchange = self._cost(), self.exchange
+        if outcome.kind is OutcomeKind.OK or exchange.committed:
+            exchange.answered, exchange.usage = self.start.candidate.offer, self.usage
+            exchange.cost_pusd, exchange.cost_problem, exchange.price_id = paid.pusd, paid.problem, paid.price_id
+        exchange.attempts.append(self._record(outcome, paid, now_s))
+
+    def _cost(self) -> Cost:
+        """What the attempt costs us, by the price in force when the request arrived."""
+        offer = self.start.candidate.offer
+        price = price_at(offer.prices, self.exchange.at)
+        if self.usage is None:
+            return NO_COST
+        if price is None:
+            return Cost(pusd=None, list_pusd=None, price_id=None, problem=f"no price for {offer.id} at that time")
+        return cost(self.usage, price, offer.provider.discount)
+
+    def _record(self, outcome: Outcome, paid: Cost, now_s: float) -> AttemptRecord:
+        offer, answer = self.start.candidate.offer, self.answer
+        failed = outcome.kind is not OutcomeKind.OK
+        return AttemptRecord(
+            n=self.start.n,
+            role=self.start.role,
+            reason=self.start.reason,
+            provider=offer.provider.id,
+            model=offer.model,
+            upstream_model=offer.upstream_model,
+            address=answer.address if answer else "",
+            key_label=self.start.key_label,
+            upstream_request_id=_upstream_request_id(answer),
+            started_ms=(self.started_s - self.exchange.started_s) * 1e3,
+            connect_ms=answer.connect_ms if answer else None,
+            ttfb_ms=self.ttfb_ms,
+            total_ms=(now_s - self.started_s) * 1e3,
+            status=answer.status if answer else None,
+            error_kind=outcome.kind if failed else None,
+            error_detail=self.detail or (outcome.message if failed else ""),
+            sent_bytes=self.sent_bytes,
+            received_bytes=self.received_bytes,
+            usage=self.usage,
+            price_id=paid.price_id,
+            list_cost_pusd=paid.list_pusd,
+            cost_pusd=paid.pusd,
+            cost_problem=paid.problem,
+        )
+
+
+def _upstream_request_id(answer: Answer | None) -> str:
+    """The provider's own id of the exchange, for its support desk; empty when it sent none."""
+    for name, value in answer.headers if answer else ():
+        if name in {b"x-request-id", b"request-id"}:
+            return value.decode("latin-1")[:128]
+    return ""

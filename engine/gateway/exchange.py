@@ -1,0 +1,156 @@
+"""One request while it lives, and the record it becomes. Mutable on purpose: it is the only thing that is."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from engine.errors import CallerFault, OutcomeKind, Refused
+from engine.gateway.ports import Headers
+from engine.rules.decision import Decision
+from engine.rules.program import Caller, Offer
+from engine.rules.trace import trace
+from engine.snapshot import Snapshot
+from engine.values import AttemptRecord, Facts, RequestRecord, Surface, Usage
+from engine.wire.openai_chat import ChatRequest
+
+__all__ = ["Exchange", "Inbound", "Understood", "source_prefix"]
+
+HUNG_UP = 499
+"""What a caller who hung up is booked under; nginx's word for it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inbound:
+    """A request as the server read it: complete, within its bounds, not yet understood."""
+
+    surface: Surface
+    headers: Headers
+    """Names in lower case."""
+    body: bytes
+    ip: str
+    """The client's address, trusted proxies already looked through."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Understood:
+    """A request that has been read and decided: who asks, for what, and what follows from it."""
+
+    caller: Caller
+    chat: ChatRequest
+    facts: Facts
+    decision: Decision
+
+
+@dataclass(slots=True, kw_only=True)
+class Exchange:
+    """Everything learnt about one request, from its arrival to its record."""
+
+    snapshot: Snapshot
+    inbound: Inbound
+    headers: dict[bytes, bytes]
+    """The caller's headers by name; the last of several counts."""
+    request_id: str
+    at: datetime
+    started_s: float
+    caller: Caller | None = None
+    facts: Facts | None = None
+    decision: Decision | None = None
+    attempts: list[AttemptRecord] = field(default_factory=list)
+    dropped_params: tuple[str, ...] = ()
+    answered: Offer | None = None
+    """The offer whose answer goes out."""
+    usage: Usage | None = None
+    finish_reason: str | None = None
+    cost_pusd: int | None = None
+    cost_problem: str | None = None
+    price_id: str | None = None
+    committed: bool = False
+    """Whether content of a stream has gone out."""
+    tail: bytes = b""
+    """The body still to be sent: all of a plain answer, the terminator of a stream."""
+    ttft_ms: float | None = None
+    error: OutcomeKind | None = None
+    fault: CallerFault | Refused | None = None
+
+    @property
+    def status(self) -> int:
+        """What the caller sees. A stream that broke after its head went out keeps the 200 it began with."""
+        if self.committed:
+            return 200
+        if self.error is OutcomeKind.CANCELLED:
+            return HUNG_UP
+        return 200 if self.fault is None else self.fault.status
+
+    def asks(self, header: bytes) -> bool:
+        """Whether the caller set one of the gateway's own switches to 1."""
+        return self.headers.get(header) == b"1"
+
+    def record(self, node: str, total_ms: float) -> RequestRecord:
+        """The row of `requests` that this exchange has become."""
+        caller, decision, snapshot = self.caller or NOBODY, self.decision, self.snapshot
+        facts = self.facts or Facts(model="", at=self.at)
+        place = decision and (decision.rule or decision.virtual)
+        return RequestRecord(
+            request_id=self.request_id,
+            at=self.at,
+            node=node,
+            consumer=caller.id,
+            team=caller.team,
+            cost_center=caller.cost_center,
+            key_label=caller.key_label,
+            end_user=facts.user,
+            source_ip_prefix=source_prefix(self.inbound.ip),
+            tags={k: v for k, v in facts.metadata.items() if k in snapshot.recording.tags},
+            headers=facts.headers,
+            metadata=facts.metadata,
+            trace_id=_trace_id(self.headers.get(b"traceparent", b"")),
+            surface=self.inbound.surface,
+            stream=facts.stream,
+            requested_model=facts.model,
+            resolved_model=self.answered.model if self.answered else None,
+            provider=self.answered.provider.id if self.answered else None,
+            route=decision.rule.name if decision and decision.rule else None,
+            rule_place=f"{place.place.file}:{place.place.line}" if place else None,
+            config_hash=snapshot.config_hash,
+            config_git_rev=snapshot.git_rev,
+            has_tools=facts.has_tools,
+            has_images=facts.has_images,
+            has_audio=facts.has_audio,
+            has_files=facts.has_files,
+            wants_json=facts.wants_json,
+            reasoning=facts.reasoning,
+            input_tokens_estimate=facts.input_tokens,
+            max_tokens=facts.max_tokens,
+            decision=trace(decision) if decision else "",
+            dropped_params=self.dropped_params,
+            ttft_ms=self.ttft_ms,
+            total_ms=total_ms,
+            status=self.status,
+            error_kind=self.error,
+            error_code=self.fault.reason if self.fault else None,
+            finish_reason=self.finish_reason,
+            usage=self.usage,
+            unlisted=self.answered is not None and self.answered.unlisted,
+            price_id=self.price_id,
+            cost_pusd=self.cost_pusd,
+            cost_problem=self.cost_problem,
+            attempts=tuple(self.attempts),
+        )
+
+
+NOBODY = Caller(id="", anonymous=True)
+"""Stands for a caller who could not be identified; such requests are counted, not journalled."""
+
+
+def source_prefix(ip: str) -> str:
+    """The /24 of an IPv4 or the /48 of an IPv6 address; empty when there is none."""
+    if ":" in ip:
+        groups = ip.partition("::")[0].split(":")
+        return ":".join([*groups, "0", "0"][:3]) + "::/48"
+    head, dot, _ = ip.rpartition(".")
+    return f"{head}.0/24" if dot else ""
+
+
+def _trace_id(traceparent: bytes) -> str:
+    """The trace id of a W3C `traceparent` header (version-traceid-parentid-flags); empty when it is not one."""
+    parts = traceparent.split(b"-")
+    return parts[1].decode("latin-1") if len(parts) == 4 and len(parts[1]) == 32 and parts[1].isalnum() else ""

@@ -1,0 +1,188 @@
+"""The straight line: a request is understood, decided, pursued, written down and answered, in that order."""
+
+from asyncio import CancelledError
+from dataclasses import dataclass
+from typing import assert_never
+
+from engine.errors import CallerFault, OutcomeKind, Refused
+from engine.gateway.attempt import Attempt
+from engine.gateway.exchange import Exchange, Inbound, Understood
+from engine.gateway.ports import Clock, Entropy, Journal, LiveState, Metrics, Sink, Upstream
+from engine.gateway.reply import cost_comment, error_reply, failed_event, plain_head, stream_head
+from engine.rules.decide import decide
+from engine.rules.decision import Refusal
+from engine.rules.identify import identify
+from engine.rules.outcomes import caller_error
+from engine.rules.plan import AttemptPlan, Begin, Event, Finish, Start, Wait, Woke
+from engine.rules.program import Strategy
+from engine.snapshot import Snapshot
+from engine.values import Facts, Wishes
+from engine.wire.json_edit import sets
+from engine.wire.openai_chat import ChatRequest, decode_request
+
+__all__ = ["Gateway"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gateway:
+    """The request path over its ports. One per worker; holds no state of its own."""
+
+    upstream: Upstream
+    live: LiveState
+    journal: Journal
+    metrics: Metrics
+    clock: Clock
+    entropy: Entropy
+    node: str
+    region: str = ""
+
+    async def handle(self, snapshot: Snapshot, inbound: Inbound, sink: Sink) -> None:
+        """Answer one request through *sink*, under the configuration it began with.
+
+        Its record is in the journal before the last byte leaves. Cancelling the coroutine means that the caller hung
+        up: the attempt in flight is closed, what was used is settled and written down.
+        """
+        exchange = self._begin(snapshot, inbound)
+        try:
+            await self._pursue(exchange, self._understood(exchange), sink)
+        except (CallerFault, Refused) as fault:
+            exchange.fault = fault
+        except CancelledError:
+            exchange.error = OutcomeKind.CANCELLED
+            self._write_down(exchange)
+            raise
+        self._write_down(exchange)
+        await self._answer(exchange, sink)
+
+    def _begin(self, snapshot: Snapshot, inbound: Inbound) -> Exchange:
+        return Exchange(
+            snapshot=snapshot,
+            inbound=inbound,
+            headers=dict(inbound.headers),
+            request_id=self.entropy.request_id(),
+            at=self.clock.now(),
+            started_s=self.clock.monotonic(),
+        )
+
+    def _understood(self, exchange: Exchange) -> Understood:
+        """Who asks, for what, and what follows from it. Raises CallerFault."""
+        snapshot, inbound = exchange.snapshot, exchange.inbound
+        caller = exchange.caller = identify(
+            snapshot.callers, snapshot.anonymous, inbound.headers, inbound.ip, exchange.at
+        )
+        chat = decode_request(inbound.body)
+        facts = exchange.facts = self._facts(exchange, chat)
+        decision = exchange.decision = decide(
+            snapshot.program,
+            caller,
+            facts,
+            self.live,
+            exchange.started_s,
+            self.entropy.draw(),
+            lambda path: sets(chat.fields, path),
+        )
+        if decision.strategy is Strategy.ROUND_ROBIN:
+            self.live.advance(decision.pool)
+        return Understood(caller=caller, chat=chat, facts=facts, decision=decision)
+
+    def _facts(self, exchange: Exchange, chat: ChatRequest) -> Facts:
+        """What the rules may know of the request."""
+        recording, headers = exchange.snapshot.recording, exchange.headers
+        kept = recording.metadata | recording.tags
+        return Facts(
+            model=chat.model,
+            at=exchange.at,
+            surface=exchange.inbound.surface,
+            stream=chat.stream,
+            input_tokens_low=chat.input_tokens_low,
+            input_tokens=chat.input_tokens,
+            input_tokens_high=chat.input_tokens_high,
+            max_tokens=chat.max_tokens,
+            has_tools=chat.has_tools,
+            has_images=chat.has_images,
+            has_audio=chat.has_audio,
+            has_files=chat.has_files,
+            wants_json=chat.wants_json,
+            reasoning=chat.reasoning,
+            user=chat.user,
+            session=chat.session,
+            ip=exchange.inbound.ip,
+            headers={n: v.decode("latin-1") for n in recording.headers if (v := headers.get(n.encode())) is not None},
+            metadata={k: v for k, v in chat.metadata.items() if k in kept},
+            region=self.region,
+            wishes=chat.wishes or _header_wishes(headers.get(b"x-engine-provider", b"")),
+        )
+
+    async def _pursue(self, exchange: Exchange, asked: Understood, sink: Sink) -> None:
+        """Do what the plan says until it says that this is finished. Raises Refused when nothing answered."""
+        if asked.decision.refusal is not None:
+            raise _refused(asked.decision.refusal)
+        plan = AttemptPlan(asked.decision, started_s=exchange.started_s)
+        event: Event = Begin()
+        while not isinstance(command := plan.step(event, self.clock.monotonic(), self.live), Finish):
+            event = await self._perform(command, exchange, asked, sink)
+        if command.outcome.kind is not OutcomeKind.OK:
+            exchange.error = command.outcome.kind
+            raise caller_error(command.outcome, command.retry_after_s)
+
+    async def _perform(self, command: Start | Wait, exchange: Exchange, asked: Understood, sink: Sink) -> Event:
+        match command:
+            case Wait():
+                await self.clock.sleep(command.seconds)
+                return Woke()
+            case Start():
+                return await Attempt(
+                    exchange=exchange,
+                    asked=asked,
+                    start=command,
+                    sink=sink,
+                    upstream=self.upstream,
+                    live=self.live,
+                    clock=self.clock,
+                ).perform()
+            case _:
+                assert_never(command)
+
+    def _write_down(self, exchange: Exchange) -> None:
+        """Count the request, and journal it unless nobody can be named for it."""
+        record = exchange.record(self.node, (self.clock.monotonic() - exchange.started_s) * 1e3)
+        if exchange.caller is not None:
+            self.journal.append(record)
+        self.metrics.observe(record)
+
+    async def _answer(self, exchange: Exchange, sink: Sink) -> None:
+        """Send what is still to be sent: a whole answer, the end of a stream, or what went wrong."""
+        fault = exchange.fault
+        if fault is not None and exchange.committed:
+            await sink.end(failed_event(exchange, fault))
+        elif fault is not None:
+            headers, body = error_reply(exchange, fault)
+            await sink.start(fault.status, headers)
+            await sink.end(body)
+        elif exchange.facts is not None and exchange.facts.stream:
+            if not exchange.committed:
+                await sink.start(200, stream_head(exchange, len(exchange.attempts)))
+            await sink.end(cost_comment(exchange) + exchange.tail)
+        else:
+            await sink.start(200, plain_head(exchange, len(exchange.tail)))
+            await sink.end(exchange.tail)
+
+
+def _header_wishes(value: bytes) -> Wishes | None:
+    """`x-engine-provider: groq, cerebras` asks for these providers only, in this order."""
+    names = tuple(name for part in value.decode("latin-1").split(",") if (name := part.strip()))
+    return Wishes(order=names, only=names) if names else None
+
+
+def _refused(refusal: Refusal) -> Refused:
+    """The decision's refusal as the error that the caller gets."""
+    place = refusal.place
+    return Refused(
+        refusal.message,
+        status=refusal.status,
+        code=refusal.code,
+        type=refusal.type,
+        retry_after_s=refusal.retry_after_s,
+        retryable=refusal.retry_after_s is not None,
+        rule=f"{place.file}:{place.line}" if place else None,
+    )

@@ -1,0 +1,108 @@
+"""What goes back beside the answer: status, headers, and the body of an error, in the caller's protocol."""
+
+import math
+from collections.abc import Callable
+
+from engine.errors import CallerFault, Refused
+from engine.gateway.exchange import Exchange
+from engine.gateway.ports import Headers
+from engine.rules.trace import trace
+from engine.wire.openai_error import error_body, error_event
+
+__all__ = ["cost_comment", "error_reply", "failed_event", "plain_head", "stream_head"]
+
+JSON = (b"content-type", b"application/json")
+EVENTS = ((b"content-type", b"text/event-stream; charset=utf-8"), (b"cache-control", b"no-cache"))
+PUSD_PER_USD = 10**12
+EXPLAIN = "decision.explain"
+"""The permission to see how a request was decided."""
+
+
+def plain_head(exchange: Exchange, length: int) -> Headers:
+    """Headers of a complete answer of *length* bytes."""
+    headers = [JSON, (b"content-length", b"%d" % length), *_common(exchange, len(exchange.attempts))]
+    if exchange.cost_pusd is not None:
+        headers.append((b"x-engine-cost-usd", usd(exchange.cost_pusd).encode()))
+    return headers
+
+
+def stream_head(exchange: Exchange, attempts: int) -> Headers:
+    """Headers of a stream whose first content has just arrived, in the *attempts*-th attempt."""
+    return [*EVENTS, *_common(exchange, attempts)]
+
+
+def error_reply(exchange: Exchange, fault: CallerFault | Refused) -> tuple[Headers, bytes]:
+    """Headers and body of a refusal, in OpenAI's shape."""
+    body = _told(error_body, exchange, fault)
+    headers = [JSON, (b"content-length", b"%d" % len(body)), *_common(exchange, len(exchange.attempts))]
+    if isinstance(fault, Refused):
+        headers.append((b"x-should-retry", b"true" if fault.retryable else b"false"))
+        if fault.retry_after_s is not None:
+            headers.append((b"retry-after", b"%d" % max(1, math.ceil(fault.retry_after_s))))
+            headers.append((b"retry-after-ms", b"%d" % math.ceil(fault.retry_after_s * 1e3)))
+    else:
+        headers.append((b"x-should-retry", b"false"))
+    return headers, body
+
+
+def failed_event(exchange: Exchange, fault: CallerFault | Refused) -> bytes:
+    """The event that tells a caller inside a stream that it broke; no clean end follows it."""
+    return _told(error_event, exchange, fault)
+
+
+def cost_comment(exchange: Exchange) -> bytes:
+    """An SSE comment with what the stream cost, for callers who sent `x-engine-cost: 1`; else nothing."""
+    if exchange.cost_pusd is None or not exchange.asks(b"x-engine-cost"):
+        return b""
+    return b": x-engine-cost-usd %s\n\n" % usd(exchange.cost_pusd).encode()
+
+
+def usd(pusd: int) -> str:
+    """Pico-dollars as exact dollars, `0.000135`: no exponent, no trailing zeros."""
+    whole, rest = divmod(pusd, PUSD_PER_USD)
+    return f"{whole}.{rest:012d}".rstrip("0").rstrip(".")
+
+
+def _told(render: Callable[..., bytes], exchange: Exchange, fault: CallerFault | Refused) -> bytes:
+    """What an error says, *render*ed as a body or as an event."""
+    visible = exchange.caller is not None and EXPLAIN in exchange.caller.permissions
+    return render(
+        status=fault.status,
+        type=fault.type,
+        code=fault.reason,
+        message=fault.message,
+        param=fault.param if isinstance(fault, CallerFault) else None,
+        request_id=exchange.request_id,
+        rule=fault.rule if isinstance(fault, Refused) and visible else None,
+    )
+
+
+def _common(exchange: Exchange, attempts: int) -> list[tuple[bytes, bytes]]:
+    """The headers that every answer carries."""
+    request_id = exchange.request_id.encode()
+    headers = [
+        (b"x-request-id", request_id),
+        (b"request-id", request_id),
+        (b"x-engine-config", exchange.snapshot.config_hash[:12].encode()),
+    ]
+    decision, offer = exchange.decision, exchange.answered
+    if attempts:
+        headers.append((b"x-engine-attempts", b"%d" % attempts))
+    if offer is not None:
+        headers.append((b"x-engine-provider", offer.provider.id.encode()))
+        headers.append((b"x-engine-model", _text(offer.model)))
+    if decision is not None:
+        headers.append((b"x-engine-route", _text(decision.rule.name if decision.rule else decision.pool)))
+        if exchange.asks(b"x-engine-explain") and exchange.caller and EXPLAIN in exchange.caller.permissions:
+            headers.append((b"x-engine-decision", _text(trace(decision))))
+    if exchange.dropped_params:
+        headers.append((b"x-engine-dropped", _text(", ".join(exchange.dropped_params))))
+    return headers
+
+
+def _text(value: str) -> bytes:
+    """A header value: visible ASCII, anything else as a question mark."""
+    return value.encode("ascii", "replace").translate(_VISIBLE)
+
+
+_VISIBLE = bytes(c if 0x20 <= c < 0x7F else 0x3F for c in range(256))
