@@ -1,0 +1,71 @@
+"""Who may use an endpoint that is not inference: identification, permissions, and errors in the right shape."""
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+from litestar import Request, Response
+from litestar.connection import ASGIConnection
+from litestar.exceptions import HTTPException
+from litestar.handlers import BaseRouteHandler
+
+from engine.errors import CallerFault, Forbidden
+from engine.rules.identify import identify
+from engine.rules.program import Caller
+from engine.server.inference import client_ip
+from engine.server.service import Service
+from engine.wire.openai_error import error_body
+
+__all__ = ["caller_fault", "caller_of", "http_fault", "needs"]
+
+Connection = ASGIConnection[Any, Any, Any, Any]
+
+
+def caller_of(connection: Connection, service: Service) -> Caller:
+    """Who asks. Raises Unauthorized or Forbidden as the inference endpoints do."""
+    snapshot, at = service.current.snapshot, service.gateway.clock.now()
+    ip = client_ip(connection.scope, service.trusted_proxies)
+    return identify(snapshot.callers, snapshot.anonymous, connection.scope["headers"], ip, at)
+
+
+def needs(permission: str) -> Callable[[Connection, BaseRouteHandler], None]:
+    """A guard that lets in callers with *permission* only."""
+
+    def guard(connection: Connection, _: BaseRouteHandler) -> None:
+        caller = caller_of(connection, connection.app.state.service)
+        if permission not in caller.permissions:
+            raise Forbidden(
+                f"this needs the permission {permission!r}; add a role that has it to the consumer's `roles`",
+                code="missing_permission",
+            )
+
+    return guard
+
+
+def caller_fault(request: Request[Any, Any, Any], fault: CallerFault) -> Response[bytes]:
+    """The caller's fault: OpenAI's envelope on OpenAI's paths, RFC 9457 on the rest."""
+    return _reply(request, fault.status, fault.type, fault.reason, fault.message)
+
+
+def http_fault(request: Request[Any, Any, Any], fault: HTTPException) -> Response[bytes]:
+    """A fault that the framework found: an unknown path, a wrong method."""
+    code = {404: "unknown_path", 405: "method_not_allowed"}.get(fault.status_code, "bad_request")
+    return _reply(request, fault.status_code, "invalid_request_error", code, _sentence(request, fault))
+
+
+def _sentence(request: Request[Any, Any, Any], fault: HTTPException) -> str:
+    if fault.status_code == 404:
+        return f"there is nothing at {request.url.path}; the OpenAPI document at /schema lists every path"
+    return fault.detail or "the request cannot be served"
+
+
+def _reply(request: Request[Any, Any, Any], status: int, kind: str, code: str, message: str) -> Response[bytes]:
+    service: Service = request.app.state.service
+    request_id = service.gateway.entropy.request_id()
+    headers = {"x-request-id": request_id, "request-id": request_id, "x-should-retry": "false"}
+    if request.url.path.startswith(("/v1/", "/chat/")):
+        body = error_body(status=status, type=kind, code=code, message=message, request_id=request_id)
+        return Response(body, status_code=status, media_type="application/json", headers=headers)
+    problem = {"title": code, "status": status, "detail": message, "code": code, "request_id": request_id}
+    encoded = msgspec.json.encode(problem)
+    return Response(encoded, status_code=status, media_type="application/problem+json", headers=headers)

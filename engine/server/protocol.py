@@ -1,0 +1,131 @@
+"""uvicorn's HTTP protocol with what it lacks: deadlines for head and body, a bound on the head, and hang-ups told.
+
+Costs nothing on a request that arrives whole: a timer exists only while one is incomplete.
+"""
+
+import asyncio
+from typing import Any
+
+import httptools
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+__all__ = ["HANGUP", "GatewayProtocol", "Hangup"]
+
+HANGUP = "engine.hangup"
+"""The ASGI extension under which a handler finds the connection's `Hangup`."""
+HEAD_LIMIT_BYTES = 64 << 10
+"""Request line and headers together; nginx stops at 32 KiB, uvicorn's own h11 at 64 KiB."""
+HEADERS_LIMIT = 200
+"""Number of header lines; Apache's default is 100, large cookies and tracing need some room."""
+HEAD_DEADLINE_S = 30.0
+"""For a whole head, from the connection's or the request's first byte; granian's default."""
+PROGRESS_BYTES = 64 << 10
+PROGRESS_DEADLINE_S = 30.0
+"""Each further `PROGRESS_BYTES` of a body may take so long: uploads are slow, stalled ones are cut."""
+
+
+class Hangup:
+    """The requests in progress on a connection, which end when the peer goes away. One per connection."""
+
+    __slots__ = ("_tasks", "happened")
+
+    def __init__(self) -> None:
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self.happened = False
+
+    def watch(self, task: asyncio.Task[Any]) -> None:
+        """Cancel *task* when the peer hangs up; at once when it already has."""
+        self._tasks.add(task)
+        if self.happened:
+            task.cancel()
+
+    def release(self, task: asyncio.Task[Any]) -> None:
+        """*task* has answered."""
+        self._tasks.discard(task)
+
+    def tell(self) -> None:
+        """The peer has gone."""
+        self.happened = True
+        for task in self._tasks:
+            task.cancel()
+
+
+class GatewayProtocol(HttpToolsProtocol):
+    """One client connection."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn declares it
+        """A peer has connected; its first request's head is awaited."""
+        super().connection_made(transport)
+        self._hangup = Hangup()
+        self._extensions: dict[str, Any] = {HANGUP: self._hangup}
+        self._incomplete = False
+        self._head_bytes = 0
+        self._progress_bytes = 0
+        self._deadline: asyncio.TimerHandle | None = None
+        self._arm(HEAD_DEADLINE_S)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The peer has gone: whatever was being answered is cancelled."""
+        self._disarm()
+        super().connection_lost(exc)
+        self._hangup.tell()
+
+    def data_received(self, data: bytes) -> None:
+        """Bytes of one request or several; only an incomplete one is put under a deadline."""
+        super().data_received(data)
+        if not self._incomplete:
+            self._disarm()
+            return
+        self._progress_bytes += len(data)
+        if self._deadline is None or (self._head_bytes < 0 and self._progress_bytes >= PROGRESS_BYTES):
+            self._progress_bytes = 0
+            self._arm(HEAD_DEADLINE_S if self._head_bytes >= 0 else PROGRESS_DEADLINE_S)
+
+    def on_message_begin(self) -> None:
+        """A request line begins."""
+        super().on_message_begin()
+        self.scope["extensions"] = self._extensions
+        self._incomplete = True
+        self._head_bytes = 0
+
+    def on_url(self, url: bytes) -> None:
+        """Part of the request line."""
+        self._count(len(url))
+        super().on_url(url)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """One header line."""
+        self._count(len(name) + len(value) + 4)
+        super().on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        """The head is whole: from here on progress of the body is watched."""
+        self._head_bytes = -1
+        self._progress_bytes = 0
+        self._disarm()
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """The request is whole."""
+        self._incomplete = False
+        super().on_message_complete()
+
+    def _count(self, length: int) -> None:
+        """Keep the head within its bound; httptools turns the exception into a parser error, answered with 400."""
+        self._head_bytes += length
+        if self._head_bytes > HEAD_LIMIT_BYTES or len(self.headers) > HEADERS_LIMIT:
+            raise httptools.HttpParserError("request head too large")
+
+    def _arm(self, seconds: float) -> None:
+        self._disarm()
+        self._deadline = self.loop.call_later(seconds, self._late)
+
+    def _disarm(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+    def _late(self) -> None:
+        """Too slow: closed without an answer, which a peer this slow would not read."""
+        self._deadline = None
+        self.transport.close()
