@@ -256,7 +256,8 @@ class _Market:
         model, _, provider = name.rpartition("@")
         if model and provider in self.providers:
             return tuple(self.pin(ModelId(model), ProviderId(provider)))
-        return self.offers.get(ModelId(name)) or tuple(offer for p in self.order for offer in self.made(name, p))
+        listed = self.offers.get(ModelId(name))
+        return tuple(offer for p in self.order for offer in self.made(name, p)) if listed is None else listed
 
     def pin(self, model: ModelId, provider: ProviderId) -> Sequence[Offer]:
         """The listed offer, or else the first that a pattern of the provider makes."""

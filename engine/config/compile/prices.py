@@ -1,0 +1,98 @@
+"""The `price` of a model → dated prices in whole pico-dollars."""
+
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, time
+from itertools import pairwise
+from typing import Final
+
+from engine.config import scalars
+from engine.config.placed import Placed
+from engine.config.report import Report
+from engine.errors import PriceInvalid
+from engine.pricing import Price, Rates, Tier, pusd, rates
+from engine.rules.program import OnUnpriced
+
+__all__ = ["FREE", "UNKNOWN", "on_unpriced", "prices"]
+
+FREE: Final = "free"
+UNKNOWN: Final = "unknown"
+
+EPOCH: Final = date(1970, 1, 1)
+"""From when on a free model is free."""
+
+
+def prices(at: Placed, subject: str, report: Report) -> tuple[Price, ...]:
+    """The periods of a price, by rising instant; empty when it is unknown. *subject* is `provider/model`."""
+    if at.value == UNKNOWN:
+        return ()
+    if at.value == FREE:
+        nothing = Rates(input=0, output=0)
+        return (Price(id=f"{subject}/{EPOCH}", from_at=_midnight(EPOCH), rates=nothing, source="declared free"),)
+    _check_order(at, report)
+    return tuple(_price(period, subject, report) for period in at.each())
+
+
+def on_unpriced(at: Placed, report: Report) -> OnUnpriced:
+    """What is done with requests to a model without a price: refused, or let pass with so much set aside."""
+    if at.value == "deny":
+        return OnUnpriced()
+    reserve_pusd = _amount(at["reserve_usd"], "a request", report)
+    return OnUnpriced(deny=False, reserve_pusd=reserve_pusd, alert=at["alert"].value)
+
+
+def _price(at: Placed, subject: str, report: Report) -> Price:
+    day = scalars.day(at["from"].value)
+    return Price(
+        id=f"{subject}/{day}",
+        from_at=_midnight(day),
+        rates=_rates(at["usd_per_mtok"], report),
+        tiers=tuple(_tiers(at, report)),
+        request_pusd=_amount(at["usd_per_request"], "a request", report) if "usd_per_request" in at else None,
+        source=at["source"].value if "source" in at else "",
+    )
+
+
+def _midnight(day: date) -> datetime:
+    return datetime.combine(day, time(), UTC)
+
+
+def _rates(at: Placed, report: Report) -> Rates:
+    try:
+        return rates(at.value)
+    except PriceInvalid as exc:
+        report.flaws(at, exc)
+        return Rates()
+
+
+def _amount(at: Placed, name: str, report: Report) -> int:
+    try:
+        return pusd(at.value, name=name)
+    except PriceInvalid as exc:
+        report.flaws(at, exc)
+        return 0
+
+
+def _tiers(at: Placed, report: Report) -> Iterator[Tier]:
+    tiers = list(at["tiers"].each())
+    for before, tier in pairwise(tiers):
+        if _bound(before) >= _bound(tier):
+            message = f"the tier above {_bound(tier)} tokens comes after the one above {_bound(before)}"
+            report.error("tier-order", tier, message, hint="order tiers by rising above_input_tokens")
+    for tier in tiers:
+        yield Tier(above_input_tokens=_bound(tier), rates=_rates(tier["usd_per_mtok"], report))
+
+
+def _bound(tier: Placed) -> int:
+    return scalars.count(tier["above_input_tokens"].value)
+
+
+def _check_order(at: Placed, report: Report) -> None:
+    for before, period in pairwise(at.each()):
+        first, second = before["from"], period["from"]
+        if scalars.day(first.value) == scalars.day(second.value):
+            message = f"two prices begin on '{second.value}'"
+            report.error("price-overlap", second, message, hint="keep one", related=(("first", first.place),))
+        elif scalars.day(first.value) > scalars.day(second.value):
+            message = f"the price from '{second.value}' comes after the one from '{first.value}'"
+            hint = "order prices by rising from"
+            report.error("price-order", second, message, hint=hint, related=(("later", first.place),))

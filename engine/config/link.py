@@ -1,0 +1,134 @@
+"""Documents → one tree: sections of several files joined by name, providers by their id, rules in order.
+
+Knows which mappings are joined, and what may stand in one file only. Does not know what anything means.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import PurePosixPath
+from typing import Any, Final
+
+from engine.config.defaults import filled
+from engine.config.placed import Placed
+from engine.config.places import Node, Path, Places
+from engine.config.report import Report
+from engine.config.tree import Document, Kind
+from engine.errors import Place, Problem
+
+__all__ = ["ROOT", "Tree", "link"]
+
+ROOT: Final = "routes.yaml"
+
+JOINED: Final[frozenset[Path]] = frozenset(
+    {
+        (),
+        ("aliases",),
+        ("models",),
+        ("teams",),
+        ("consumers",),
+        ("access",),
+        ("access", "roles"),
+        ("record",),
+        ("privacy",),
+    }
+)
+"""Mappings whose entries may come from several files; each entry is written in one of them."""
+
+ROOT_ONLY: Final = ("requires", "defaults")
+"""What holds for the whole configuration and is read from its root file."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tree:
+    """A configuration as one tree, defaults filled in. Only what sound documents say is in it."""
+
+    routes: Placed
+    """`version`, `requires`, `defaults`, `aliases` and `models` of all files."""
+    rules: tuple[Placed, ...]
+    """`routes` of all files: `routes.yaml` first, then by file name."""
+    providers: Mapping[str, Placed]
+    policies: Placed
+
+
+def link(documents: Sequence[Document], report: Report) -> Tree:
+    """The tree of the sound ones among *documents*, which come in the order of their rules."""
+    sound = [document for document in documents if document.sound]
+    routes = [document for document in sound if document.kind is Kind.ROUTES]
+    _check_root(documents, report)
+    for document in routes:
+        _check_root_only(document, report)
+    return Tree(
+        routes=filled(_joined(Kind.ROUTES, routes, report), "routes"),
+        rules=tuple(rule for document in routes for rule in _rules(document)),
+        providers=_providers([document for document in sound if document.kind is Kind.PROVIDER], report),
+        policies=filled(_joined(Kind.POLICY, [d for d in sound if d.kind is Kind.POLICY], report), "policy"),
+    )
+
+
+def _check_root(documents: Iterable[Document], report: Report) -> None:
+    if not any(document.file == ROOT for document in documents):
+        message = "a configuration begins with this file, and it is not there"
+        hint = "write one with `version: 1` and `defaults`, or give the directory with --config"
+        report.problems.append(Problem(slug="no-root", place=Place(ROOT, 1), key="", message=message, hint=hint))
+
+
+def _check_root_only(document: Document, report: Report) -> None:
+    if document.file == ROOT:
+        return
+    for key in ROOT_ONLY:
+        if key in document.value:
+            at = Placed(document, (key,), document.value[key])
+            report.key_error("root-only", at, f"'{key}' holds for the whole configuration", hint=f"move it to {ROOT}")
+
+
+def _rules(document: Document) -> Iterable[Placed]:
+    """The rules of one file, each at its own index there."""
+    if "routes" not in document.value:
+        return ()
+    return filled(Placed(document, ("routes",), document.value["routes"]), "routes", "routes").each()
+
+
+def _providers(documents: Iterable[Document], report: Report) -> Mapping[str, Placed]:
+    """Providers by the name of their file, which `id` repeats."""
+    providers: dict[str, Placed] = {}
+    for document in documents:
+        name = PurePosixPath(document.file).stem
+        provider = Placed(document, (), document.value)
+        if provider["id"].value != name:
+            message = f"'{provider['id'].value}' is not the name of its file"
+            report.error("provider-id", provider["id"], message, hint=f"write '{name}', or rename the file")
+        providers[name] = filled(provider, "provider")
+    return providers
+
+
+def _joined(kind: Kind, documents: Sequence[Document], report: Report) -> Placed:
+    """One document of all *documents*. What two of them set stays as the first one says, and is an error."""
+    spot = (documents[0].file if documents else ROOT, 1, 1)
+    joined = Document(spot[0], kind, {}, Places((spot, spot, {})))
+    for document in documents:
+        own = {key: value for key, value in document.value.items() if not key.startswith("x-") and key != "routes"}
+        addition = replace(document, value=own)
+        value, node = _join((), (joined.value, joined.places.root), (own, document.places.root), addition, report)
+        joined = replace(joined, value=value, places=Places(node))
+    return Placed(joined, (), joined.value)
+
+
+_Tree = tuple[Any, Node]
+
+
+def _join(path: Path, first: _Tree, second: _Tree, document: Document, report: Report) -> _Tree:
+    """Both mappings in one; *second* is what *document* has at *path*."""
+    values, nodes = dict(first[0]), dict(first[1][2])
+    for key, value in second[0].items():
+        node, inner = second[1][2][key], (*path, key)
+        if key not in values:
+            values[key], nodes[key] = value, node
+        elif inner in JOINED:
+            values[key], nodes[key] = _join(inner, (values[key], nodes[key]), (value, node), document, report)
+        elif inner != ("version",):
+            first_place = Place(*nodes[key][0])
+            at = Placed(document, inner, value)
+            report.key_error(
+                "set-twice", at, f"'{key}' is set twice", hint="keep one", related=(("first", first_place),)
+            )
+    return values, (first[1][0], first[1][1], nodes)
