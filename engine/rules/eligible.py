@@ -14,7 +14,7 @@ from engine.rules.program import Bounds, Modality, Offer
 from engine.rules.world import Live
 from engine.values import Facts, Surface, Wishes
 
-__all__ = ["Needs", "needs", "obstacle", "pause"]
+__all__ = ["Needs", "forbidden", "needs", "obstacle", "pause"]
 
 _NO_FEATURES: Final[frozenset[str]] = frozenset()
 _TEXT: Final = frozenset({Modality.TEXT})
@@ -67,7 +67,7 @@ def needs(facts: Facts) -> Needs:
 def obstacle(offer: Offer, bounds: Iterable[Bounds], needed: Needs, live: Live) -> Dropped | None:
     """What keeps *offer* from serving the request whatever the moment: the first in the order of `Reason`."""
     for bound in bounds:
-        dropped = _forbidden(offer, bound)
+        dropped = forbidden(offer, bound)
         if dropped is not None:
             return dropped
     provider = offer.provider
@@ -103,7 +103,8 @@ def _dropped(offer: Offer, reason: Reason, detail: str, place: Place | None = No
     return Dropped(offer=offer.id, reason=reason, detail=detail, place=place or offer.place, until_s=until_s)
 
 
-def _forbidden(offer: Offer, bound: Bounds) -> Dropped | None:
+def forbidden(offer: Offer, bound: Bounds) -> Dropped | None:
+    """What `deny` or `require` of one subject has against *offer*; None when they let it pass."""
     deny = bound.deny
     if deny is not None and (deny.matches(offer.model) or deny.matches(offer.id)):
         return _dropped(offer, Reason.DENIED, f"{bound.subject} denies {offer.id}", bound.place)
