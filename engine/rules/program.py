@@ -90,6 +90,7 @@ class Key:
     label: str
     secret: SecretRef
     weight: int = 1
+    place: Place | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
