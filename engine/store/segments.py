@@ -28,6 +28,7 @@ __all__ = [
     "Encoder",
     "Segment",
     "Unreadable",
+    "count",
     "create",
     "is_finished",
     "read",
@@ -136,6 +137,19 @@ def read(path: Path, offset: int = 0) -> Iterator[tuple[Record | Unreadable, int
         file.seek(max(offset, len(MAGIC)))
         while payload := _payload(file):
             yield _record(payload), file.tell()
+
+
+def count(path: Path, offset: int) -> int:
+    """How many frames follow *offset*, by their lengths alone."""
+    frames = 0
+    with path.open("rb") as file:
+        end = file.seek(0, os.SEEK_END)
+        position = max(offset, len(MAGIC))
+        while position + HEAD.size < end:
+            file.seek(position)
+            position += HEAD.size + HEAD.unpack(file.read(HEAD.size))[0]
+            frames += position <= end
+    return frames
 
 
 def _payload(file: BinaryIO) -> bytes:

@@ -1,0 +1,199 @@
+"""The projector's own database: rows that are not published yet, journal positions, the list of parts.
+
+One process has it open. Every method that changes something does it in one transaction: rows and the positions they
+were read up to, or a publication and the rows that went into it, become true together or not at all.
+"""
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from importlib.resources import files
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import duckdb
+
+from engine.errors import EngineError
+from engine.store.batch import Batch, Position
+
+__all__ = ["GROWING", "Hot", "Part", "Unloadable", "quoted", "script", "sync"]
+
+STORAGE_VERSION = "v1.2.0"
+"""Read by every DuckDB since 1.2: neither analysts nor a downgrade are locked out by the version that writes."""
+GROWING = ("requests", "attempts", "config_snapshots", "events")
+"""Tables that only grow, and therefore consist of parts."""
+EMPTY = "DELETE FROM requests; DELETE FROM attempts; DELETE FROM config_snapshots; DELETE FROM events"
+RETIRE = """
+INSERT INTO retired_parts
+SELECT file, $now FROM parts, retention
+WHERE table_name IN ('requests', 'attempts', 'events') AND last_ts < $now - to_days(days)
+"""
+"""`privacy.retention` holds for usage; configurations stay, so that kept rows can be explained."""
+MEMORY = "1GB"
+THREADS = 2
+"""The gateway's workers need the machine more than the projector does."""
+
+
+class Unloadable(EngineError):
+    """A batch with a record that the tables cannot hold: a number beyond 64 bits, or more than 32 MiB."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """One immutable Parquet file of a table."""
+
+    publication: int
+    table: str
+    file: str
+    """Below the folder of parts."""
+    rows: int
+    first_at: datetime | None
+    """Earliest `ts`; None in a part without rows."""
+    last_at: datetime | None
+
+
+class Hot:
+    """The open database. A context manager; closing it checkpoints."""
+
+    def __init__(self, path: Path, batch: Path) -> None:
+        self._batch = batch
+        self._load = script("load.sql")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._db = duckdb.connect(config={"memory_limit": MEMORY, "threads": THREADS})
+        attach(self._db, path, "hot")
+        self._db.execute("USE hot; SET TimeZone = 'UTC'")
+        self._db.execute("SET VARIABLE batch = $path", {"path": str(batch)})
+        self._db.execute(script("schema.sql"))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._db.close()
+
+    def positions(self) -> dict[str, Position]:
+        """How far each writer's journal is projected."""
+        rows = self._db.execute("SELECT writer, segment, byte_offset FROM positions").fetchall()
+        return {writer: Position(segment, byte_offset) for writer, segment, byte_offset in rows}
+
+    def load(self, batch: Batch) -> None:
+        """Put the batch's rows in and move the positions.
+
+        Raises:
+            Unloadable: a value has no place in its column; nothing was changed.
+        """
+        batch.write(self._batch)
+        try:
+            with self._transaction():
+                self._db.execute(self._load)
+        except duckdb.InvalidInputException as exc:
+            raise Unloadable(str(exc).partition("\n")[0]) from exc
+
+    def unreadable(self) -> set[tuple[str, int]]:
+        """(writer, segment) of every frame that held no record."""
+        return set(self._db.execute("SELECT DISTINCT writer, segment FROM unreadable").fetchall())
+
+    def waiting(self) -> list[str]:
+        """Tables with rows that are not published yet."""
+        return [table for table in GROWING if self._db.table(table).limit(1).fetchall()]
+
+    def export(self, table: str, publication: int, directory: Path) -> Part:
+        """Write the table's unpublished rows to the Parquet file of that publication, durably.
+
+        A file that a killed process left under that name is replaced: no catalog has named it.
+        """
+        file = f"{table}/{publication:012}.parquet"
+        path = directory / file
+        path.parent.mkdir(parents=True, exist_ok=True)
+        relation = self._db.table(table)
+        relation.write_parquet(str(path), compression="zstd")
+        sync(path)
+        sync(path.parent)
+        rows, first_at, last_at = relation.aggregate("count(*), min(ts), max(ts)").fetchall()[0]
+        return Part(publication=publication, table=table, file=file, rows=rows, first_at=first_at, last_at=last_at)
+
+    def publish(self, parts: Sequence[Part]) -> None:
+        """The unpublished rows are in *parts* from now on, and only there."""
+        rows = [(p.publication, p.table, p.file, p.rows, p.first_at, p.last_at) for p in parts]
+        with self._transaction():
+            self._db.executemany("INSERT INTO parts VALUES (?, ?, ?, ?, ?, ?)", rows)
+            self._db.execute(EMPTY)
+
+    def parts(self) -> list[Part]:
+        """Every part of every table, in journal order."""
+        rows = self._db.execute("FROM parts ORDER BY publication, table_name").fetchall()
+        return [
+            Part(publication=publication, table=table, file=file, rows=n, first_at=first_at, last_at=last_at)
+            for publication, table, file, n, first_at, last_at in rows
+        ]
+
+    def retire(self, now: datetime) -> int:
+        """Take the parts that are past retention off the list; how many they were."""
+        with self._transaction():
+            self._db.execute(RETIRE, {"now": now})
+            (gone,) = self._one("DELETE FROM parts WHERE file IN (SELECT file FROM retired_parts)")
+        return int(gone)
+
+    def retired(self, before: datetime) -> list[str]:
+        """Files of parts that left the list before that instant."""
+        rows = self._db.execute("SELECT file FROM retired_parts WHERE retired_at < $before", {"before": before})
+        return [file for (file,) in rows.fetchall()]
+
+    def forget(self, file: str) -> None:
+        """The file of a retired part is deleted."""
+        self._db.execute("DELETE FROM retired_parts WHERE file = $file", {"file": file})
+
+    @contextmanager
+    def catalog(self, path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A transaction on a new database at *path*, in which this one is attached as `hot`."""
+        attach(self._db, path, "catalog")
+        self._db.execute("USE catalog")
+        try:
+            with self._transaction():
+                yield self._db
+        finally:
+            self._db.execute("USE hot")
+            self._db.execute("DETACH catalog")
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        self._db.begin()
+        try:
+            yield
+        except BaseException:
+            self._db.rollback()
+            raise
+        self._db.commit()
+
+    def _one(self, query: str) -> tuple[int, ...]:
+        row: tuple[int, ...] = self._db.execute(query).fetchall()[0]
+        return row
+
+
+def attach(db: duckdb.DuckDBPyConnection, path: Path, name: str) -> None:
+    """Open the file read-write under that name, making it where it is missing."""
+    db.execute(f"ATTACH {quoted(str(path))} AS {name} (STORAGE_VERSION {quoted(STORAGE_VERSION)})")
+
+
+def quoted(text: str) -> str:
+    """A SQL literal, for the statements that take no parameters."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def script(name: str) -> str:
+    """The text of one of this room's SQL files."""
+    return files("engine.store.sql").joinpath(name).read_text(encoding="utf-8")
+
+
+def sync(path: Path) -> None:
+    """Make a file, or the names in a folder, durable."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

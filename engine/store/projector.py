@@ -1,0 +1,170 @@
+"""The projector: journals → the hot database → Parquet parts → the catalog. Exactly once, whatever is killed when.
+
+project   loads records and the positions they were read up to in one transaction
+publish   writes the new rows as parts, notes the parts and empties the tables in one transaction, and replaces
+          the catalog. A kill before the commit leaves files that no catalog names, which the next publication
+          overwrites; a kill after it leaves a catalog that is one publication old, which the next one replaces.
+sweep     deletes segments that are projected and parts that are past retention, both after a margin
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from engine.store.batch import Batch, Position
+from engine.store.catalog import build
+from engine.store.hot import GROWING, Hot, Unloadable
+from engine.store.layout import Layout
+from engine.store.log import Log
+from engine.store.segments import MAGIC, Segment, Unreadable, is_finished, read, segments
+from engine.store.status import Status
+
+__all__ = ["Projector"]
+
+BATCH_RECORDS = 20_000
+"""About 30 MB of journal: one transaction, a second or two."""
+MARGIN = timedelta(hours=1)
+"""How long what is no longer needed is kept: segments for a second look, parts for readers of an older catalog."""
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+class Projector:
+    """Projects and publishes one data directory. One at a time: whoever makes it holds the lock (`election`)."""
+
+    def __init__(self, layout: Layout, *, log: Log, now: Callable[[], datetime] = _utc_now) -> None:
+        self._layout = layout
+        self._log = log
+        self._now = now
+        self._hot = Hot(layout.hot, layout.batch)
+        self._positions = self._hot.positions()
+        self._batch_records = BATCH_RECORDS
+        self._as_of = now()
+        self._published_at: datetime | None = None
+        if not self._hot.parts():
+            # Before anything is loaded: an empty part of each table is never retired, and keeps every view valid.
+            self._write_parts(GROWING, 0)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._hot.__exit__(kind, exc, trace)
+
+    def project(self) -> bool:
+        """Load one batch. Whether everything that was in the journals when it began is loaded now."""
+        began_at = self._now()
+        batch = Batch()
+        for directory in _writers(self._layout.journal):
+            self._read(directory, batch)
+        caught_up = batch.records < self._batch_records
+        if batch.positions and not self._load(batch):
+            return False
+        if caught_up:
+            self._as_of = began_at
+        self._tell()
+        return caught_up
+
+    def catch_up(self) -> None:
+        """Load everything that the journals hold by now."""
+        while not self.project():
+            pass
+
+    def publish(self) -> datetime:
+        """Show in the catalog everything that is loaded; the instant up to which it is complete."""
+        self._hot.retire(self._now())
+        if waiting := self._hot.waiting():
+            self._write_parts(waiting, self._hot.parts()[-1].publication + 1)
+        build(self._hot, self._layout.parts, self._layout.catalog, self._as_of)
+        self._published_at = self._now()
+        self._tell()
+        return self._as_of
+
+    def sweep(self) -> None:
+        """Delete what nobody needs any more. Only after `publish`: no catalog may name a part that goes."""
+        before = self._now() - MARGIN
+        kept = self._hot.unreadable()
+        for segment in self._passed():
+            if _written_at(segment.path) < before and (segment.writer, segment.number) not in kept:
+                segment.path.unlink()
+        for file in self._hot.retired(before):
+            (self._layout.parts / file).unlink(missing_ok=True)
+            self._hot.forget(file)
+
+    def _load(self, batch: Batch) -> bool:
+        """Load the batch, or make the next one smaller, down to the one record that cannot be loaded."""
+        try:
+            self._hot.load(batch)
+        except Unloadable as exc:
+            if batch.records > 1:
+                self._batch_records = max(1, batch.records // 10)
+                return False
+            self._log.error("journal_record_unloadable", positions=str(batch.positions), reason=str(exc))
+            self._hot.load(batch.refused(str(exc)))
+        self._positions |= batch.positions
+        self._batch_records = min(BATCH_RECORDS, self._batch_records * 10)
+        return True
+
+    def _read(self, directory: Path, batch: Batch) -> None:
+        """Add to *batch* what *directory* holds beyond its position, until the batch is full."""
+        writer = directory.name
+        start = position = self._positions.get(writer, Position())
+        known = segments(directory)
+        for segment in known:
+            if segment.number < position.segment:
+                continue
+            # Asked before reading: what a finished segment holds then is all it will ever hold.
+            finished = is_finished(segment, known[-1])
+            position = self._read_segment(segment, position, batch)
+            if not finished or batch.records >= self._batch_records:
+                break
+            position = self._leave(segment, position)
+        if position != start:
+            batch.positions[writer] = position
+
+    def _read_segment(self, segment: Segment, position: Position, batch: Batch) -> Position:
+        offset = position.byte_offset if position.segment == segment.number else 0
+        position = Position(segment.number, offset)
+        for record, end in read(segment.path, offset):
+            position = Position(segment.number, end)
+            if isinstance(record, Unreadable):
+                self._log.error("journal_frame_unreadable", segment=str(segment.path), reason=record.reason)
+                batch.reject(segment.writer, position, record)
+            else:
+                batch.add(record)
+            if batch.records >= self._batch_records:
+                break
+        return position
+
+    def _leave(self, segment: Segment, position: Position) -> Position:
+        """The position behind a finished segment; what could not be read of it is cut."""
+        torn_bytes = segment.path.stat().st_size - max(position.byte_offset, len(MAGIC))
+        if torn_bytes > 0:
+            self._log.error("journal_tail_cut", segment=str(segment.path), torn_bytes=torn_bytes)
+        return Position(segment.number + 1, 0)
+
+    def _write_parts(self, tables: Sequence[str], publication: int) -> None:
+        self._hot.publish([self._hot.export(table, publication, self._layout.parts) for table in tables])
+
+    def _passed(self) -> Iterator[Segment]:
+        """Segments that are projected to their end."""
+        for directory in _writers(self._layout.journal):
+            reached = self._positions.get(directory.name, Position())
+            yield from (segment for segment in segments(directory) if segment.number < reached.segment)
+
+    def _tell(self) -> None:
+        Status(as_of=self._as_of, published_at=self._published_at, positions=self._positions).write(self._layout.status)
+
+
+def _writers(journal: Path) -> list[Path]:
+    return sorted(path for path in journal.glob("*") if path.is_dir())
+
+
+def _written_at(path: Path) -> datetime:
+    return datetime.fromtimestamp(path.stat().st_mtime, UTC)

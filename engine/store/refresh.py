@@ -1,0 +1,37 @@
+"""Having the catalog brought up to date, by whoever projects, or here when nobody does."""
+
+import socket
+import time
+from datetime import datetime
+
+from engine.store.layout import Layout
+from engine.store.log import Log
+from engine.store.projection import PUBLISH, address, bring_up_to_date
+
+__all__ = ["refresh"]
+
+TIMEOUT_S = 30.0
+RETRY_S = 0.1
+
+
+def refresh(layout: Layout, *, log: Log, timeout_s: float = TIMEOUT_S) -> datetime | None:
+    """The instant up to which the catalog is complete now. None: the projector did not answer in time."""
+    deadline_s = time.monotonic() + timeout_s
+    while (left_s := deadline_s - time.monotonic()) > 0:
+        if as_of := _ask(layout, left_s) or bring_up_to_date(layout, log=log):
+            return as_of
+        time.sleep(RETRY_S)
+    return None
+
+
+def _ask(layout: Layout, timeout_s: float) -> datetime | None:
+    """The projector's answer; None when none listens, or it went away."""
+    with socket.socket(socket.AF_UNIX) as client:
+        client.settimeout(timeout_s)
+        try:
+            client.connect(address(layout.socket))
+            client.sendall(PUBLISH)
+            answer = client.makefile().readline()
+        except OSError:
+            return None
+    return datetime.fromisoformat(answer.strip()) if answer else None

@@ -1,0 +1,267 @@
+-- One batch of journal records, as newline JSON, into the tables. Runs in the transaction that moves the positions.
+-- Types are said rather than guessed; usage is flattened, attempts become rows of their own.
+
+CREATE OR REPLACE TEMP TABLE batch AS FROM read_json(
+    getvariable('batch') || '/requests.ndjson',
+    format = 'newline_delimited',
+    maximum_object_size = 33554432,
+    columns = {
+        'request_id': 'VARCHAR',
+        'at': 'TIMESTAMPTZ',
+        'node': 'VARCHAR',
+        'consumer': 'VARCHAR',
+        'team': 'VARCHAR',
+        'cost_center': 'VARCHAR',
+        'key_label': 'VARCHAR',
+        'end_user': 'VARCHAR',
+        'source_ip_prefix': 'VARCHAR',
+        'tags': 'MAP(VARCHAR, VARCHAR)',
+        'headers': 'MAP(VARCHAR, VARCHAR)',
+        'metadata': 'MAP(VARCHAR, VARCHAR)',
+        'trace_id': 'VARCHAR',
+        'surface': 'VARCHAR',
+        'stream': 'BOOLEAN',
+        'requested_model': 'VARCHAR',
+        'resolved_model': 'VARCHAR',
+        'provider': 'VARCHAR',
+        'route': 'VARCHAR',
+        'rule_place': 'VARCHAR',
+        'config_hash': 'VARCHAR',
+        'config_git_rev': 'VARCHAR',
+        'has_tools': 'BOOLEAN',
+        'has_images': 'BOOLEAN',
+        'has_audio': 'BOOLEAN',
+        'has_files': 'BOOLEAN',
+        'wants_json': 'BOOLEAN',
+        'reasoning': 'BOOLEAN',
+        'input_tokens_estimate': 'BIGINT',
+        'max_tokens': 'BIGINT',
+        'decision': 'VARCHAR',
+        'dropped_params': 'VARCHAR[]',
+        'ttft_ms': 'DOUBLE',
+        'total_ms': 'DOUBLE',
+        'status': 'INTEGER',
+        'error_kind': 'VARCHAR',
+        'error_code': 'VARCHAR',
+        'finish_reason': 'VARCHAR',
+        'usage': 'STRUCT(
+            "input" BIGINT,
+            "cached_input" BIGINT,
+            "cache_write" BIGINT,
+            "audio_input" BIGINT,
+            "image_input" BIGINT,
+            "output" BIGINT,
+            "reasoning" BIGINT,
+            "audio_output" BIGINT,
+            "image_output" BIGINT,
+            "source" VARCHAR)',
+        'unlisted': 'BOOLEAN',
+        'price_id': 'VARCHAR',
+        'cost_pusd': 'BIGINT',
+        'cost_problem': 'VARCHAR',
+        'attempts': 'STRUCT(
+            "n" INTEGER,
+            "role" VARCHAR,
+            "reason" VARCHAR,
+            "provider" VARCHAR,
+            "model" VARCHAR,
+            "upstream_model" VARCHAR,
+            "address" VARCHAR,
+            "key_label" VARCHAR,
+            "upstream_request_id" VARCHAR,
+            "started_ms" DOUBLE,
+            "connect_ms" DOUBLE,
+            "ttfb_ms" DOUBLE,
+            "total_ms" DOUBLE,
+            "status" INTEGER,
+            "error_kind" VARCHAR,
+            "error_detail" VARCHAR,
+            "sent_bytes" BIGINT,
+            "received_bytes" BIGINT,
+            "usage" STRUCT("input" BIGINT,
+            "cached_input" BIGINT,
+            "cache_write" BIGINT,
+            "audio_input" BIGINT,
+            "image_input" BIGINT,
+            "output" BIGINT,
+            "reasoning" BIGINT,
+            "audio_output" BIGINT,
+            "image_output" BIGINT,
+            "source" VARCHAR),
+            "price_id" VARCHAR,
+            "list_cost_pusd" BIGINT,
+            "cost_pusd" BIGINT,
+            "cost_problem" VARCHAR)[]'
+    }
+);
+
+INSERT INTO requests BY NAME
+SELECT
+    * EXCLUDE ("at", usage, attempts),
+    "at" AS ts,
+    usage.input AS input_tokens,
+    usage.cached_input AS cached_input_tokens,
+    usage.cache_write AS cache_write_tokens,
+    usage.audio_input AS audio_input_tokens,
+    usage.image_input AS image_input_tokens,
+    usage.output AS output_tokens,
+    usage.reasoning AS reasoning_tokens,
+    usage.audio_output AS audio_output_tokens,
+    usage.image_output AS image_output_tokens,
+    usage.source AS usage_source
+FROM batch;
+
+INSERT INTO attempts BY NAME
+SELECT
+    request_id,
+    ts,
+    attempt.* EXCLUDE (usage),
+    attempt.usage.input AS input_tokens,
+    attempt.usage.cached_input AS cached_input_tokens,
+    attempt.usage.cache_write AS cache_write_tokens,
+    attempt.usage.audio_input AS audio_input_tokens,
+    attempt.usage.image_input AS image_input_tokens,
+    attempt.usage.output AS output_tokens,
+    attempt.usage.reasoning AS reasoning_tokens,
+    attempt.usage.audio_output AS audio_output_tokens,
+    attempt.usage.image_output AS image_output_tokens,
+    attempt.usage.source AS usage_source
+FROM (SELECT request_id, "at" AS ts, unnest(attempts) AS attempt FROM batch);
+
+CREATE OR REPLACE TEMP TABLE snapshots AS FROM read_json(
+    getvariable('batch') || '/configs.ndjson',
+    format = 'newline_delimited',
+    maximum_object_size = 33554432,
+    columns = {
+        'record_id': 'VARCHAR',
+        'at': 'TIMESTAMPTZ',
+        'node': 'VARCHAR',
+        'config_hash': 'VARCHAR',
+        'bundle_hash': 'VARCHAR',
+        'config_git_rev': 'VARCHAR',
+        'result': 'VARCHAR',
+        'files': 'MAP(VARCHAR, VARCHAR)',
+        'problems': 'VARCHAR[]',
+        'retention_days': 'INTEGER'
+    }
+);
+
+INSERT INTO config_snapshots BY NAME SELECT * EXCLUDE ("at"), "at" AS ts FROM snapshots;
+
+DELETE FROM retention WHERE EXISTS (FROM snapshots WHERE retention_days IS NOT NULL);
+INSERT INTO retention
+SELECT max_by(retention_days, "at") FROM snapshots WHERE retention_days IS NOT NULL HAVING count(*) > 0;
+
+INSERT INTO events BY NAME
+SELECT * EXCLUDE ("at"), "at" AS ts
+FROM read_json(
+    getvariable('batch') || '/events.ndjson',
+    format = 'newline_delimited',
+    maximum_object_size = 33554432,
+    columns = {
+        'record_id': 'VARCHAR',
+        'at': 'TIMESTAMPTZ',
+        'node': 'VARCHAR',
+        'event': 'VARCHAR',
+        'subject': 'VARCHAR',
+        'detail': 'MAP(VARCHAR, VARCHAR)'
+    }
+);
+
+-- What the configuration loaded last declares replaces what the one before it did; prices stay for past usage.
+
+CREATE OR REPLACE TEMP TABLE declared_models AS FROM read_json(
+    getvariable('batch') || '/models.ndjson',
+    format = 'newline_delimited',
+    maximum_object_size = 33554432,
+    columns = {
+        'model': 'VARCHAR',
+        'provider': 'VARCHAR',
+        'upstream_model': 'VARCHAR',
+        'context_tokens': 'BIGINT',
+        'max_output_tokens': 'BIGINT',
+        'input_modalities': 'VARCHAR[]',
+        'output_modalities': 'VARCHAR[]',
+        'features': 'VARCHAR[]',
+        'surfaces': 'VARCHAR[]',
+        'deprecated_on': 'DATE',
+        'retired_on': 'DATE',
+        'successor': 'VARCHAR',
+        'place': 'VARCHAR',
+        'config_hash': 'VARCHAR'
+    }
+);
+CREATE OR REPLACE TEMP TABLE declared_providers AS FROM read_json(
+    getvariable('batch') || '/providers.ndjson',
+    format = 'newline_delimited',
+    maximum_object_size = 33554432,
+    columns = {
+        'provider': 'VARCHAR',
+        'name': 'VARCHAR',
+        'protocol': 'VARCHAR',
+        'base_url': 'VARCHAR',
+        'data': 'MAP(VARCHAR, VARCHAR)',
+        'discount_numerator': 'BIGINT',
+        'discount_denominator': 'BIGINT',
+        'disabled': 'VARCHAR',
+        'place': 'VARCHAR',
+        'config_hash': 'VARCHAR'
+    }
+);
+CREATE OR REPLACE TEMP TABLE declared_prices AS FROM read_json(
+    getvariable('batch') || '/prices.ndjson',
+    format = 'newline_delimited',
+    maximum_object_size = 33554432,
+    columns = {
+        'price_id': 'VARCHAR',
+        'provider': 'VARCHAR',
+        'model': 'VARCHAR',
+        'from_at': 'TIMESTAMPTZ',
+        'above_input_tokens': 'BIGINT',
+        'input_pusd_per_token': 'BIGINT',
+        'cached_input_pusd_per_token': 'BIGINT',
+        'cache_write_pusd_per_token': 'BIGINT',
+        'audio_input_pusd_per_token': 'BIGINT',
+        'image_input_pusd_per_token': 'BIGINT',
+        'output_pusd_per_token': 'BIGINT',
+        'reasoning_pusd_per_token': 'BIGINT',
+        'audio_output_pusd_per_token': 'BIGINT',
+        'image_output_pusd_per_token': 'BIGINT',
+        'request_pusd': 'BIGINT',
+        'source': 'VARCHAR',
+        'config_hash': 'VARCHAR'
+    }
+);
+DELETE FROM models WHERE EXISTS (FROM declared_providers);
+INSERT INTO models BY NAME FROM declared_models;
+DELETE FROM providers WHERE EXISTS (FROM declared_providers);
+INSERT INTO providers BY NAME FROM declared_providers;
+DELETE FROM prices WHERE price_id IN (SELECT price_id FROM declared_prices);
+INSERT INTO prices BY NAME FROM declared_prices;
+
+-- Where the batch ends in each journal.
+
+CREATE OR REPLACE TEMP TABLE reached AS FROM read_json(
+    getvariable('batch') || '/positions.ndjson',
+    format = 'newline_delimited',
+    maximum_object_size = 33554432,
+    columns = {
+        'writer': 'VARCHAR',
+        'segment': 'BIGINT',
+        'byte_offset': 'BIGINT'
+    }
+);
+DELETE FROM positions WHERE writer IN (SELECT writer FROM reached);
+INSERT INTO positions FROM reached;
+INSERT INTO unreadable BY NAME
+FROM read_json(
+    getvariable('batch') || '/unreadable.ndjson',
+    format = 'newline_delimited',
+    maximum_object_size = 33554432,
+    columns = {
+        'writer': 'VARCHAR',
+        'segment': 'BIGINT',
+        'byte_offset': 'BIGINT',
+        'reason': 'VARCHAR'
+    }
+);

@@ -1,0 +1,257 @@
+-- The reports of the catalog. Money is exact: whole pico-dollars, and US dollars to the twelfth decimal place.
+
+CREATE VIEW daily_usage AS
+SELECT
+    (ts AT TIME ZONE 'UTC')::DATE AS day,
+    team,
+    coalesce(resolved_model, requested_model) AS model,
+    provider,
+    count(*) AS requests,
+    count(*) FILTER (status >= 400) AS failed,
+    coalesce(sum(input_tokens + cached_input_tokens + cache_write_tokens + audio_input_tokens + image_input_tokens), 0)::BIGINT AS input_tokens,
+    coalesce(sum(output_tokens + reasoning_tokens + audio_output_tokens + image_output_tokens), 0)::BIGINT AS output_tokens,
+    coalesce(sum(cost_pusd), 0)::DECIMAL(38, 0) AS cost_pusd,
+    coalesce(sum(cost_pusd), 0)::DECIMAL(26, 0) * 0.000000000001::DECIMAL(12, 12) AS cost_usd,
+    count(*) FILTER (cost_problem IS NOT NULL) AS unpriced,
+    (SELECT as_of FROM publication) AS as_of
+FROM requests
+GROUP BY ALL;
+COMMENT ON VIEW daily_usage IS 'Requests, tokens and cost by day, team, model and provider.';
+COMMENT ON COLUMN daily_usage.day IS 'Day of the requests, UTC.';
+COMMENT ON COLUMN daily_usage.team IS 'Team; empty for consumers without one.';
+COMMENT ON COLUMN daily_usage.model IS 'Canonical model that answered, or the name asked for when none did.';
+COMMENT ON COLUMN daily_usage.provider IS 'Provider that answered; NULL when none did.';
+COMMENT ON COLUMN daily_usage.requests IS 'Requests that ended.';
+COMMENT ON COLUMN daily_usage.failed IS 'Requests that ended with a status of 400 or more.';
+COMMENT ON COLUMN daily_usage.input_tokens IS 'Input tokens of every kind.';
+COMMENT ON COLUMN daily_usage.output_tokens IS 'Output tokens of every kind.';
+COMMENT ON COLUMN daily_usage.cost_pusd IS 'Cost of the attempts that answered, pico-dollars (10^-12 USD); what is unpriced is not in it.';
+COMMENT ON COLUMN daily_usage.cost_usd IS 'The same in US dollars, exact.';
+COMMENT ON COLUMN daily_usage.unpriced IS 'Requests whose cost is not known and therefore missing from the sums.';
+COMMENT ON COLUMN daily_usage.as_of IS 'Instant up to which the journals were read, UTC.';
+
+CREATE VIEW cost_by_team AS
+SELECT
+    (ts AT TIME ZONE 'UTC')::DATE AS day,
+    team,
+    cost_center,
+    count(*) AS requests,
+    count(*) FILTER (status >= 400) AS failed,
+    coalesce(sum(input_tokens + cached_input_tokens + cache_write_tokens + audio_input_tokens + image_input_tokens), 0)::BIGINT AS input_tokens,
+    coalesce(sum(output_tokens + reasoning_tokens + audio_output_tokens + image_output_tokens), 0)::BIGINT AS output_tokens,
+    coalesce(sum(cost_pusd), 0)::DECIMAL(38, 0) AS cost_pusd,
+    coalesce(sum(cost_pusd), 0)::DECIMAL(26, 0) * 0.000000000001::DECIMAL(12, 12) AS cost_usd,
+    count(*) FILTER (cost_problem IS NOT NULL) AS unpriced,
+    (SELECT as_of FROM publication) AS as_of
+FROM requests
+GROUP BY ALL;
+COMMENT ON VIEW cost_by_team IS 'Cost by day and team.';
+COMMENT ON COLUMN cost_by_team.day IS 'Day of the requests, UTC.';
+COMMENT ON COLUMN cost_by_team.team IS 'Team; empty for consumers without one.';
+COMMENT ON COLUMN cost_by_team.cost_center IS 'Cost center; empty when none is declared.';
+COMMENT ON COLUMN cost_by_team.requests IS 'Requests that ended.';
+COMMENT ON COLUMN cost_by_team.failed IS 'Requests that ended with a status of 400 or more.';
+COMMENT ON COLUMN cost_by_team.input_tokens IS 'Input tokens of every kind.';
+COMMENT ON COLUMN cost_by_team.output_tokens IS 'Output tokens of every kind.';
+COMMENT ON COLUMN cost_by_team.cost_pusd IS 'Cost of the attempts that answered, pico-dollars (10^-12 USD); what is unpriced is not in it.';
+COMMENT ON COLUMN cost_by_team.cost_usd IS 'The same in US dollars, exact.';
+COMMENT ON COLUMN cost_by_team.unpriced IS 'Requests whose cost is not known and therefore missing from the sums.';
+COMMENT ON COLUMN cost_by_team.as_of IS 'Instant up to which the journals were read, UTC.';
+
+CREATE VIEW cost_by_model AS
+SELECT
+    (ts AT TIME ZONE 'UTC')::DATE AS day,
+    coalesce(resolved_model, requested_model) AS model,
+    provider,
+    count(*) AS requests,
+    count(*) FILTER (status >= 400) AS failed,
+    coalesce(sum(input_tokens + cached_input_tokens + cache_write_tokens + audio_input_tokens + image_input_tokens), 0)::BIGINT AS input_tokens,
+    coalesce(sum(output_tokens + reasoning_tokens + audio_output_tokens + image_output_tokens), 0)::BIGINT AS output_tokens,
+    coalesce(sum(cost_pusd), 0)::DECIMAL(38, 0) AS cost_pusd,
+    coalesce(sum(cost_pusd), 0)::DECIMAL(26, 0) * 0.000000000001::DECIMAL(12, 12) AS cost_usd,
+    count(*) FILTER (cost_problem IS NOT NULL) AS unpriced,
+    (SELECT as_of FROM publication) AS as_of
+FROM requests
+GROUP BY ALL;
+COMMENT ON VIEW cost_by_model IS 'Cost by day, model and provider.';
+COMMENT ON COLUMN cost_by_model.day IS 'Day of the requests, UTC.';
+COMMENT ON COLUMN cost_by_model.model IS 'Canonical model that answered, or the name asked for when none did.';
+COMMENT ON COLUMN cost_by_model.provider IS 'Provider that answered; NULL when none did.';
+COMMENT ON COLUMN cost_by_model.requests IS 'Requests that ended.';
+COMMENT ON COLUMN cost_by_model.failed IS 'Requests that ended with a status of 400 or more.';
+COMMENT ON COLUMN cost_by_model.input_tokens IS 'Input tokens of every kind.';
+COMMENT ON COLUMN cost_by_model.output_tokens IS 'Output tokens of every kind.';
+COMMENT ON COLUMN cost_by_model.cost_pusd IS 'Cost of the attempts that answered, pico-dollars (10^-12 USD); what is unpriced is not in it.';
+COMMENT ON COLUMN cost_by_model.cost_usd IS 'The same in US dollars, exact.';
+COMMENT ON COLUMN cost_by_model.unpriced IS 'Requests whose cost is not known and therefore missing from the sums.';
+COMMENT ON COLUMN cost_by_model.as_of IS 'Instant up to which the journals were read, UTC.';
+
+CREATE VIEW provider_latency AS
+SELECT
+    (ts AT TIME ZONE 'UTC')::DATE AS day,
+    provider,
+    model,
+    count(*) AS attempts,
+    quantile_cont(ttfb_ms, 0.5) AS ttfb_p50_ms,
+    quantile_cont(ttfb_ms, 0.95) AS ttfb_p95_ms,
+    quantile_cont(ttfb_ms, 0.99) AS ttfb_p99_ms,
+    quantile_cont(total_ms, 0.5) AS total_p50_ms,
+    quantile_cont(total_ms, 0.95) AS total_p95_ms,
+    quantile_cont(total_ms, 0.99) AS total_p99_ms,
+    (SELECT as_of FROM publication) AS as_of
+FROM attempts
+WHERE error_kind IS NULL
+GROUP BY ALL;
+COMMENT ON VIEW provider_latency IS 'How fast providers answered, by day, provider and model; attempts that answered only.';
+COMMENT ON COLUMN provider_latency.day IS 'Day of the requests, UTC.';
+COMMENT ON COLUMN provider_latency.provider IS 'Provider asked.';
+COMMENT ON COLUMN provider_latency.model IS 'Canonical model.';
+COMMENT ON COLUMN provider_latency.attempts IS 'Attempts that answered.';
+COMMENT ON COLUMN provider_latency.ttfb_p50_ms IS 'Milliseconds to the first byte, median.';
+COMMENT ON COLUMN provider_latency.ttfb_p95_ms IS 'Milliseconds to the first byte, 95th percentile.';
+COMMENT ON COLUMN provider_latency.ttfb_p99_ms IS 'Milliseconds to the first byte, 99th percentile.';
+COMMENT ON COLUMN provider_latency.total_p50_ms IS 'Milliseconds to the end, median.';
+COMMENT ON COLUMN provider_latency.total_p95_ms IS 'Milliseconds to the end, 95th percentile.';
+COMMENT ON COLUMN provider_latency.total_p99_ms IS 'Milliseconds to the end, 99th percentile.';
+COMMENT ON COLUMN provider_latency.as_of IS 'Instant up to which the journals were read, UTC.';
+
+CREATE VIEW error_rates AS
+SELECT
+    (ts AT TIME ZONE 'UTC')::DATE AS day,
+    provider,
+    model,
+    error_kind,
+    count(*) AS attempts,
+    count(*) / sum(count(*)) OVER (PARTITION BY day, provider, model) AS share,
+    (SELECT as_of FROM publication) AS as_of
+FROM attempts
+GROUP BY day, provider, model, error_kind
+QUALIFY error_kind IS NOT NULL;
+COMMENT ON VIEW error_rates IS 'How attempts failed, by day, provider, model and kind of error.';
+COMMENT ON COLUMN error_rates.day IS 'Day of the requests, UTC.';
+COMMENT ON COLUMN error_rates.provider IS 'Provider asked.';
+COMMENT ON COLUMN error_rates.model IS 'Canonical model.';
+COMMENT ON COLUMN error_rates.error_kind IS 'Word of the outcome table.';
+COMMENT ON COLUMN error_rates.attempts IS 'Attempts that ended so.';
+COMMENT ON COLUMN error_rates.share IS 'Share of all attempts of that day, provider and model, 0 to 1.';
+COMMENT ON COLUMN error_rates.as_of IS 'Instant up to which the journals were read, UTC.';
+
+CREATE VIEW fallback_cost AS
+SELECT
+    (attempts.ts AT TIME ZONE 'UTC')::DATE AS day,
+    requested_model,
+    attempts.provider AS provider,
+    count(*) FILTER (attempts.error_kind IS NULL) AS answered,
+    count(*) FILTER (attempts.error_kind IS NOT NULL) AS lost,
+    coalesce(sum(attempts.cost_pusd) FILTER (attempts.error_kind IS NULL), 0)::DECIMAL(38, 0) AS answered_cost_pusd,
+    coalesce(sum(attempts.cost_pusd) FILTER (attempts.error_kind IS NULL), 0)::DECIMAL(26, 0) * 0.000000000001::DECIMAL(12, 12) AS answered_cost_usd,
+    coalesce(sum(attempts.cost_pusd) FILTER (attempts.error_kind IS NOT NULL), 0)::DECIMAL(38, 0) AS lost_cost_pusd,
+    coalesce(sum(attempts.cost_pusd) FILTER (attempts.error_kind IS NOT NULL), 0)::DECIMAL(26, 0) * 0.000000000001::DECIMAL(12, 12) AS lost_cost_usd,
+    (SELECT as_of FROM publication) AS as_of
+FROM attempts JOIN requests USING (request_id)
+WHERE attempts.role <> 'first' OR attempts.error_kind IS NOT NULL
+GROUP BY ALL;
+COMMENT ON VIEW fallback_cost IS 'What not being answered by the first offer costs, by day, name asked for and provider.';
+COMMENT ON COLUMN fallback_cost.day IS 'Day of the requests, UTC.';
+COMMENT ON COLUMN fallback_cost.requested_model IS 'The name that callers asked for.';
+COMMENT ON COLUMN fallback_cost.provider IS 'Provider of the attempts.';
+COMMENT ON COLUMN fallback_cost.answered IS 'Retries and fallbacks that answered.';
+COMMENT ON COLUMN fallback_cost.lost IS 'Attempts that did not answer.';
+COMMENT ON COLUMN fallback_cost.answered_cost_pusd IS 'Cost of the retries and fallbacks that answered, pico-dollars (10^-12 USD).';
+COMMENT ON COLUMN fallback_cost.answered_cost_usd IS 'The same in US dollars, exact.';
+COMMENT ON COLUMN fallback_cost.lost_cost_pusd IS 'Cost of the attempts that did not answer, pico-dollars (10^-12 USD).';
+COMMENT ON COLUMN fallback_cost.lost_cost_usd IS 'The same in US dollars, exact.';
+COMMENT ON COLUMN fallback_cost.as_of IS 'Instant up to which the journals were read, UTC.';
+
+CREATE VIEW unpriced AS
+SELECT
+    (ts AT TIME ZONE 'UTC')::DATE AS day,
+    provider,
+    coalesce(resolved_model, requested_model) AS model,
+    cost_problem,
+    count(*) AS requests,
+    coalesce(sum(input_tokens + cached_input_tokens + cache_write_tokens + audio_input_tokens + image_input_tokens), 0)::BIGINT AS input_tokens,
+    coalesce(sum(output_tokens + reasoning_tokens + audio_output_tokens + image_output_tokens), 0)::BIGINT AS output_tokens,
+    (SELECT as_of FROM publication) AS as_of
+FROM requests
+WHERE cost_problem IS NOT NULL
+GROUP BY ALL;
+COMMENT ON VIEW unpriced IS 'Usage whose cost is not known, by day, provider, model and reason: none of it is in any sum of cost.';
+COMMENT ON COLUMN unpriced.day IS 'Day of the requests, UTC.';
+COMMENT ON COLUMN unpriced.provider IS 'Provider that answered; NULL when none did.';
+COMMENT ON COLUMN unpriced.model IS 'Canonical model that answered, or the name asked for when none did.';
+COMMENT ON COLUMN unpriced.cost_problem IS 'Why the cost is not known.';
+COMMENT ON COLUMN unpriced.requests IS 'Requests that ended.';
+COMMENT ON COLUMN unpriced.input_tokens IS 'Input tokens of every kind.';
+COMMENT ON COLUMN unpriced.output_tokens IS 'Output tokens of every kind.';
+COMMENT ON COLUMN unpriced.as_of IS 'Instant up to which the journals were read, UTC.';
+
+CREATE VIEW breaker_events AS
+SELECT ts, node, event, subject, detail, (SELECT as_of FROM publication) AS as_of
+FROM events
+WHERE starts_with(event, 'breaker');
+COMMENT ON VIEW breaker_events IS 'Breakers that opened or closed.';
+COMMENT ON COLUMN breaker_events.ts IS 'When it happened, UTC.';
+COMMENT ON COLUMN breaker_events.node IS 'Host it happened on.';
+COMMENT ON COLUMN breaker_events.event IS 'What happened.';
+COMMENT ON COLUMN breaker_events.subject IS 'Offer or provider it is about.';
+COMMENT ON COLUMN breaker_events.detail IS 'More about it.';
+COMMENT ON COLUMN breaker_events.as_of IS 'Instant up to which the journals were read, UTC.';
+
+CREATE VIEW attempt_costs AS
+WITH listed AS (
+    SELECT
+        request_id,
+        n,
+        ts,
+        attempts.provider,
+        attempts.model,
+        attempts.price_id,
+        cost_pusd,
+        coalesce(rates.request_pusd, 0)
+        + CASE WHEN input_tokens = 0 THEN 0 ELSE input_tokens::HUGEINT * rates.input_pusd_per_token END
+        + CASE WHEN cached_input_tokens = 0 THEN 0 ELSE cached_input_tokens::HUGEINT * coalesce(rates.cached_input_pusd_per_token, rates.input_pusd_per_token) END
+        + CASE WHEN cache_write_tokens = 0 THEN 0 ELSE cache_write_tokens::HUGEINT * coalesce(rates.cache_write_pusd_per_token, rates.input_pusd_per_token) END
+        + CASE WHEN audio_input_tokens = 0 THEN 0 ELSE audio_input_tokens::HUGEINT * coalesce(rates.audio_input_pusd_per_token, rates.input_pusd_per_token) END
+        + CASE WHEN image_input_tokens = 0 THEN 0 ELSE image_input_tokens::HUGEINT * coalesce(rates.image_input_pusd_per_token, rates.input_pusd_per_token) END
+        + CASE WHEN output_tokens = 0 THEN 0 ELSE output_tokens::HUGEINT * rates.output_pusd_per_token END
+        + CASE WHEN reasoning_tokens = 0 THEN 0 ELSE reasoning_tokens::HUGEINT * coalesce(rates.reasoning_pusd_per_token, rates.output_pusd_per_token) END
+        + CASE WHEN audio_output_tokens = 0 THEN 0 ELSE audio_output_tokens::HUGEINT * coalesce(rates.audio_output_pusd_per_token, rates.output_pusd_per_token) END
+        + CASE WHEN image_output_tokens = 0 THEN 0 ELSE image_output_tokens::HUGEINT * coalesce(rates.image_output_pusd_per_token, rates.output_pusd_per_token) END AS list_pusd
+    FROM attempts
+    JOIN prices AS rates ON rates.price_id = attempts.price_id
+    WHERE rates.above_input_tokens = 0 OR input_tokens + cached_input_tokens + cache_write_tokens + audio_input_tokens + image_input_tokens > rates.above_input_tokens
+    QUALIFY row_number() OVER (PARTITION BY request_id, n ORDER BY rates.above_input_tokens DESC) = 1
+), discounted AS (
+    SELECT
+        *,
+        list_pusd * (discount_denominator - discount_numerator) AS times,
+        times // discount_denominator AS whole,
+        2 * (times % discount_denominator) - discount_denominator AS over_half
+    FROM listed
+    LEFT JOIN (SELECT provider, discount_numerator, discount_denominator FROM providers) USING (provider)
+)
+SELECT
+    request_id,
+    n,
+    ts,
+    provider,
+    model,
+    price_id,
+    list_pusd::DECIMAL(38, 0) AS list_cost_pusd,
+    (whole + CASE WHEN over_half > 0 OR (over_half = 0 AND whole % 2 = 1) THEN 1 ELSE 0 END)::DECIMAL(38, 0)
+        AS cost_today_pusd,
+    cost_today_pusd - cost_pusd AS difference_pusd,
+    (SELECT as_of FROM publication) AS as_of
+FROM discounted;
+COMMENT ON VIEW attempt_costs IS 'Every attempt priced again from its token counts with the prices and discounts of today; NULL where a kind has no price.';
+COMMENT ON COLUMN attempt_costs.request_id IS 'The request of the attempt.';
+COMMENT ON COLUMN attempt_costs.n IS 'Number of the attempt within its request, from 1.';
+COMMENT ON COLUMN attempt_costs.ts IS 'Start of the request, UTC.';
+COMMENT ON COLUMN attempt_costs.provider IS 'Provider asked.';
+COMMENT ON COLUMN attempt_costs.model IS 'Canonical model.';
+COMMENT ON COLUMN attempt_costs.price_id IS 'Price that the attempt was billed by; its rates are those declared last.';
+COMMENT ON COLUMN attempt_costs.list_cost_pusd IS 'Cost at list price, pico-dollars (10^-12 USD).';
+COMMENT ON COLUMN attempt_costs.cost_today_pusd IS 'Cost after the discount, rounded half to even, pico-dollars (10^-12 USD).';
+COMMENT ON COLUMN attempt_costs.difference_pusd IS 'What that differs from the cost recorded, pico-dollars (10^-12 USD).';
+COMMENT ON COLUMN attempt_costs.as_of IS 'Instant up to which the journals were read, UTC.';

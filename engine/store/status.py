@@ -1,0 +1,81 @@
+"""What the projector has done, in a small file that other processes read: how far usage lags behind requests."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import msgspec
+
+from engine.store.batch import Position
+from engine.store.layout import Layout
+from engine.store.segments import MAGIC, count, segments
+
+__all__ = ["Lag", "Status", "lag"]
+
+COUNTED_BYTES = 64 << 20
+"""Beyond it records are not counted: the bytes say enough, and counting would cost the one who asks."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Status:
+    """Written by the projector after each step."""
+
+    as_of: datetime
+    """Everything journalled before this instant is projected."""
+    published_at: datetime | None
+    """When this projector last replaced the catalog; None when it has not yet."""
+    positions: dict[str, Position]
+
+    def write(self, path: Path) -> None:
+        """Replace the file in one step."""
+        fresh = path.with_suffix(".new")
+        fresh.write_bytes(msgspec.json.encode(self))
+        fresh.replace(path)
+
+    @classmethod
+    def read(cls, path: Path) -> "Status | None":
+        """What the projector said last; None when there has been none."""
+        try:
+            return msgspec.json.decode(path.read_bytes(), type=cls)
+        except FileNotFoundError:
+            return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lag:
+    """What is journalled and not projected yet."""
+
+    bytes: int
+    records: int | None
+    """None when there are too many bytes to count them."""
+    as_of: datetime | None
+    """Everything journalled before this instant is projected; None when nothing is."""
+    published_at: datetime | None
+    """When the catalog was last replaced; None when it was not."""
+
+
+def lag(data: Path) -> Lag:
+    """How far the projector of this data directory is behind its journals."""
+    layout = Layout(data)
+    status = Status.read(layout.status)
+    positions = status.positions if status else {}
+    waiting = [
+        (segment.path, offset)
+        for directory in layout.journal.glob("*/")
+        for segment in segments(directory)
+        if (offset := _unread_from(positions.get(directory.name, Position()), segment.number)) is not None
+    ]
+    size = sum(max(0, path.stat().st_size - offset) for path, offset in waiting)
+    return Lag(
+        bytes=size,
+        records=sum(count(path, offset) for path, offset in waiting) if size <= COUNTED_BYTES else None,
+        as_of=status.as_of if status else None,
+        published_at=status.published_at if status else None,
+    )
+
+
+def _unread_from(position: Position, segment: int) -> int | None:
+    """Where the unprojected part of a segment begins; None when there is none."""
+    if segment < position.segment:
+        return None
+    return max(len(MAGIC), position.byte_offset if segment == position.segment else 0)
