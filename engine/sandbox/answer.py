@@ -13,8 +13,8 @@ from engine.wire.openai_chat import ChatRequest
 
 __all__ = ["ChatAnswer", "ToolCall", "answer"]
 
-_PIECE = re.compile(r"\s*\S{1,8}")
-"""What counts as one token here: a word, or eight letters of a long one."""
+_PIECE = re.compile(r"\S{1,8}\s*")
+"""What counts as one token here: a word with the blanks after it, or eight letters of a long one."""
 
 MOST_TOKENS = 4_096
 """The longest answer; a longer echo is cut, as by `max_tokens`."""
