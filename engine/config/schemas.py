@@ -6,6 +6,7 @@ shown), `x-absent` (what leaving it out means, where that is no value), `x-hints
 (why a `not` refuses).
 """
 
+import hashlib
 import json
 from functools import cache
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import Any
 from engine.config.places import Path as KeyPath
 from engine.config.tree import Kind
 
-__all__ = ["FOLDER", "Schema", "at", "schema", "text"]
+__all__ = ["FOLDER", "Schema", "at", "digest", "schema", "text"]
 
 FOLDER = Path(__file__).parent.parent / "schemas"
 
@@ -25,6 +26,12 @@ Schema = dict[str, Any]
 def text(name: str) -> str:
     """The file `schemas/NAME.json`."""
     return (FOLDER / f"{name}.json").read_text(encoding="utf-8")
+
+
+@cache
+def digest() -> str:
+    """SHA-256 (hex) of all schemas together."""
+    return hashlib.sha256("".join(text(path.stem) for path in sorted(FOLDER.glob("*.json"))).encode()).hexdigest()
 
 
 @cache

@@ -1,20 +1,30 @@
 """The shape of a configuration: every file parsed, overlaid and held against its schema."""
 
-from dataclasses import dataclass
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from importlib import import_module
+from typing import Any
 
-from engine.config.bundle import Bundle
+from engine import __version__
+from engine.config import overlay, schemas
+from engine.config.bundle import ROOT_FILE, Bundle
 from engine.config.cache import Cache
+from engine.config.leaks import leaks
+from engine.config.places import Node, Places
 from engine.config.tree import Document, Kind, parse
-from engine.errors import Problem
+from engine.errors import Place, Problem
 
 __all__ = ["Checked", "check"]
 
-FOLDERS = {
+KINDS = {
     "routes.d": Kind.ROUTES,
     "providers.d": Kind.PROVIDER,
     "policies": Kind.POLICY,
     "tests/routing": Kind.ROUTING_TEST,
 }
+"""Folder → what its files are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,23 +34,125 @@ class Checked:
     documents: tuple[Document, ...]
     """`routes.yaml` first, then by path: the order in which rules are read."""
     problems: tuple[Problem, ...]
+    """By place."""
     broken: tuple[str, ...] = ()
     """Files whose YAML could not be read: what they would have defined is unknown, not absent."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Examined:
+    """One file and what is wrong with it."""
+
+    document: Document
+    writing: Sequence[Problem] = ()
+    """Of the text."""
+    shape: Sequence[Problem] = ()
+    """Of the values."""
+
+    @property
+    def is_broken(self) -> bool:
+        """Nothing could be read of it."""
+        return bool(self.writing) and not self.document.value
+
+    def marked(self) -> Document:
+        """The document, sound or not."""
+        return replace(self.document, sound=not self.writing and not self.shape)
+
+
 def check(bundle: Bundle, cache: Cache | None = None) -> Checked:
     """Every file of *bundle*, read and held against its schema, with the overlay in force laid over."""
-    documents: list[Document] = []
-    problems: list[Problem] = []
-    broken: list[str] = []
-    for file, data in bundle.files.items():
-        kind = Kind.ROUTES if file == "routes.yaml" else FOLDERS.get(file.rpartition("/")[0])
-        if kind is None:
-            continue
-        value, places, found = parse(file, data)
-        problems += found
-        if found and not value:
-            broken.append(file)
-        else:
-            documents.append(Document(file, kind, value, places, sound=not found))
-    return Checked(tuple(documents), tuple(problems), tuple(broken))
+    names = sorted(bundle.files, key=lambda name: (name != ROOT_FILE, name))
+    problems = list(_misnamed(names))
+    files = [_examined(name, kind, bundle.files[name], cache) for name in names if (kind := _kind(name))]
+    if bundle.overlay:
+        files, more = _overlaid(files, bundle, cache)
+        problems += more
+    for file in files:
+        problems += [*file.writing, *file.shape]
+    return Checked(
+        documents=tuple(file.marked() for file in files if not file.is_broken),
+        problems=tuple(sorted(set(problems), key=lambda problem: (problem.place, problem.slug, problem.key))),
+        broken=tuple(file.document.file for file in files if file.is_broken),
+    )
+
+
+def _kind(name: str) -> Kind | None:
+    """What the file *name* is; None for overlays and for files that are refused by name."""
+    folder, _, base = name.rpartition("/")
+    if not base.endswith(".yaml"):
+        return None
+    return Kind.ROUTES if name == ROOT_FILE else KINDS.get(folder)
+
+
+def _misnamed(names: Iterable[str]) -> Iterator[Problem]:
+    for name in names:
+        if name.endswith(".yml"):
+            hint = f"rename it to '{name.rpartition('/')[2].removesuffix('.yml')}.yaml'"
+            message = "files that end in '.yml' are not read"
+            yield Problem(slug="file-name", place=Place(name, 1), key="", message=message, hint=hint)
+
+
+def _examined(name: str, kind: Kind, data: bytes, cache: Cache | None) -> _Examined:
+    """One file by itself."""
+    value, node, writing, shape = _kept(cache, [kind, name, data], partial(_read, name, kind, data))
+    return _Examined(Document(name, kind, value, Places(node)), writing, shape)
+
+
+def _read(name: str, kind: Kind | None, data: bytes) -> tuple[Any, Node, list[Problem], list[Problem]]:
+    """The value of a file, its places, and its problems, of the text and of the values."""
+    value, places, writing = parse(name, data)
+    writing += leaks(name, data)
+    document = Document(name, kind or Kind.ROUTES, value, places)
+    shape = _shape(document, writing) if value and kind else []
+    return value, places.root, writing, shape
+
+
+def _overlaid(files: Sequence[_Examined], bundle: Bundle, cache: Cache | None) -> tuple[list[_Examined], list[Problem]]:
+    """*files* with the overlay laid over, and the problems of the overlay's own text and keys."""
+    name = f"overlays/{bundle.overlay}.yaml"
+    data = bundle.files[name]
+    value, node, writing, _ = _kept(cache, ["overlay", name, data], partial(_read, name, None, data))
+    patch = Document(name, Kind.ROUTES, value, Places(node))
+    readable = {id(file.document): file for file in files if not file.is_broken}
+    documents, misfits = overlay.laid_over([file.document for file in readable.values()], patch)
+    by_name = {file.document.file: file for file in files}
+    result = [file for file in files if file.is_broken]
+    for document in documents:
+        before = readable.get(id(document))
+        if before is None:
+            first = by_name.get(document.file, _Examined(document))
+            shape = _kept(
+                cache,
+                ["patched", document.kind, document.file, bundle.files.get(document.file, b""), data],
+                partial(_shape, document, first.writing),
+            )
+            before = _Examined(document, first.writing, shape)
+        result.append(before)
+    return result, [*writing, *misfits]
+
+
+def _shape(document: Document, writing: Sequence[Problem]) -> list[Problem]:
+    """What the schema does not allow in *document*, but for values that a problem of the text explains.
+
+    The module with jsonschema is imported only when it is needed: that takes longer than the rest of a check whose
+    results are all in the cache.
+    """
+    explained = {problem.key for problem in writing if problem.key}
+    validation = import_module("engine.config.validation")
+    return [problem for problem in validation.problems(document) if problem.key not in explained]
+
+
+def _kept(cache: Cache | None, parts: Sequence[str | bytes], make: Callable[[], Any]) -> Any:
+    """What *make* returns, from the cache if it was made of the same *parts* before."""
+    if cache is None:
+        return make()
+    digest = hashlib.sha256(f"{__version__}:{schemas.digest()}".encode())
+    for part in parts:
+        data = part.encode() if isinstance(part, str) else part
+        digest.update(f":{len(data)}:".encode() + data)
+    key = digest.hexdigest()
+    found = cache.get(key)
+    if found is None:
+        found = make()
+        cache.put(key, found)
+    return found

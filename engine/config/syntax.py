@@ -11,7 +11,7 @@ from engine.errors import Place, Problem
 
 __all__ = ["syntax_problem"]
 
-TEXT_BEFORE = re.compile(r"[\w./@*-]$")
+TEXT_BEFORE = re.compile(r"[\w./@*$-]$")
 
 SENTENCES = {
     "found character that cannot start any token": ("this character cannot begin a value", "quote the text"),
@@ -43,24 +43,27 @@ def syntax_problem(file: str, text: str, error: yaml.YAMLError) -> Problem:
 
 def _explain(error: yaml.MarkedYAMLError, row: str, column: int) -> tuple[str, str, str, int]:
     """Slug, sentence, hint and column (from 0) of the mistake in *row*."""
-    problem = error.problem or ""
+    problem, context = error.problem or "", error.context or ""
     here, before = row[column : column + 1], row[:column]
-    if error.context == "while scanning an alias":
+    if context == "while scanning an alias":
         return "star-unquoted", "text that begins with '*' is read as an alias", 'quote it: "*@…"', column - 1
     if "tab" in problem or here == "\t":
         return "tab", "a tab stands where spaces are needed", "indent with spaces", column
-    if problem == "mapping values are not allowed in this context":
+    if problem == "mapping values are not allowed in this context" or ("flow mapping" in context and here == ":"):
         return _colon(row, column)
-    if before.endswith("$") and here == "{":
-        hint = 'quote the reference: "${env:NAME}"'
-        return "reference-unquoted", "an unquoted '${' ends here, inside '{…}' or '[…]'", hint, column - 1
     if here in {"{", "["} and TEXT_BEFORE.search(before):
-        hint = "quote the pattern: 'gpt-{4o,5}'"
-        return "braces-unquoted", f"unquoted text ends at '{here}', inside '{{…}}' or '[…]'", hint, column
-    if "flow mapping" in (error.context or "") and here == ":":
-        return _colon(row, column)
+        return _brace(before, here, column)
     message, hint = SENTENCES.get(problem, (f"not YAML: {problem}", ""))
     return "yaml-syntax", message, hint, column
+
+
+def _brace(before: str, here: str, column: int) -> tuple[str, str, str, int]:
+    """Unquoted text that a bracket ends, because it stands inside `{…}` or `[…]` itself."""
+    if before.endswith("$"):
+        hint = 'quote the reference: "${env:NAME}"'
+        return "reference-unquoted", "an unquoted '${' ends here, inside '{…}' or '[…]'", hint, column - 1
+    hint = "quote the pattern: 'gpt-{4o,5}'"
+    return "braces-unquoted", f"unquoted text ends at '{here}', inside '{{…}}' or '[…]'", hint, column
 
 
 def _colon(row: str, column: int) -> tuple[str, str, str, int]:
