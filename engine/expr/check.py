@@ -7,7 +7,7 @@ from datetime import date
 
 from engine.errors import Flaw, PatternInvalid, did_you_mean
 from engine.expr import tree
-from engine.expr.facts import KEYED, Fact, Kind
+from engine.expr.facts import KEYED, QUIRK_TABLE, Fact, Kind
 from engine.expr.network import Network
 from engine.expr.regex import Regex
 
@@ -63,8 +63,7 @@ class _Checker:
     def _fact_kind(self, node: tree.Name) -> Kind | None:
         fact = self._table.get(node.text)
         if fact is None:
-            message, hint = f"unknown fact '{node.text}'", self._hint(node.text)
-            self._flaw(node, message, hint, slug="unknown-fact")
+            self._flaw(node, f"unknown fact '{node.text}'", self._hint(node.text), slug="unknown-fact")
         return fact.kind if fact else None
 
     def _hint(self, name: str) -> str:
@@ -73,7 +72,10 @@ class _Checker:
             return "write request.sets('…')"
         if subject in KEYED:
             return f"write {subject}['{rest or '…'}']"
-        return did_you_mean(name, self._table)
+        if name in QUIRK_TABLE:
+            return "only quirks know it"
+        full = next((known for known in self._table if known.endswith(f".{name}")), "")
+        return f"did you mean '{full}'?" if full else did_you_mean(name, self._table)
 
     def _check_flag(self, node: tree.Flag) -> None:
         match node:
@@ -150,11 +152,11 @@ class _Checker:
         kinds = self._kinds(left, right)
         if None in kinds:
             return
-        if kinds[0] != kinds[1]:
+        if Kind.TEXTS in kinds:
+            self._flaw(left, "a set of texts cannot be compared", "ask whether a text is in it: 'x' in consumer.roles")
+        elif kinds[0] != kinds[1]:
             sides = [f"{_spelt(node)} ({kind})" for node, kind in zip((left, right), kinds, strict=True)]
             self._flaw(left, f"{sides[0]} is compared with {sides[1]}")
-        elif kinds[0] is Kind.TEXTS:
-            self._flaw(left, f"{_spelt(left)} is a set of texts", "ask whether a text is in it")
         elif operator not in _EQUALITY and kinds[0] not in {Kind.NUMBER, Kind.DATE}:
             self._flaw(left, f"{_spelt(left)} is {kinds[0]}, and only numbers and dates have an order")
         else:

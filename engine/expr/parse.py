@@ -28,7 +28,7 @@ _DEEPEST = 64
 """Parts within parts. Each may cost two brackets of Python, which takes 200 within one another."""
 _TOO_DEEP = "the condition has too many parts within parts"
 
-_NUMBER = re.compile(r"(?=.{1,19}$)[0-9]+(\.[0-9]+)?")
+_NUMBER = re.compile(r"[0-9]{1,12}(\.[0-9]{1,6})?")
 """Plain and short: no count of tokens needs more, and arithmetic on it stays small."""
 _WORD = re.compile(r"\w+")
 
@@ -96,7 +96,7 @@ def _token(offset: int, kind: str, text: str) -> str:
         body = text[1:-1].replace(f"\\{quote}", quote)
         return quote + body.replace("\\", "\\\\") + quote
     if kind in {TOKEN_INTEGER, TOKEN_FLOAT} and not _NUMBER.fullmatch(text):
-        _refuse(offset, f"'{text}' is not a number of at most 18 digits")
+        _refuse(offset, f"'{text}' is not a number of at most 12 digits and 6 decimal places")
     return text
 
 
