@@ -193,13 +193,15 @@ class AttemptPlan:
         candidate = failed.candidate
         if not self._has_chances(candidate) or self._is_blocked(candidate, now_s, live):
             return None
+        again = self._started(candidate, Role.RETRY, f"retry after {kind}", now_s, live)
+        if not isinstance(again, Start):
+            return again
+        pause_s = 0.0 if kind in KEY_FAULTS else self._backoff_s(self._of(candidate).made)
+        if now_s + pause_s >= self._deadline_s:
+            return None
         if not live.may_retry(now_s):
             return self._finish(now_s)
-        again = self._started(candidate, Role.RETRY, f"retry after {kind}", now_s, live)
-        if kind in KEY_FAULTS or not isinstance(again, Start):
-            return again
-        pause_s = self._backoff_s(self._of(candidate).made)
-        return Wait(pause_s, again.reason) if now_s + pause_s < self._deadline_s else None
+        return Wait(pause_s, again.reason) if pause_s else again
 
     def _backoff_s(self, made: int) -> float:
         """Exponential, with jitter over its upper half that comes of the recorded draw."""
@@ -209,8 +211,6 @@ class AttemptPlan:
 
     def _next(self, after: str, now_s: float, live: Live) -> Command:
         """The next offer of the chain that may start; with none left, what the last resort is."""
-        if self._n and self._left and not live.may_retry(now_s):
-            return self._finish(now_s)
         while self._left:
             candidate = self._left.pop()
             if _key(candidate) in self._tries:
@@ -220,9 +220,12 @@ class AttemptPlan:
                 self._skip(candidate, "provider_unavailable", live.blocked_until_s(candidate.offer, now_s))
                 continue
             started = self._started(candidate, role, why, now_s, live)
-            if started is not None:
+            if started is None:
+                self._skip(candidate, "rate_limited", self._awake_at_s(candidate, live))
+            elif self._n and not live.may_retry(now_s):
+                return self._finish(now_s)
+            else:
                 return started
-            self._skip(candidate, "rate_limited", self._awake_at_s(candidate, live))
         return self._last_resort(now_s, live)
 
     def _started(self, candidate: Candidate, role: Role, reason: str, now_s: float, live: Live) -> Command | None:
@@ -276,17 +279,22 @@ class AttemptPlan:
         """A rate-limited offer again: at once when another key is awake, else after a Retry-After that is honoured."""
         candidate, outcome = failure.candidate, failure.outcome
         limited = outcome.kind is OutcomeKind.RATE_LIMITED and OutcomeKind.RATE_LIMITED in self._retry.retry_on
-        if not limited or not self._has_chances(candidate) or not live.may_retry(now_s):
+        if not limited or not self._has_chances(candidate):
             return None
         reason = f"retry after {outcome.kind}"
         started = self._started(candidate, Role.RETRY, reason, now_s, live)
-        if started is not None or outcome.retry_after_s is None:
-            return started
-        wait_s = failure.again_at_s - now_s
-        if wait_s > self._retry.honor_retry_after_s or failure.again_at_s >= self._deadline_s:
+        if started is None and not self._is_worth_waiting(failure, now_s):
             return None
-        self._start = Start(self._n + 1, candidate, "", Role.RETRY, reason, self._deadline_s - now_s)
-        return Wait(max(0.0, wait_s), reason)
+        if not live.may_retry(now_s):
+            return None
+        if started is None:
+            self._start = Start(self._n + 1, candidate, "", Role.RETRY, reason, self._deadline_s - now_s)
+        return started or Wait(max(0.0, failure.again_at_s - now_s), reason)
+
+    def _is_worth_waiting(self, failure: _Failure, now_s: float) -> bool:
+        """Whether the provider said when to come again, soon enough."""
+        said = failure.outcome.retry_after_s is not None and failure.again_at_s < self._deadline_s
+        return said and failure.again_at_s - now_s <= self._retry.honor_retry_after_s
 
     def _finish(self, now_s: float) -> Finish:
         """The end without an answer: the failure that tells the caller most, and the earliest time to come again."""

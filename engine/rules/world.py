@@ -35,5 +35,8 @@ class Live(Protocol):
         ...
 
     def may_retry(self, now_s: float) -> bool:
-        """Whether the retry budget allows one more attempt of the same target or another (20 %, at least 3)."""
+        """Whether the retry budget allows one more attempt of the same target or another (20 %, at least 3).
+
+        Asked once for each extra attempt, just before it is made: a yes is counted as that attempt.
+        """
         ...
