@@ -30,7 +30,7 @@ class Launch:
 class Child:
     """Keeps one process running until `end`.
 
-    *launch* is called for each start and *died* after each death that was not asked for; both run in the event loop.
+    *launch* is called before each start, *started* after it, and *died* after each death that was not asked for.
     """
 
     def __init__(
@@ -40,6 +40,7 @@ class Child:
         *,
         environ: Mapping[str, str],
         log: Log,
+        started: Callable[[], Awaitable[None]] | None = None,
         died: Callable[[int], None] = lambda _: None,
     ) -> None:
         self.name = name
@@ -47,6 +48,7 @@ class Child:
         self._launch = launch
         self._environ = environ
         self._log = log
+        self._started = started
         self._died = died
         self._ending = asyncio.Event()
 
@@ -96,6 +98,8 @@ class Child:
             process_group=0,
         )
         self._log.info("process_started", process=self.name, pid=self.process.pid)
+        if self._started is not None:
+            await self._started()
         return await self.process.wait()
 
 

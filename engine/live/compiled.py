@@ -65,6 +65,7 @@ class Compiled(msgspec.Struct, frozen=True, kw_only=True):
     secrets: tuple[SecretNeed, ...] = ()
     tables: tuple[dict[str, object], ...] = ()
     """Rows for the usage store, as `ConfigRecord.models` wants them."""
+    retention_days: int | None = None
 
     @property
     def texts(self) -> dict[str, str]:

@@ -1,13 +1,14 @@
 """Resting keys on the board: until when, and how often in a row, for all models of a provider or for one."""
 
+from collections.abc import Iterable
 from typing import Final
 
-from engine.live.board import Board
+from engine.live.board import Board, state_word
 from engine.live.slots import DOUBLINGS, UNTIL, KeySlot
 from engine.rules.outcomes import KEY_REST_S, MODEL_REST_S, Rest, rest
 from engine.values import Outcome
 
-__all__ = ["LONGEST_S", "Rests"]
+__all__ = ["LONGEST_S", "Rests", "wake"]
 
 LONGEST_S: Final = 3600.0
 """A provider that asks for more in Retry-After is asked again after an hour all the same."""
@@ -53,3 +54,11 @@ class Rests:
             return min(outcome.retry_after_s, LONGEST_S)
         first_s, longest_s = MODEL_REST_S if outcome.status == 429 else KEY_REST_S
         return float(min(first_s * 2 ** self._board.words[word + DOUBLINGS], longest_s))
+
+
+def wake(board: Board, slots: Iterable[int]) -> None:
+    """End the rests in these slots: the key's secret has changed."""
+    for slot in slots:
+        word = state_word(slot)
+        board.doubles[word + UNTIL] = 0.0
+        board.words[word + DOUBLINGS] = 0

@@ -26,7 +26,7 @@ __all__ = [
     "ProviderSlots",
     "Slots",
     "inflight_slots",
-    "key_names",
+    "key_slots",
     "names",
 ]
 
@@ -57,10 +57,10 @@ def names(part: ProviderPart) -> tuple[str, ...]:
     return tuple(_names(part))
 
 
-def key_names(provider: str, label: str, slots: Mapping[str, int]) -> Iterator[str]:
-    """The slots among *slots* that say whether this key rests, for all models and for each."""
-    prefix = _key(provider, label, "")
-    return (name for name in slots if name.startswith(prefix))
+def key_slots(provider: str, label: str, slots: Mapping[str, int]) -> Iterator[int]:
+    """The slots that say whether this key rests, for all models and for each."""
+    prefix = _key(provider, label, ANY_MODEL)
+    return (slot for name, slot in slots.items() if name.startswith(prefix))
 
 
 def inflight_slots(slots: Mapping[str, int]) -> Iterator[int]:

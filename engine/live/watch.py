@@ -12,7 +12,7 @@ from pathlib import Path
 
 import watchfiles
 
-__all__ = ["Signature", "changes", "signature"]
+__all__ = ["Signature", "changes", "mark", "signature"]
 
 Signature = frozenset[tuple[str, int, int, int]]
 
@@ -28,17 +28,16 @@ def signature(root: Path, others: Iterable[Path] = ()) -> Signature:
     """What tells one state of the configuration under *root*, and of the *others* it refers to, from the next."""
     folders = (root / name for name in FOLDERS)
     listed = (path for folder in folders for path in folder.glob("*.y*ml"))
-    return frozenset(mark for path in (root / ROOT_FILE, *listed, *others) if (mark := _mark(path)) is not None)
+    return frozenset(found for path in (root / ROOT_FILE, *listed, *others) if (found := mark(path)) is not None)
 
 
 async def changes(
-    root: Path, others: Callable[[], Iterable[Path]], stop: asyncio.Event
+    root: Path, others: Callable[[], Iterable[Path]], seen: Signature, stop: asyncio.Event
 ) -> AsyncGenerator[Signature, None]:
-    """Yield the new signature whenever it differs from the last one, until *stop* is set.
+    """Yield the new signature whenever it differs from the last one, at first from *seen*, until *stop* is set.
 
     *others* are asked for again after each change: files outside the root whose content matters (secrets).
     """
-    seen = signature(root, others())
     while not stop.is_set():
         # Folders may have come or gone, and a swapped symlink leads elsewhere: watch afresh after each change.
         async with aclosing(_hints(_watched(root, others()), stop)) as hints:
@@ -72,7 +71,7 @@ async def _hints(directories: set[Path], stop: asyncio.Event) -> AsyncGenerator[
             yield
 
 
-def _mark(path: Path) -> tuple[str, int, int, int] | None:
+def mark(path: Path) -> tuple[str, int, int, int] | None:
     """Path, inode, size and time of a file, symlinks followed; None when there is none (any more)."""
     try:
         found = path.stat()

@@ -1,0 +1,169 @@
+"""A worker's end of the control socket: takes parts, swaps the snapshot, asks for reloads, hears that it is over."""
+
+import asyncio
+import gc
+import socket
+from collections.abc import Callable, Generator
+from itertools import count
+
+from engine.errors import Bug
+from engine.live.control import (
+    Drain,
+    FrameDecoder,
+    Message,
+    Part,
+    Reload,
+    Reloaded,
+    Report,
+    Swap,
+    SwapFailed,
+    Swapped,
+    encode,
+)
+from engine.live.current import Current, Status
+from engine.live.state import BoardState
+from engine.snapshot import Parts, ProviderPart, RootPart, Snapshot, assemble_steps, load
+
+__all__ = ["Link"]
+
+READ_BYTES = 256 * 1024
+ROOT = "root"
+
+
+class Link:
+    """The supervisor as a worker sees it.
+
+    *swapped* is called after each change of the snapshot, so that what belongs to the old one can be let go:
+    connections to providers that are gone, credentials that may have changed.
+    """
+
+    def __init__(self, control: socket.socket, state: BoardState, swapped: Callable[[Snapshot], None]) -> None:
+        self._control = control
+        self._state = state
+        self._swapped = swapped
+        self._parts: dict[str, RootPart | ProviderPart] = {}
+        self._decoder = FrameDecoder()
+        self._messages: list[Message] = []
+        self._asks = count(1)
+        self._answers: dict[int, asyncio.Future[Status]] = {}
+        self._reader: asyncio.StreamReader
+        self._writer: asyncio.StreamWriter
+        self.current: Current
+        """Set once `connect` has returned."""
+
+    async def connect(self) -> Current | None:
+        """Take the first configuration; None when the supervisor went away before it came."""
+        self._reader, self._writer = await asyncio.open_connection(sock=self._control)
+        while (message := await self._next()) is not None:
+            if isinstance(message, Swap):
+                self.current = Current(await self._assembled(message), message.status)
+                self._install(message)
+                return self.current
+            self._keep(message)
+        return None
+
+    async def run(self) -> None:
+        """Follow the supervisor until it says `Drain` or goes away; a worker without one must not go on."""
+        while (message := await self._next()) is not None:
+            match message:
+                case Swap():
+                    await self._swap(message)
+                case Report():
+                    self.current.status = message.status
+                case Reloaded():
+                    self._answer(message)
+                case Drain():
+                    return
+                case _:
+                    self._keep(message)
+
+    async def reload(self) -> Status:
+        """Have the supervisor read the files again; what came of it, when this worker serves it."""
+        ask = next(self._asks)
+        answer: asyncio.Future[Status] = asyncio.get_running_loop().create_future()
+        self._answers[ask] = answer
+        self._send(Reload(ask))
+        return await answer
+
+    async def _next(self) -> Message | None:
+        """The next message; None when the supervisor is gone."""
+        while not self._messages:
+            try:
+                data = await self._reader.read(READ_BYTES)
+            except ConnectionError:
+                return None
+            if not data:
+                return None
+            self._messages = self._decoder.feed(data)
+        # Between two parts the loop serves requests.
+        await asyncio.sleep(0)
+        return self._messages.pop(0)
+
+    def _keep(self, message: Message) -> None:
+        """Hold a part until the swap that lists it."""
+        if not isinstance(message, Part):
+            raise Bug(f"a worker was sent {type(message).__name__}")
+        part = load(message.data)
+        self._parts[message.name] = part
+        if isinstance(part, ProviderPart):
+            self._state.adopt(part, message.slots)
+        else:
+            self._state.adopt_root(message.slots)
+
+    async def _swap(self, swap: Swap) -> None:
+        """Serve what *swap* lists, or say why not and serve on as before."""
+        try:
+            snapshot = await self._assembled(swap)
+        except (Bug, LookupError, TypeError, ValueError) as exc:
+            self._send(SwapFailed(swap.seq, f"{type(exc).__name__}: {exc}"))
+            return
+        self.current.snapshot = snapshot
+        self.current.status = swap.status
+        self._install(swap)
+
+    async def _assembled(self, swap: Swap) -> Snapshot:
+        """The snapshot, put together in turns of about a millisecond, so that requests are served between them."""
+        root = self._parts[ROOT]
+        providers = [self._parts[name] for name in swap.names if name != ROOT]
+        if not isinstance(root, RootPart):
+            raise Bug("the root part is a provider's")
+        gc.disable()
+        try:
+            steps = assemble_steps(
+                Parts(root=root, providers=tuple(part for part in providers if isinstance(part, ProviderPart))),
+                swap.status.git_rev,
+            )
+            return await _run(steps)
+        finally:
+            gc.enable()
+
+    def _install(self, swap: Swap) -> None:
+        """What follows a swap: forget what is gone, and take the snapshot out of the collector's sight."""
+        for name in self._parts.keys() - set(swap.names):
+            part = self._parts.pop(name)
+            if isinstance(part, ProviderPart):
+                self._state.drop(part.provider.id)
+        # Hundreds of thousands of objects that live until the next swap need not be walked by each collection.
+        gc.freeze()
+        self._swapped(self.current.snapshot)
+        self._send(Swapped(swap.seq))
+
+    def _answer(self, message: Reloaded) -> None:
+        self.current.status = message.status
+        answer = self._answers.pop(message.ask, None)
+        if answer is not None and not answer.done():
+            answer.set_result(message.status)
+
+    def _send(self, message: Message) -> None:
+        self._writer.write(encode(message))
+
+
+async def _run(steps: Generator[None, None, Snapshot]) -> Snapshot:
+    """Run a generator to its end, giving the loop a turn at each step."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as done:
+            snapshot: Snapshot = done.value
+            return snapshot
+        await asyncio.sleep(0)

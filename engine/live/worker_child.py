@@ -1,0 +1,169 @@
+"""A worker as the supervisor sees it: a supervised process, its listening socket, and what it has been told."""
+
+import asyncio
+import contextlib
+import signal
+import socket
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from engine.live.child import Child, Launch
+from engine.live.control import (
+    Drain,
+    FrameDecoder,
+    Message,
+    Part,
+    Reload,
+    Reloaded,
+    Report,
+    Swap,
+    SwapFailed,
+    Swapped,
+    encode,
+)
+from engine.live.current import Status
+from engine.live.log import Log
+
+__all__ = ["Loaded", "WorkerChild", "WorkerCommand"]
+
+SWAP_TIMEOUT_S = 30.0
+"""A worker that has not swapped by then does not get its loop turned; it is killed and starts with the new parts."""
+READ_BYTES = 65536
+
+WorkerCommand = Callable[[int, int, int], Sequence[str]]
+"""(slot, descriptor of the listening socket, descriptor of the control socket) → command line."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loaded:
+    """A configuration in force, as workers are sent it."""
+
+    seq: int
+    parts: Mapping[str, Part]
+    """The root first."""
+    digests: Mapping[str, str]
+    """Name → digest of the part."""
+    status: Status
+
+
+class WorkerChild:
+    """One worker slot. Its socket and its slot number outlive the processes that come and go in it."""
+
+    def __init__(
+        self,
+        slot: int,
+        listener: socket.socket,
+        command: WorkerCommand,
+        *,
+        environ: Mapping[str, str],
+        log: Log,
+        loaded: Loaded,
+        died: Callable[[int, int], None],
+        reload: Callable[[], asyncio.Future[Status]],
+    ) -> None:
+        self.slot = slot
+        self.child = Child(
+            f"worker {slot}",
+            self._launch,
+            environ=environ,
+            log=log,
+            started=self._started,
+            died=lambda code: died(slot, code),
+        )
+        self._listener = listener
+        self._command = command
+        self._log = log
+        self._loaded = loaded
+        self._reload = reload
+        self._told: dict[str, str] = {}
+        self._serving = 0
+        self._changed = asyncio.Event()
+        self._theirs: socket.socket | None = None
+        self._ours: socket.socket | None = None
+        self._writer: asyncio.StreamWriter | None = None
+        self._conversation: asyncio.Task[None] | None = None
+
+    async def swap(self, loaded: Loaded) -> None:
+        """Have the worker serve *loaded*; return when it does. One that cannot is killed, and starts anew with it."""
+        self._loaded = loaded
+        self._tell()
+        try:
+            async with asyncio.timeout(SWAP_TIMEOUT_S):
+                await self.serving()
+        except TimeoutError:
+            self._log.error("worker_did_not_swap", worker=self.slot, after_s=SWAP_TIMEOUT_S)
+            self.child.signal(signal.SIGKILL)
+
+    async def serving(self) -> None:
+        """Return when the worker serves what it was last told to."""
+        while self._serving != self._loaded.seq:
+            self._changed.clear()
+            await self._changed.wait()
+
+    def report(self, loaded: Loaded) -> None:
+        """Let the worker know of a reload that was refused: *loaded* is what it serves already, with a new status."""
+        self._loaded = loaded
+        self._send(Report(loaded.status))
+
+    async def end(self, grace_s: float) -> None:
+        """Drain the worker within *grace_s*, then kill it."""
+        self._send(Drain())
+        await self.child.end(grace_s)
+
+    def _launch(self) -> Launch:
+        """A fresh control socket for each process."""
+        self._ours, self._theirs = socket.socketpair()
+        fds = (self._listener.fileno(), self._theirs.fileno())
+        return Launch(command=self._command(self.slot, *fds), fds=fds)
+
+    async def _started(self) -> None:
+        """The process has its end of the control socket: close ours of it, and send the configuration."""
+        if self._theirs is not None:
+            self._theirs.close()
+        if self._conversation is not None:
+            self._conversation.cancel()
+        reader, self._writer = await asyncio.open_connection(sock=self._ours)
+        self._told, self._serving = {}, 0
+        self._conversation = asyncio.create_task(self._listen(reader, self._writer))
+        self._tell()
+
+    def _tell(self) -> None:
+        """Send the parts that the process does not have, then the swap."""
+        loaded = self._loaded
+        for name, part in loaded.parts.items():
+            if self._told.get(name) != loaded.digests[name]:
+                self._send(part)
+        self._told = dict(loaded.digests)
+        self._send(Swap(loaded.seq, tuple(loaded.parts), loaded.status))
+
+    async def _listen(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Take what the process says until it is gone."""
+        decoder = FrameDecoder()
+        with contextlib.suppress(ConnectionError):
+            while data := await reader.read(READ_BYTES):
+                for message in decoder.feed(data):
+                    self._take(message)
+        writer.close()
+
+    def _take(self, message: Message) -> None:
+        match message:
+            case Swapped():
+                self._serving = message.seq
+                self._changed.set()
+            case SwapFailed():
+                self._log.error("worker_swap_failed", worker=self.slot, why=message.why)
+                self.child.signal(signal.SIGKILL)
+            case Reload():
+                ask = message.ask
+                self._reload().add_done_callback(lambda done: self._reloaded(ask, done))
+            case _:
+                self._log.error("worker_said_nonsense", worker=self.slot, message=type(message).__name__)
+
+    def _reloaded(self, ask: int, done: asyncio.Future[Status]) -> None:
+        if not done.cancelled():
+            self._send(Reloaded(ask, done.result()))
+
+    def _send(self, message: Message) -> None:
+        """Queue a message. One to a process that has just died is lost: the next one is told everything."""
+        if self._writer is not None and not self._writer.is_closing():
+            self._writer.write(encode(message))
