@@ -9,11 +9,12 @@ import io
 import marshal
 import pickle
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from types import CodeType, MappingProxyType
 from typing import Any, Final, TypeVar
 
 from engine.rules.match import RuleIndex
+from engine.rules.names import offers_of
 from engine.rules.program import (
     Caller,
     Offer,
@@ -42,8 +43,8 @@ __all__ = [
     "part_hash",
 ]
 
-CHUNK: Final = 100
-"""Pools, or providers' offers, between two stops of `assemble_steps`: about half a millisecond on a slow core."""
+CHUNK: Final = 50
+"""Pools between two stops of `assemble_steps`: about half a millisecond."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,20 +177,14 @@ def assemble_steps(parts: Parts, git_rev: str = "") -> Generator[None, None, Sna
     """Build the snapshot piece by piece, stopping after each; the snapshot is the generator's return value."""
     root = parts.root
     market = yield from _market(parts)
-    virtual = yield from _each(market.virtual, root.virtual)
-    rules = yield from _each(market.rule, root.rules)
+    resolve = _Resolver(market)
+    virtual = yield from _each(resolve.virtual, root.virtual)
+    rules = yield from _each(resolve.rule, root.rules)
     yield
     index = RuleIndex(tuple(rule.models for rule in rules))
     yield
-    program = Program(
-        order=root.order,
-        retry=root.retry,
-        providers=MappingProxyType(market.providers),
-        offers=MappingProxyType(market.offers),
-        pinned=MappingProxyType(market.pinned),
-        patterns=MappingProxyType(market.patterns),
-        aliases=MappingProxyType(market.aliases),
-        alias_patterns=root.alias_patterns,
+    program = replace(
+        market,
         virtual=MappingProxyType({model.name: model for model in virtual}),
         rules=tuple(rules),
         rule_index=index,
@@ -206,29 +201,42 @@ def assemble_steps(parts: Parts, git_rev: str = "") -> Generator[None, None, Sna
     )
 
 
-@dataclass(slots=True, kw_only=True)
-class _Market:
-    """What all providers offer together, while it is being gathered; frozen when the program is made."""
+def _market(parts: Parts) -> Generator[None, None, Program]:
+    """A program that has everything the providers offer, and no virtual models and rules yet.
 
-    order: tuple[ProviderId, ...]
-    aliases: dict[str, str]
-    providers: dict[ProviderId, Provider] = field(default_factory=dict)
-    offers: dict[ModelId, tuple[Offer, ...]] = field(default_factory=dict)
-    pinned: dict[tuple[ModelId, ProviderId], Offer] = field(default_factory=dict)
-    patterns: dict[ProviderId, tuple[OfferPattern, ...]] = field(default_factory=dict)
-
-    def add(self, part: ProviderPart) -> None:
-        """Take in one provider. Providers of `order` come first and in that order, so that offers are in it too."""
-        provider = part.provider.id
-        ordered = provider in self.order
-        self.providers[provider] = part.provider
-        self.aliases.update(part.aliases)
-        if part.patterns:
-            self.patterns[provider] = part.patterns
+    Providers of `order` are taken first and in that order, so that the offers of each model are in it too.
+    """
+    order, rank = parts.root.order, {provider: n for n, provider in enumerate(parts.root.order)}
+    aliases = dict(parts.root.aliases)
+    offers: dict[ModelId, tuple[Offer, ...]] = {}
+    pinned: dict[tuple[ModelId, ProviderId], Offer] = {}
+    for part in sorted(parts.providers, key=lambda p: (rank.get(p.provider.id, len(rank)), p.provider.id)):
+        aliases.update(part.aliases)
         for offer in part.offers:
-            self.pinned[offer.model, provider] = offer
-            before = self.offers.get(offer.model, ())
-            self.offers[offer.model] = (*before, offer) if ordered else before
+            pinned[offer.model, part.provider.id] = offer
+            before = offers.get(offer.model, ())
+            offers[offer.model] = (*before, offer) if part.provider.id in rank else before
+        yield
+    return Program(
+        order=order,
+        retry=parts.root.retry,
+        providers=MappingProxyType({part.provider.id: part.provider for part in parts.providers}),
+        offers=MappingProxyType(offers),
+        pinned=MappingProxyType(pinned),
+        patterns=MappingProxyType({part.provider.id: part.patterns for part in parts.providers if part.patterns}),
+        aliases=MappingProxyType(aliases),
+        alias_patterns=parts.root.alias_patterns,
+        virtual=MappingProxyType({}),
+        rules=(),
+        rule_index=RuleIndex(()),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Resolver:
+    """Puts into targets the offers that they stand for."""
+
+    market: Program
 
     def virtual(self, model: VirtualModel) -> VirtualModel:
         """The virtual model with the offers of its targets."""
@@ -249,39 +257,10 @@ class _Market:
 
     def targets(self, targets: Iterable[Target]) -> tuple[Target, ...]:
         """Targets that name a model get its offers; nested and carried ones are resolved while deciding."""
-        return tuple(t if t.virtual or t.carried else replace(t, offers=self.offered(t.text)) for t in targets)
-
-    def offered(self, name: str) -> tuple[Offer, ...]:
-        """The offers of a canonical model, listed or made from patterns, or the one offer of a pin."""
-        model, _, provider = name.rpartition("@")
-        if model and provider in self.providers:
-            return tuple(self.pin(ModelId(model), ProviderId(provider)))
-        listed = self.offers.get(ModelId(name))
-        return tuple(offer for p in self.order for offer in self.made(name, p)) if listed is None else listed
-
-    def pin(self, model: ModelId, provider: ProviderId) -> Sequence[Offer]:
-        """The listed offer, or else the first that a pattern of the provider makes."""
-        listed = self.pinned.get((model, provider))
-        return (listed,) if listed else self.made(model, provider)
-
-    def made(self, name: str, provider: ProviderId) -> Sequence[Offer]:
-        """The first offer that a pattern of the provider makes of *name*; empty without one."""
-        offers = (pattern.offer(name) for pattern in self.patterns.get(provider, ()))
-        return [offer for offer in offers if offer][:1]
-
-
-def _market(parts: Parts) -> Generator[None, None, _Market]:
-    """Gather what the providers offer, those of `order` first."""
-    rank = {provider: n for n, provider in enumerate(parts.root.order)}
-    market = _Market(order=parts.root.order, aliases=dict(parts.root.aliases))
-    weight = 0
-    for part in sorted(parts.providers, key=lambda p: (rank.get(p.provider.id, len(rank)), p.provider.id)):
-        market.add(part)
-        weight += len(part.offers)
-        if weight >= CHUNK:
-            weight = 0
-            yield
-    return market
+        return tuple(
+            target if target.virtual or target.carried else replace(target, offers=offers_of(self.market, target.text))
+            for target in targets
+        )
 
 
 def _each(made: Callable[[T], T], items: Sequence[T]) -> Generator[None, None, list[T]]:

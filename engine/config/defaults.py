@@ -3,14 +3,14 @@
 A key without `default` in its schema is left out when it is absent: `x-absent` says there what that means.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from importlib import resources
 from typing import Any
 
 from engine.config.placed import Placed
+from engine.config.schemas import Schema, schema
+from engine.config.tree import Kind
 
 __all__ = ["filled"]
 
@@ -40,48 +40,26 @@ class _Filler:
         return value if filler is None else filler.fill(value)
 
 
-def filled(at: Placed, schema: str, *properties: str) -> Placed:
-    """The value at *at* with all defaults of `schemas/<schema>.json`, or of the property below its root."""
-    filler = _root(schema)
+def filled(at: Placed, kind: Kind, *properties: str) -> Placed:
+    """The value at *at* with all defaults of its schema: of the kind's root, or of a property below it."""
+    filler = _root(kind)
     for name in properties:
         filler = filler.properties[name]
     return at.with_value(filler.fill(at.value))
 
 
 @cache
-def _root(schema: str) -> _Filler:
-    return _filler(_read(f"{schema}.json"), f"{schema}.json")
+def _root(kind: Kind) -> _Filler:
+    return _filler(schema(kind))
 
 
-@cache
-def _read(file: str) -> Any:
-    return json.loads(resources.files("engine").joinpath("schemas", file).read_bytes())
-
-
-def _filler(node: Any, file: str) -> _Filler:
-    """The filler of a schema node that stands in *file*."""
-    node, file = _resolved(node, file)
-    properties = {key: _filler(inner, file) for key, inner in node.get("properties", {}).items()}
-    defaults = {
-        key: properties[key].fill(inner["default"])
-        for key, inner in node.get("properties", {}).items()
-        if "default" in inner
-    }
+def _filler(node: Schema) -> _Filler:
+    declared = node.get("properties", {})
+    properties = {key: _filler(inner) for key, inner in declared.items()}
     others = node.get("additionalProperties")
     return _Filler(
-        defaults=defaults,
+        defaults={key: properties[key].fill(inner["default"]) for key, inner in declared.items() if "default" in inner},
         properties=properties,
-        others=_filler(others, file) if isinstance(others, dict) else None,
-        items=_filler(node["items"], file) if "items" in node else None,
+        others=_filler(others) if isinstance(others, dict) else None,
+        items=_filler(node["items"]) if "items" in node else None,
     )
-
-
-def _resolved(node: Any, file: str) -> tuple[Any, str]:
-    """*node*, or what its `$ref` points at, and the file that it stands in."""
-    while "$ref" in node:
-        target, _, pointer = node["$ref"].partition("#")
-        file = target or file
-        node = _read(file)
-        for step in pointer.strip("/").split("/"):
-            node = node[step]
-    return node, file

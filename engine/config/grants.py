@@ -1,6 +1,6 @@
 """What policies name: teams, roles, and the names that are granted or denied."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from itertools import chain
 
 from engine.config.compile.roles import SHIPPED
@@ -15,17 +15,16 @@ __all__ = ["Matches", "check_policies"]
 
 
 class Matches:
-    """Whether globs match any name there is, each looked up once."""
+    """Whether globs match any of *among*, each looked up once."""
 
-    def __init__(self, names: Names) -> None:
+    def __init__(self, names: Names, among: Iterable[str]) -> None:
         self._names = names
-        pins = (f"{model}@{provider}" for model, at in names.models.items() for provider in at)
-        self._all = tuple(chain(names.all(), pins))
+        self._among = tuple(among)
         self._heads = tuple(glob.partition("*")[0] for globs in names.patterns.values() for glob in globs)
         self._known: dict[str, bool] = {}
 
     def has_any(self, text: str) -> bool:
-        """Whether *text* is a name or pin, or a glob that matches one.
+        """Whether *text* is a name, or a glob that matches one.
 
         True also where a provider's patterns leave that open, and for a glob that cannot be read: that is reported
         where it is compiled.
@@ -44,12 +43,13 @@ class Matches:
         heads = [pattern.head for pattern in globs.patterns]
         if any(mine.startswith(other) or other.startswith(mine) for mine in heads for other in self._heads):
             return True
-        return any(globs.matches(name) for name in self._all)
+        return any(globs.matches(name) for name in self._among)
 
 
 def check_policies(tree: Tree, names: Names, report: Report) -> None:
     """Teams, roles and names that the policies name."""
-    matches = Matches(names)
+    pins = (f"{model}@{provider}" for model, at in names.models.items() for provider in at)
+    matches = Matches(names, chain(names.all(), pins))
     known_roles = names.roles | SHIPPED.keys()
     for consumer in tree.policies["consumers"].values():
         if "team" in consumer:

@@ -3,7 +3,7 @@
 Knows which mappings are joined, and what may stand in one file only. Does not know what anything means.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from typing import Any, Final
@@ -48,25 +48,29 @@ class Tree:
     """`routes` of all files: `routes.yaml` first, then by file name."""
     providers: Mapping[str, Placed]
     policies: Placed
+    is_whole: bool
+    """Whether nothing of the configuration is missing here: every file could be read and is sound."""
 
 
-def link(documents: Sequence[Document], report: Report) -> Tree:
+def link(documents: Sequence[Document], broken: Collection[str], report: Report) -> Tree:
     """The tree of the sound ones among *documents*, which come in the order of their rules."""
+    documents = [document for document in documents if document.kind is not Kind.ROUTING_TEST]
     sound = [document for document in documents if document.sound]
     routes = [document for document in sound if document.kind is Kind.ROUTES]
-    _check_root(documents, report)
+    _check_root((*broken, *(document.file for document in documents)), report)
     for document in routes:
         _check_root_only(document, report)
     return Tree(
-        routes=filled(_joined(Kind.ROUTES, routes, report), "routes"),
+        routes=filled(_joined(Kind.ROUTES, routes, report), Kind.ROUTES),
         rules=tuple(rule for document in routes for rule in _rules(document)),
         providers=_providers([document for document in sound if document.kind is Kind.PROVIDER], report),
-        policies=filled(_joined(Kind.POLICY, [d for d in sound if d.kind is Kind.POLICY], report), "policy"),
+        policies=filled(_joined(Kind.POLICY, [d for d in sound if d.kind is Kind.POLICY], report), Kind.POLICY),
+        is_whole=len(sound) == len(documents) and all(file.startswith("tests/") for file in broken),
     )
 
 
-def _check_root(documents: Iterable[Document], report: Report) -> None:
-    if not any(document.file == ROOT for document in documents):
+def _check_root(files: Collection[str], report: Report) -> None:
+    if ROOT not in files:
         message = "a configuration begins with this file, and it is not there"
         hint = "write one with `version: 1` and `defaults`, or give the directory with --config"
         report.problems.append(Problem(slug="no-root", place=Place(ROOT, 1), key="", message=message, hint=hint))
@@ -85,7 +89,7 @@ def _rules(document: Document) -> Iterable[Placed]:
     """The rules of one file, each at its own index there."""
     if "routes" not in document.value:
         return ()
-    return filled(Placed(document, ("routes",), document.value["routes"]), "routes", "routes").each()
+    return filled(Placed(document, ("routes",), document.value["routes"]), Kind.ROUTES, "routes").each()
 
 
 def _providers(documents: Iterable[Document], report: Report) -> Mapping[str, Placed]:
@@ -93,12 +97,17 @@ def _providers(documents: Iterable[Document], report: Report) -> Mapping[str, Pl
     providers: dict[str, Placed] = {}
     for document in documents:
         name = PurePosixPath(document.file).stem
-        provider = Placed(document, (), document.value)
+        provider = Placed(document, (), _without_free(document.value))
         if provider["id"].value != name:
             message = f"'{provider['id'].value}' is not the name of its file"
             report.error("provider-id", provider["id"], message, hint=f"write '{name}', or rename the file")
-        providers[name] = filled(provider, "provider")
+        providers[name] = filled(provider, Kind.PROVIDER)
     return providers
+
+
+def _without_free(value: Mapping[str, Any]) -> dict[str, Any]:
+    """The root of a file without its free keys, which are a home for anchors and mean nothing."""
+    return {key: inner for key, inner in value.items() if not key.startswith("x-")}
 
 
 def _joined(kind: Kind, documents: Sequence[Document], report: Report) -> Placed:
@@ -106,7 +115,7 @@ def _joined(kind: Kind, documents: Sequence[Document], report: Report) -> Placed
     spot = (documents[0].file if documents else ROOT, 1, 1)
     joined = Document(spot[0], kind, {}, Places((spot, spot, {})))
     for document in documents:
-        own = {key: value for key, value in document.value.items() if not key.startswith("x-") and key != "routes"}
+        own = {key: value for key, value in _without_free(document.value).items() if key != "routes"}
         addition = replace(document, value=own)
         value, node = _join((), (joined.value, joined.places.root), (own, document.places.root), addition, report)
         joined = replace(joined, value=value, places=Places(node))

@@ -18,11 +18,6 @@ class Report:
 
     problems: list[Problem] = field(default_factory=list)
 
-    @property
-    def has_errors(self) -> bool:
-        """Whether anything in it stops the configuration from being used."""
-        return any(problem.severity is Severity.ERROR for problem in self.problems)
-
     def error(self, slug: str, at: Placed, message: str, *, hint: str = "", related: Related = ()) -> None:
         """The value at *at* is wrong."""
         self.problems.append(_problem(slug, at, at.place, message, hint=hint, related=related))

@@ -59,9 +59,17 @@ def _midnight(day: date) -> datetime:
 def _rates(at: Placed, report: Report) -> Rates:
     try:
         return rates(at.value)
+    except PriceInvalid:
+        for kind, usd in at.items():
+            _check_rate(kind, usd, report)
+        return Rates()
+
+
+def _check_rate(kind: str, at: Placed, report: Report) -> None:
+    try:
+        rates({kind: at.value})
     except PriceInvalid as exc:
         report.flaws(at, exc)
-        return Rates()
 
 
 def _amount(at: Placed, name: str, report: Report) -> int:

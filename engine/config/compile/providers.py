@@ -73,7 +73,7 @@ def _auth(at: Placed, report: Report) -> Fields:
 
 
 def _key(label: str, at: Placed) -> Key:
-    return Key(label=label, secret=scalars.reference(at["secret"].value), weight=at["weight"].value)
+    return Key(label=label, secret=scalars.reference(at["secret"].value), weight=at["weight"].value, place=at.place)
 
 
 def _text(at: Placed, key: str) -> str:

@@ -1,0 +1,165 @@
+"""Meaning, as far as it hangs on offers: what targets come to once they are looked for at the providers."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, date, datetime, time
+
+from engine.config.compile.bounds import bounds
+from engine.config.link import Tree
+from engine.config.names import Names
+from engine.config.placed import Placed
+from engine.config.pools import lists, named
+from engine.config.report import Report
+from engine.pricing import price_at
+from engine.rules.eligible import forbidden
+from engine.rules.names import offers_of
+from engine.rules.program import Bounds, Modality, Offer, Pool, Program, Target
+from engine.values import ModelId, ProviderId
+
+__all__ = ["check_reach"]
+
+
+def check_reach(tree: Tree, names: Names, program: Program, today: date | None, report: Report) -> None:
+    """Everything that can be told of the offers that names lead to. Without *today* no date is judged."""
+    pools = [*tree.routes["models"].values(), *(rule["to"] for rule in tree.rules)]
+    for pool in pools:
+        _check_targets(pool, names, program, report)
+        _check_vectors(pool, program, report)
+        if today is not None:
+            _check_lifecycles(pool, program, today, report)
+    for name, model in program.virtual.items():
+        if model.bounds:
+            _check_left(tree.routes["models"][name], name, (model.bounds,), program, report)
+    _check_subjects(tree, program, report)
+    _check_disabled(tree.routes["defaults"]["providers"], program, report)
+    if today is not None:
+        _check_prices(tree.providers, program, today, report)
+
+
+def _offers(name: str, program: Program) -> tuple[Offer, ...]:
+    """The offers that a name leads to, those of nested virtual models included."""
+    model = program.virtual.get(name)
+    return tuple(_pool_offers(model.pool, program)) if model else offers_of(program, name)
+
+
+def _pool_offers(pool: Pool, program: Program) -> Iterator[Offer]:
+    todo: list[Target] = _all_targets(pool)
+    seen: set[str] = set()
+    while todo:
+        target = todo.pop()
+        yield from target.offers
+        if target.virtual and target.virtual not in seen:
+            seen.add(target.virtual)
+            todo += _all_targets(program.virtual[target.virtual].pool)
+
+
+def _all_targets(pool: Pool) -> list[Target]:
+    chains = (pool.targets, pool.fallback, *pool.fallback_for.values())
+    return [target for chain in chains for target in chain]
+
+
+def _check_targets(pool: Placed, names: Names, program: Program, report: Report) -> None:
+    """An unpinned target is offered by a provider where unpinned names are looked for."""
+    for targets in lists(pool):
+        for at in map(named, targets):
+            elsewhere = sorted(names.models.get(at.value, ()))
+            if elsewhere and not _offers(at.value, program):
+                message = f"'{at.value}' is offered by no provider of defaults.providers"
+                hint = f"pin it: '{at.value}@{elsewhere[0]}'"
+                report.error("unreachable-target", at, message, hint=hint)
+
+
+def _check_vectors(pool: Placed, program: Program, report: Report) -> None:
+    """Vectors of two embedding models cannot be compared, so no chain has both."""
+    for targets in lists(pool):
+        first: tuple[Placed, ModelId] | None = None
+        for at in map(named, targets):
+            for offer in _offers(at.value, program):
+                if Modality.EMBEDDING not in offer.output:
+                    continue
+                first = first or (at, offer.model)
+                if first[1] != offer.model:
+                    message = f"'{offer.model}' and '{first[1]}' are different embedding models in one chain"
+                    hint = "give each a virtual model of its own"
+                    report.error("mixed-embeddings", at, message, hint=hint, related=(("first", first[0].place),))
+                    return
+
+
+def _check_lifecycles(pool: Placed, program: Program, today: date, report: Report) -> None:
+    for targets in lists(pool):
+        for at in map(named, targets):
+            if at.value not in program.virtual:
+                _check_lifecycle(at, offers_of(program, at.value), today, report)
+
+
+def _check_lifecycle(at: Placed, offers: Sequence[Offer], today: date, report: Report) -> None:
+    """Whether every offer of a target is past its date: with one left, the target still does what it says."""
+    if not offers:
+        return
+    for word, dates in (
+        ("retired", [offer.lifecycle.retired for offer in offers]),
+        ("deprecated", [offer.lifecycle.deprecated for offer in offers]),
+    ):
+        since = [day for day in dates if day is not None and day <= today]
+        if len(since) == len(offers):
+            successor = next((offer.lifecycle.successor for offer in offers if offer.lifecycle.successor), "")
+            hint = f"its successor is '{successor}'" if successor else ""
+            related = (("model", offers[0].place),)
+            message = f"'{at.value}' is {word} since {max(since)}"
+            report.warning(f"{word}-target", at, message, hint=hint, related=related)
+            return
+
+
+def _check_left(at: Placed, name: str, binding: Sequence[Bounds], program: Program, report: Report) -> None:
+    """Something is left of a name, or of what rules put in its place, under *binding*."""
+    pools = [program.rules[index].pool for index in program.rule_index.candidates(name)]
+    if any(target.carried for pool in pools for target in pool.targets):
+        return
+    offers = [*_offers(name, program), *(offer for pool in pools for offer in _pool_offers(pool, program))]
+    refused = [dropped for offer in offers for bound in binding if (dropped := forbidden(offer, bound))]
+    if offers and len({dropped.offer for dropped in refused}) == len({offer.id for offer in offers}):
+        first = refused[0]
+        message = f"nothing is left of '{name}': {first.detail}"
+        hint = "loosen deny or require, or add a target that satisfies them"
+        report.error("nothing-left", at, message, hint=hint, related=(("bound", first.place),))
+
+
+def _check_subjects(tree: Tree, program: Program, report: Report) -> None:
+    """Something is left of every name that a team or consumer is granted by name."""
+    teams = {name: (team, _bounds("team", team)) for name, team in tree.policies["teams"].items()}
+    for team, bound in teams.values():
+        if bound:
+            _check_granted(team, bound, program, report)
+    for consumer in tree.policies["consumers"].values():
+        team, inherited = teams[consumer["team"].value] if "team" in consumer else (consumer, ())
+        own = _bounds("consumer", consumer)
+        if own or (inherited and "models" in consumer):
+            _check_granted(consumer if "models" in consumer else team, (*inherited, *own), program, report)
+
+
+def _bounds(what: str, subject: Placed) -> tuple[Bounds, ...]:
+    # Flaws of the globs were reported when the policies were compiled.
+    bound = bounds(f"{what} {subject.name}", subject, Report())
+    return (bound,) if bound else ()
+
+
+def _check_granted(subject: Placed, binding: Sequence[Bounds], program: Program, report: Report) -> None:
+    for at in subject["models"].each() if "models" in subject else ():
+        _check_left(at, at.value, binding, program, report)
+
+
+def _check_disabled(order: Placed, program: Program, report: Report) -> None:
+    for at in order.each():
+        provider = program.providers.get(ProviderId(at.value))
+        if provider and provider.disabled:
+            message = f"the provider '{at.value}' is disabled: {provider.disabled}"
+            report.warning("disabled-provider", at, message, related=(("provider", provider.place),))
+
+
+def _check_prices(providers: Mapping[str, Placed], program: Program, today: date, report: Report) -> None:
+    """A model with prices has one today."""
+    now = datetime.combine(today, time(), UTC)
+    for (model, provider), offer in program.pinned.items():
+        if offer.prices and price_at(offer.prices, now) is None:
+            at = providers[provider]["models"][model]["price"]
+            message = f"the first price begins on {offer.prices[0].from_at.date()}, so there is none today"
+            report.warning("no-price-yet", at, message, hint="add the price that holds until then")
