@@ -1,15 +1,117 @@
-"""Problems → text, for people, programs and CI systems."""
+"""Problems → text, for people, programs and CI systems. Secrets never come through, whatever the problem is."""
 
-from collections.abc import Mapping, Sequence
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final, Literal
 
-from engine.errors import Problem
+from engine.config import ci_formats
+from engine.config.leaks import redacted
+from engine.errors import Place, Problem, Severity
 
-__all__ = ["render"]
+__all__ = ["FORMATS", "MAX_PROBLEMS", "Format", "render"]
+
+Format = Literal["human", "json", "github", "sarif", "junit"]
+FORMATS: Final[tuple[Format, ...]] = ("human", "json", "github", "sarif", "junit")
+
+MAX_PROBLEMS = 100
+"""More are counted, not printed: after a hundred lines nobody reads on."""
+MAX_EXCERPT = 160
+"""Characters of a line that are shown."""
+
+TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|\'[^\']*\'|[^\s,\[\]{}]+')
+BOLD, RED, YELLOW, BLUE, DIM, PLAIN = "\033[1m", "\033[31m", "\033[33m", "\033[36m", "\033[2m", "\033[0m"
 
 
 def render(
-    problems: Sequence[Problem], files: Mapping[str, bytes], style: str = "human", *, colour: bool = False
+    problems: Sequence[Problem], files: Mapping[str, bytes], style: Format = "human", *, colour: bool = False
 ) -> str:
-    """*problems* in the format *style*, sorted by place; *files* holds the text that excerpts are cut from."""
-    del files, style, colour
-    return "".join(f"{p.place}: {p.key}: {p.message}; {p.hint} [{p.slug}]\n" for p in problems)
+    """*problems* in the format *style*, sorted by place, the first hundred of them.
+
+    *files* holds the text that excerpts are cut from, and every file that a report names.
+    """
+    ordered = sorted(problems, key=lambda p: (p.place, p.slug, p.key))
+    shown, more = ordered[:MAX_PROBLEMS], max(len(ordered) - MAX_PROBLEMS, 0)
+    match style:
+        case "human":
+            return "".join(_human(problem, files, colour=colour) for problem in shown) + _rest(more)
+        case "json":
+            return _json(shown, ordered)
+        case "github":
+            return ci_formats.github(shown) + _rest(more)
+        case "sarif":
+            return ci_formats.sarif(shown)
+        case "junit":
+            return ci_formats.junit(shown, files)
+
+
+def _rest(more: int) -> str:
+    return f"… and {more} more\n" if more else ""
+
+
+def _human(problem: Problem, files: Mapping[str, bytes], *, colour: bool) -> str:
+    """One problem: its sentence, then the line it is about, then the lines that take part."""
+    lines = [_painted(problem) if colour else _sentence(problem)]
+    for place in (problem.place, *(place for _, place in problem.related)):
+        lines += [f"{DIM}{line}{PLAIN}" if colour else line for line in _excerpt(place, files)]
+    return "\n".join(lines) + "\n"
+
+
+def _sentence(problem: Problem) -> str:
+    """`place: key: what is wrong; what would be right (first at place)  [slug]`."""
+    warning = "warning: " if problem.severity is Severity.WARNING else ""
+    key = f"{problem.key}: " if problem.key else ""
+    hint = f"; {problem.hint}" if problem.hint else ""
+    related = "".join(f" ({role} at {place})" for role, place in problem.related)
+    return f"{problem.place}: {warning}{redacted(key)}{redacted(problem.message + hint)}{related}  [{problem.slug}]"
+
+
+def _painted(problem: Problem) -> str:
+    """The same sentence: the place stands out, the hint is blue, the slug has the colour of its severity."""
+    place, rest = str(problem.place), _sentence(problem).removeprefix(str(problem.place))
+    slug = f"[{problem.slug}]"
+    colour = YELLOW if problem.severity is Severity.WARNING else RED
+    rest = rest.removesuffix(slug)
+    if problem.hint:
+        rest = rest.replace(redacted(problem.hint), f"{BLUE}{redacted(problem.hint)}{PLAIN}", 1)
+    return f"{BOLD}{place}{PLAIN}{rest}{colour}{slug}{PLAIN}"
+
+
+def _excerpt(place: Place, files: Mapping[str, bytes]) -> Iterator[str]:
+    """The line at *place* and a marker below; nothing when the file has no such line."""
+    rows = files.get(place.file, b"").decode(errors="replace").splitlines()
+    if place.line > len(rows):
+        return
+    row, column = rows[place.line - 1], place.column - 1
+    hidden = redacted(row)
+    token = TOKEN.match(row, column)
+    width = token.end() - column if token and hidden == row else 1
+    number = str(place.line)
+    shown = hidden.replace("\t", " ")
+    yield f"  {number} | {shown if len(shown) <= MAX_EXCERPT else shown[:MAX_EXCERPT] + '…'}"
+    if column < MAX_EXCERPT:
+        yield f"  {' ' * len(number)} | {' ' * column}{'^' * min(width, MAX_EXCERPT - column)}"
+
+
+def _json(shown: Sequence[Problem], all_of_them: Sequence[Problem]) -> str:
+    errors = sum(problem.severity is Severity.ERROR for problem in all_of_them)
+    counts = {"errors": errors, "warnings": len(all_of_them) - errors, "shown": len(shown)}
+    return (
+        json.dumps({"problems": [_record(problem) for problem in shown], **counts}, indent=2, ensure_ascii=False) + "\n"
+    )
+
+
+def _record(problem: Problem) -> dict[str, object]:
+    return {
+        **_point(problem.place),
+        "key": redacted(problem.key),
+        "slug": problem.slug,
+        "severity": problem.severity.value,
+        "message": redacted(problem.message),
+        "hint": redacted(problem.hint),
+        "related": [{"role": role, **_point(place)} for role, place in problem.related],
+    }
+
+
+def _point(place: Place) -> dict[str, object]:
+    return {"file": place.file, "line": place.line, "column": place.column}

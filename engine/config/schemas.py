@@ -37,8 +37,8 @@ def digest() -> str:
 @cache
 def schema(kind: Kind) -> Schema:
     """The schema of *kind* without references: what a `$ref` stood beside wins over what it referred to."""
-    loaded: Schema = json.loads(text(kind.value))
-    return _expanded(loaded, kind.value)
+    expanded: Schema = _expanded(json.loads(text(kind.value)), kind.value)
+    return expanded
 
 
 def at(root: Schema, path: KeyPath) -> Schema:

@@ -23,6 +23,20 @@ MAX_SHOWN = 60
 """Characters of a user's value that a sentence quotes."""
 
 
+PLAIN = {
+    "minimum": ("out-of-range", "expected at least {bound}, found {value}", ""),
+    "maximum": ("out-of-range", "expected at most {bound}, found {value}", ""),
+    "exclusiveMaximum": ("out-of-range", "expected less than {bound}, found {value}", ""),
+    "minLength": ("too-short", "{why}", ""),
+    "minItems": ("too-short", "{why}", ""),
+    "minProperties": ("too-short", "{why}", ""),
+    "maxLength": ("too-long", "longer than {bound} characters", ""),
+    "uniqueItems": ("repeated-item", "{value} is listed twice", "keep one of them"),
+    "not": ("not-used-here", "{why}", "remove it"),
+}
+"""Rule → slug, message and hint; `why` is the schema's own word for it."""
+
+
 class Flaw(NamedTuple):
     """One rule that one value breaks."""
 
@@ -41,11 +55,6 @@ class Sentence(NamedTuple):
     slug: str
     message: str
     hint: str = ""
-
-
-def repeated(items: list[Any]) -> int:
-    """Index of the first item that stands in the list before."""
-    return next(i for i, item in enumerate(items) if item in items[:i])
 
 
 def shown(value: object) -> str:
@@ -77,38 +86,25 @@ def sentence(flaw: Flaw) -> Sentence:
     if flaw.schema.get("x-secret"):
         hint = "keep the secret outside the files; revoke it if it was committed"
         return Sentence("literal-secret", f"expected {_expected(flaw.schema)}, found a literal", hint)
-    match flaw.rule:
-        case "type":
-            return Sentence(_unit_or("wrong-type", flaw), _comparison(flaw), _type_hint(flaw.value, flaw.schema))
-        case "pattern" | "format":
-            return Sentence(_unit_or("wrong-form", flaw), _comparison(flaw))
-        case "enum" | "const":
-            return _choice(flaw)
-        case "minimum" | "maximum" | "exclusiveMaximum":
-            word = {"minimum": "at least", "maximum": "at most"}.get(flaw.rule, "less than")
-            return Sentence("out-of-range", f"expected {word} {flaw.bound}, found {shown(flaw.value)}")
-        case "minLength" | "minItems" | "minProperties":
-            return Sentence("too-short", str(flaw.schema.get("x-why", "must not be empty")))
-        case "maxLength":
-            return Sentence("too-long", f"longer than {flaw.bound} characters")
-        case "uniqueItems":
-            item = flaw.value[repeated(flaw.value)]
-            return Sentence("repeated-item", f"{shown(item)} is listed twice", "keep one of them")
-        case _:
-            return Sentence("not-used-here", str(flaw.schema.get("x-why", "not allowed here")), "remove it")
+    if flaw.rule in {"type", "pattern", "format"}:
+        slug = "wrong-type" if flaw.rule == "type" else "wrong-form"
+        message = f"expected {_expected(flaw.schema)}, found {shown(flaw.value)}"
+        return Sentence("wrong-unit" if "x-unit" in flaw.schema else slug, message, _type_hint(flaw.value, flaw.schema))
+    if flaw.rule in {"enum", "const"}:
+        return _choice(flaw)
+    slug, message, hint = PLAIN.get(flaw.rule, PLAIN["not"])
+    why = flaw.schema.get("x-why", "must not be empty")
+    return Sentence(slug, message.format(bound=flaw.bound, value=_repeated_or_whole(flaw), why=why), hint)
+
+
+def _repeated_or_whole(flaw: Flaw) -> str:
+    """The value as it is shown; of a list, the item that stands in it twice."""
+    return shown(flaw.value[repeated(flaw.value)] if flaw.rule == "uniqueItems" else flaw.value)
 
 
 def repeated(items: list[Any]) -> int:
     """Index of the first item that stands in the list before."""
     return next(i for i, item in enumerate(items) if item in items[:i])
-
-
-def _unit_or(slug: str, flaw: Flaw) -> str:
-    return "wrong-unit" if "x-unit" in flaw.schema else slug
-
-
-def _comparison(flaw: Flaw) -> str:
-    return f"expected {_expected(flaw.schema)}, found {shown(flaw.value)}"
 
 
 def _choice(flaw: Flaw) -> Sentence:

@@ -182,15 +182,15 @@ class _Reader:
         anchor = self._anchors.get(event.anchor)
         if anchor is None:
             hint = f"quote it if it is text: '*{event.anchor}'"
-            self._problem("unknown-alias", spot, path, f"no anchor '&{event.anchor}' comes before this alias", hint)
+            self._problem("unknown-anchor", spot, path, f"no anchor '&{event.anchor}' comes before this alias", hint)
         elif anchor.node is None:
-            self._problem("alias-cycle", spot, path, f"the alias '*{event.anchor}' stands inside its own anchor")
+            self._problem("anchor-cycle", spot, path, f"the alias '*{event.anchor}' stands inside its own anchor")
         else:
             self._nodes += anchor.size
             self._aliased += anchor.size
             if self._aliased > MAX_ALIASED_NODES:
                 message = f"aliases stand for more than {MAX_ALIASED_NODES} values"
-                _stop("alias-limit", Place(*spot), message, "write the values out")
+                _stop("anchor-limit", Place(*spot), message, "write the values out")
             return anchor.value, (key_spot, spot, anchor.node[2])
         return EMPTY, (key_spot, spot, {})
 

@@ -10,7 +10,7 @@ from jsonschema.exceptions import ValidationError
 
 from engine.config import scalars
 from engine.config.places import Path
-from engine.config.schemas import Schema, at, schema
+from engine.config.schemas import at, schema
 from engine.config.sentences import Flaw, repeated, sentence, shown
 from engine.config.suggest import did_you_mean, nearest
 from engine.config.tree import Document, Kind

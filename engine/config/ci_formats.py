@@ -1,0 +1,107 @@
+"""Problems in the formats that CI systems read: GitHub's annotations, SARIF 2.1.0, JUnit XML."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from html import escape
+
+from engine import __version__
+from engine.config.leaks import redacted
+from engine.config.slugs import SLUGS
+from engine.errors import Place, Problem, Severity
+
+__all__ = ["github", "junit", "sarif"]
+
+SARIF_SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
+
+
+def _text(problem: Problem) -> str:
+    key = f"{problem.key}: " if problem.key else ""
+    hint = f"; {problem.hint}" if problem.hint else ""
+    return redacted(f"{key}{problem.message}{hint}")
+
+
+def github(problems: Sequence[Problem]) -> str:
+    """Workflow commands that GitHub shows as annotations of the lines they name."""
+    return "".join(
+        f"::{problem.severity.value} file={_property(problem.place.file)},line={problem.place.line},"
+        f"col={problem.place.column},title={_property(problem.slug)}::{_data(_text(problem))}\n"
+        for problem in problems
+    )
+
+
+def _data(text: str) -> str:
+    """Escaped as workflow commands demand: a bare line break would end the command."""
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _property(text: str) -> str:
+    return _data(text).replace(":", "%3A").replace(",", "%2C")
+
+
+def sarif(problems: Sequence[Problem]) -> str:
+    """A SARIF log with one run; each slug that occurs is a rule with its documentation."""
+    slugs = sorted({problem.slug for problem in problems})
+    driver = {"name": "engine", "version": __version__, "rules": [_rule(slug) for slug in slugs]}
+    run = {
+        "tool": {"driver": driver},
+        "columnKind": "unicodeCodePoints",
+        "results": [_result(problem, slugs.index(problem.slug)) for problem in problems],
+    }
+    return json.dumps({"$schema": SARIF_SCHEMA, "version": "2.1.0", "runs": [run]}, indent=2, ensure_ascii=False) + "\n"
+
+
+def _rule(slug: str) -> dict[str, object]:
+    meaning = SLUGS[slug].meaning if slug in SLUGS else slug
+    help_text = SLUGS[slug].mend if slug in SLUGS else f"engine explain {slug}"
+    return {"id": slug, "shortDescription": {"text": meaning}, "help": {"text": help_text}}
+
+
+def _result(problem: Problem, rule: int) -> dict[str, object]:
+    result: dict[str, object] = {
+        "ruleId": problem.slug,
+        "ruleIndex": rule,
+        "level": "warning" if problem.severity is Severity.WARNING else "error",
+        "message": {"text": _text(problem)},
+        "locations": [_location(problem.place)],
+    }
+    if problem.related:
+        related = [{**_location(place), "message": {"text": role}} for role, place in problem.related]
+        result["relatedLocations"] = related
+    return result
+
+
+def _location(place: Place) -> dict[str, object]:
+    region = {"startLine": place.line, "startColumn": place.column}
+    return {"physicalLocation": {"artifactLocation": {"uri": place.file}, "region": region}}
+
+
+def junit(problems: Sequence[Problem], files: Mapping[str, bytes]) -> str:
+    """One test case per file; a file with problems fails with all of them."""
+    names = sorted({*files, *(problem.place.file for problem in problems)})
+    by_file = {name: [problem for problem in problems if problem.place.file == name] for name in names}
+    failed = sum(any(_is_error(problem) for problem in found) for found in by_file.values())
+    lines = ['<?xml version="1.0" encoding="UTF-8"?>']
+    lines.append(f'<testsuite name="engine validate" tests="{len(names)}" failures="{failed}">')
+    for name, found in by_file.items():
+        lines += _case(name, found)
+    return "\n".join([*lines, "</testsuite>"]) + "\n"
+
+
+def _is_error(problem: Problem) -> bool:
+    return problem.severity is Severity.ERROR
+
+
+def _case(name: str, problems: Sequence[Problem]) -> Iterator[str]:
+    errors = [problem for problem in problems if _is_error(problem)]
+    warnings = [problem for problem in problems if not _is_error(problem)]
+    yield f'  <testcase classname="engine" name="{escape(name)}">'
+    if errors:
+        yield f'    <failure message="{len(errors)} problems">{_listed(errors)}</failure>'
+    if warnings:
+        yield f"    <system-out>{_listed(warnings)}</system-out>"
+    yield "  </testcase>"
+
+
+def _listed(problems: Sequence[Problem]) -> str:
+    text = "\n".join(f"{problem.place}: {_text(problem)}  [{problem.slug}]" for problem in problems)
+    return escape("".join(c for c in text if c == "\n" or c.isprintable()))
