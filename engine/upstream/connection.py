@@ -1,0 +1,179 @@
+"""One connection to a provider: an asyncio protocol that carries one exchange at a time."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from typing import cast
+
+from engine.errors import OutcomeKind, UpstreamFault, UpstreamMalformed, UpstreamReset
+from engine.upstream.exchange import Exchange
+from engine.upstream.http1 import ResponseParser
+from engine.upstream.sweep import Sweeper
+
+__all__ = ["Connection", "Upload"]
+
+JOIN_BYTES = 65_536
+"""Bodies up to here are joined to their head: copying them costs less than a second system call."""
+
+Upload = AsyncIterator[bytes]
+"""The rest of a request's bytes, framed already."""
+
+
+class Connection(asyncio.Protocol):
+    """Owned by a pool, which learns through two callbacks that it is free again, or gone.
+
+    A connection that is not known to be clean is closed, never reused: after a fault, a cancellation, an answer that
+    does not keep alive, bytes that nobody asked for, or an answer that came before its request was fully sent.
+    """
+
+    def __init__(
+        self,
+        *,
+        sweeper: Sweeper,
+        released: Callable[["Connection"], None],
+        gone: Callable[["Connection"], None],
+    ) -> None:
+        self.served = 0
+        """How many exchanges it has begun."""
+        self.idle_since_s = 0.0
+        self.connect_ms: float | None = None
+        self._sweeper = sweeper
+        self._released = released
+        self._gone = gone
+        self._parser = ResponseParser()
+        self._exchange: Exchange | None = None
+        self._bodiless = False
+        self._is_open = False
+        self._paused_reading = False
+        self._paused_writing = False
+
+    # asyncio's side
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Keep the transport."""
+        self._transport = cast(asyncio.Transport, transport)
+        self._is_open = True
+
+    def data_received(self, data: bytes) -> None:
+        """Hand bytes to the exchange; bytes that no exchange waits for end the connection."""
+        exchange = self._exchange
+        if exchange is None:
+            self.close()
+            return
+        parser = self._parser
+        try:
+            parser.feed(data)
+            goes_on = exchange.arrived(len(data))
+        except UpstreamMalformed as fault:
+            self._finish(fault)
+            return
+        if self._bodiless and parser.head_complete:
+            parser.end_without_body()
+        if parser.complete:
+            self._finish(None)
+        elif not goes_on:
+            self._paused_reading = True
+            self._transport.pause_reading()
+
+    def eof_received(self) -> None:
+        """Take a half-close for the end: whoever ends its answers this way does not read requests any more."""
+        self._ended()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """End the exchange that was under way."""
+        if exc is not None and self._exchange is not None:
+            received = self._parser.started
+            self._finish(UpstreamReset("the connection was reset", received=received))
+        self._ended()
+
+    def pause_writing(self) -> None:
+        """The socket takes no more for now."""
+        self._paused_writing = True
+
+    def resume_writing(self) -> None:
+        """The socket takes more again."""
+        self._paused_writing = False
+        if self._exchange is not None:
+            self._exchange.wake()
+
+    # The pool's side
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether it can begin an exchange."""
+        return self._is_open and self._exchange is None and not self._transport.is_closing()
+
+    def begin(self, exchange: Exchange, head: bytes, body: bytes = b"", *, bodiless: bool = False) -> None:
+        """Send a request, or its first part; *bodiless* says that its answer has no body whatever its head says."""
+        if self.served:
+            self._parser.begin()
+        else:
+            exchange.connect_ms = self.connect_ms
+        self.served += 1
+        self._bodiless = bodiless
+        self._exchange = exchange
+        exchange.attach(self, self._parser)
+        self._sweeper.add(exchange)
+        if len(body) <= JOIN_BYTES:
+            self._transport.write(head + body)
+        else:
+            self._transport.write(head)
+            self._transport.write(body)
+
+    async def upload(self, exchange: Exchange, chunks: Upload, timeout_s: float) -> None:
+        """Send the rest of a request, no faster than the socket takes it; stop when the answer comes first.
+
+        Each chunk may take *timeout_s*; then the exchange times out as if no answer had begun.
+        """
+        async for chunk in chunks:
+            if exchange.answered:
+                return
+            self._transport.write(chunk)
+            exchange.arm(OutcomeKind.TIMEOUT_FIRST_TOKEN, timeout_s)
+            while self._paused_writing and not exchange.answered:
+                await exchange.wait()
+        exchange.sent = True
+
+    def resume(self) -> None:
+        """Read again after the exchange's reader has caught up."""
+        if self._paused_reading:
+            self._paused_reading = False
+            self._transport.resume_reading()
+
+    def close(self) -> None:
+        """Close the socket at once, dropping what is buffered."""
+        exchange, self._exchange = self._exchange, None
+        if exchange is not None:
+            self._sweeper.discard(exchange)
+        if self._is_open:
+            self._is_open = False
+            self._transport.abort()
+            self._gone(self)
+
+    def _ended(self) -> None:
+        """No more bytes will come."""
+        if self._exchange is not None:
+            try:
+                self._parser.eof()
+            except UpstreamReset as fault:
+                self._finish(fault)
+            else:
+                self._finish(None)
+        self.close()
+
+    def _finish(self, fault: UpstreamFault | None) -> None:
+        """Part with the exchange, and be free or closed."""
+        exchange, self._exchange = self._exchange, None
+        if exchange is None:
+            return
+        self._sweeper.discard(exchange)
+        exchange.end(fault)
+        if (
+            fault is None
+            and self._parser.keep_alive
+            and exchange.sent
+            and not self._transport.get_write_buffer_size()
+            and not self._transport.is_closing()
+        ):
+            self._released(self)
+        else:
+            self.close()

@@ -1,0 +1,203 @@
+"""Request heads: what every request to a provider begins with, built once and kept until a secret changes.
+
+The one place where a secret becomes bytes. Nothing here puts one into an exception or a `repr`.
+"""
+
+import re
+from base64 import b64encode
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import assert_never
+from urllib.parse import quote, urlencode
+
+from engine import __version__
+from engine.errors import UpstreamUnreachable
+from engine.gateway import Call, Headers
+from engine.rules.program import Key, Provider, Scheme
+from engine.upstream.origin import Origin, split_base_url
+from engine.upstream.secrets import Secrets, expand, references
+from engine.values import SecretRef, Surface
+
+__all__ = ["FRAMING", "HEADER_VALUE", "TOKEN", "Head", "Heads", "missing"]
+
+TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+"""RFC 9110 5.6.2: methods and header names."""
+HEADER_VALUE = re.compile(r"[\x20-\x7e]*")
+"""Narrower than RFC 9110 5.5: nothing that another parser may read as the end of a line."""
+FRAMING = frozenset(
+    {
+        "accept-encoding",
+        "connection",
+        "content-length",
+        "expect",
+        "host",
+        "keep-alive",
+        "proxy-connection",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+    }
+)
+"""Headers that only the client itself may set: they decide where a message ends, or what comes back."""
+_FORWARDED_NAME = re.compile(rb"[!#$%&'*+\-.^_`|~0-9a-z]+")
+_FORWARDED_VALUE = re.compile(rb"[\x20-\x7e]*")
+_PATH_SAFE = "/%:@!$&'()*+,;=-._~"
+"""RFC 3986 3.3, and `%`: what is encoded already stays."""
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """Everything of a request that does not depend on the request."""
+
+    origin: Origin
+    target: str = field(repr=False)
+    """Path and query; the query may hold a credential."""
+    headers: tuple[tuple[str, str], ...] = field(repr=False)
+    """Without framing."""
+    data: bytes = field(repr=False)
+    """`POST …` up to where the forwarded headers and the content length follow."""
+    names: frozenset[bytes]
+    """Headers that a caller's may not replace."""
+    inputs: tuple[tuple[SecretRef, str | None], ...] = field(repr=False)
+    """What it was built from: it holds as long as these read the same."""
+
+    def forwarded(self, headers: Headers) -> Iterator[tuple[bytes, bytes]]:
+        """Those of the caller's *headers* that may go along: well-formed, and not set by us.
+
+        A malformed one cannot come through our server, whose parser is as strict; one that came another way is
+        dropped rather than sent.
+        """
+        for name, value in headers:
+            if name not in self.names and _FORWARDED_NAME.fullmatch(name) and _FORWARDED_VALUE.fullmatch(value):
+                yield name, value
+
+    def request(self, call: Call) -> bytes:
+        """The whole head of *call*."""
+        if not call.headers:
+            return self.data + b"content-length: %d\r\n\r\n" % len(call.body)
+        lines = b"".join(b"%b: %b\r\n" % pair for pair in self.forwarded(call.headers))
+        return self.data + lines + b"content-length: %d\r\n\r\n" % len(call.body)
+
+
+class Heads:
+    """The heads of all providers, by what they are for."""
+
+    def __init__(self, secrets: Secrets) -> None:
+        self._secrets = secrets
+        self._heads: dict[tuple[int, Surface, str], tuple[Provider, Head]] = {}
+
+    def head(self, provider: Provider, surface: Surface, key_label: str) -> Head:
+        """The head for a call, current as to its secrets.
+
+        Raises:
+            UpstreamUnreachable: a secret is missing, or what the configuration says cannot be put into a request.
+        """
+        # by identity: a provider is a frozen value that a snapshot holds, and hashing it would cost more than a call
+        slot = (id(provider), surface, key_label)
+        known = self._heads.get(slot)
+        if known is not None and self._holds(known[1]):
+            return known[1]
+        head = _build(provider, surface, key_label, self._secrets)
+        self._heads[slot] = (provider, head)
+        return head
+
+    def retain(self, providers: set[int]) -> None:
+        """Forget the heads of providers whose `id` is not among *providers*."""
+        self._heads = {slot: held for slot, held in self._heads.items() if slot[0] in providers}
+
+    def _holds(self, head: Head) -> bool:
+        read: Callable[[SecretRef], str | None] = self._secrets.read
+        return all(read(ref) == value for ref, value in head.inputs)
+
+
+def missing(provider: Provider, secrets: Secrets) -> tuple[SecretRef, ...]:
+    """The references of *provider* that have no value: in its keys, base URL and headers, each once, in that order."""
+    refs = dict.fromkeys(ref for key in provider.auth.keys for ref in (key.secret,))
+    refs |= dict.fromkeys(_text_references(provider))
+    return tuple(ref for ref in refs if secrets.read(ref) is None)
+
+
+def _text_references(provider: Provider) -> Iterator[SecretRef]:
+    for text in (provider.base_url, *(value for _, value in (*provider.headers, *provider.query))):
+        yield from references(text)
+
+
+def _build(provider: Provider, surface: Surface, key_label: str, secrets: Secrets) -> Head:
+    secret = _secret(provider, key_label, secrets)
+    headers, query = _headers(provider, secrets), [(name, _text(v, secrets, "query")) for name, v in provider.query]
+    _add_credential(provider, secret, headers, query)
+    try:
+        origin, path = split_base_url(
+            _text(provider.base_url, secrets, "base_url"),
+            ca_file=provider.ca_file,
+            allow_private=provider.allow_private,
+        )
+    except ValueError:
+        raise UpstreamUnreachable("base_url is not an http(s) URL") from None  # its text may come from a secret
+    target = quote(path + provider.paths[surface], safe=_PATH_SAFE) + ("?" + urlencode(query) if query else "")
+    lines = [f"POST {target} HTTP/1.1", f"host: {origin.authority}", "accept-encoding: identity"]
+    lines += [f"{name}: {value}" for name, value in headers.items()]
+    key_refs = (key.secret for key in provider.auth.keys if key.label == key_label)
+    return Head(
+        origin=origin,
+        target=target,
+        headers=tuple(headers.items()),
+        data="\r\n".join((*lines, "")).encode("ascii"),
+        names=frozenset(name.encode("ascii") for name in FRAMING | headers.keys()),
+        inputs=tuple((ref, secrets.read(ref)) for ref in (*key_refs, *_text_references(provider))),
+    )
+
+
+def _headers(provider: Provider, secrets: Secrets) -> dict[str, str]:
+    """Our own headers, then the provider's; names in lower case."""
+    headers = {"content-type": "application/json", "accept": "*/*", "user-agent": f"engine/{__version__}"}
+    for name, value in provider.headers:
+        if not TOKEN.fullmatch(name) or name.lower() in FRAMING:
+            raise UpstreamUnreachable(f"the header name {name!r} cannot be sent")
+        headers[name.lower()] = _value(_text(value, secrets, "headers"), f"header {name}")
+    return headers
+
+
+def _add_credential(provider: Provider, secret: str, headers: dict[str, str], query: list[tuple[str, str]]) -> None:
+    """Put the credential where the provider's scheme wants it."""
+    auth = provider.auth
+    match auth.scheme:
+        case Scheme.BEARER:
+            headers["authorization"] = f"{auth.prefix or 'Bearer '}{secret}"
+        case Scheme.HEADER:
+            headers[auth.name.lower()] = auth.prefix + secret
+        case Scheme.BASIC:
+            headers["authorization"] = "Basic " + b64encode(secret.encode()).decode("ascii")
+        case Scheme.QUERY:
+            query.append((auth.name, secret))
+        case Scheme.NONE:
+            pass
+        case _:
+            assert_never(auth.scheme)
+
+
+def _secret(provider: Provider, key_label: str, secrets: Secrets) -> str:
+    if provider.auth.scheme is Scheme.NONE:
+        return ""
+    key: Key | None = next((key for key in provider.auth.keys if key.label == key_label), None)
+    if key is None:
+        raise UpstreamUnreachable(f"the provider has no key {key_label!r}")
+    secret = secrets.read(key.secret)
+    if secret is None:
+        raise UpstreamUnreachable(f"the secret of key {key_label!r} is missing")
+    return _value(secret, f"key {key_label}")
+
+
+def _text(text: str, secrets: Secrets, where: str) -> str:
+    expanded = expand(text, secrets)
+    if expanded is None:
+        raise UpstreamUnreachable(f"a reference in {where} has no value")
+    return expanded
+
+
+def _value(value: str, where: str) -> str:
+    """*value*, which must be printable ASCII; it is not quoted in the error, since it may be a secret."""
+    if not HEADER_VALUE.fullmatch(value):
+        raise UpstreamUnreachable(f"the value of {where} holds characters that a header cannot carry")
+    return value

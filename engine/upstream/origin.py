@@ -1,0 +1,67 @@
+"""Where a connection leads to, and what makes two connections interchangeable."""
+
+from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Network
+from urllib.parse import urlsplit
+
+__all__ = ["Origin", "split_base_url"]
+
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """The fingerprint of a connection: connections of equal origins serve each other's requests, across reloads.
+
+    `allow_private` is part of it, so that no provider rides on a connection that only another one was allowed to make.
+    """
+
+    scheme: str
+    """`http` or `https`."""
+    host: str
+    """A name or an address, lower case, without brackets."""
+    port: int
+    ca_file: str | None = None
+    allow_private: tuple[IPv4Network | IPv6Network, ...] = ()
+
+    @property
+    def is_tls(self) -> bool:
+        """Whether TLS is spoken."""
+        return self.scheme == "https"
+
+    @property
+    def address(self) -> str:
+        """`host:port`, for records."""
+        return f"{self._bracketed}:{self.port}"
+
+    @property
+    def authority(self) -> str:
+        """The value of the Host header: without the port where it is the scheme's own."""
+        return self._bracketed if self.port == _DEFAULT_PORTS[self.scheme] else self.address
+
+    @property
+    def _bracketed(self) -> str:
+        return f"[{self.host}]" if ":" in self.host else self.host
+
+
+def split_base_url(
+    url: str, *, ca_file: str | None = None, allow_private: tuple[IPv4Network | IPv6Network, ...] = ()
+) -> tuple[Origin, str]:
+    """The origin of *url*, and its path without a trailing slash.
+
+    Raises:
+        ValueError: it is not a plain http(s) URL: no host, or user, query or fragment.
+    """
+    parts = urlsplit(url)
+    if parts.scheme not in _DEFAULT_PORTS or not parts.hostname or not parts.hostname.isascii():
+        raise ValueError("not an http or https URL with a host")
+    if parts.username is not None or parts.query or parts.fragment:
+        raise ValueError("a base URL has no user, query or fragment")
+    origin = Origin(
+        scheme=parts.scheme,
+        host=parts.hostname,
+        port=parts.port or _DEFAULT_PORTS[parts.scheme],
+        ca_file=ca_file,
+        allow_private=allow_private,
+    )
+    return origin, parts.path.rstrip("/")

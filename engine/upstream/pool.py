@@ -1,0 +1,262 @@
+"""Connections to one origin: kept open, handed out newest first, bounded in number."""
+
+import asyncio
+from collections import deque
+from contextlib import suppress
+from dataclasses import dataclass
+
+from engine.errors import OutcomeKind, UpstreamReset, UpstreamTimeout
+from engine.rules.program import Connections
+from engine.upstream.connection import Connection, Upload
+from engine.upstream.dial import Dialer
+from engine.upstream.exchange import Exchange
+from engine.upstream.origin import Origin
+from engine.upstream.sweep import Sweeper
+
+__all__ = ["Job", "Pool", "Pools"]
+
+STALE_WITHIN_S = 1.0
+"""How soon a reused connection must have died for its request to be sent again; see `Pool.perform`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """One request, framed, and how long its phases may take."""
+
+    head: bytes
+    body: bytes = b""
+    connections: Connections
+    connect_timeout_s: float
+    head_timeout_s: float
+    total_timeout_s: float
+    upload: Upload | None = None
+    """What follows `body`, where it is not known beforehand."""
+    bodiless: bool = False
+    """The answer has no body, whatever its head says (HEAD)."""
+
+
+class Pool:
+    """The connections to one origin.
+
+    Newest first, because the longest unused connection is the likeliest to have been closed at the other end, and so
+    that a quiet time lets the surplus expire. Above the bound, requests wait in order.
+    """
+
+    def __init__(self, origin: Origin, dialer: Dialer, sweeper: Sweeper) -> None:
+        self.origin = origin
+        self.open = 0
+        """Connections that are open or being made."""
+        self._loop = asyncio.get_running_loop()
+        self._dialer = dialer
+        self._sweeper = sweeper
+        self._members: set[Connection] = set()
+        self._idle: list[Connection] = []
+        self._waiters: deque[asyncio.Future[Connection | None]] = deque()
+        self._keepalive_s = 0.0
+        self._expiry: asyncio.TimerHandle | None = None
+        self._retired = False
+
+    async def perform(self, job: Job) -> Exchange:
+        """The exchange once the head of its answer is there.
+
+        A request that died on a *reused* connection, at once and before any byte of an answer, is sent again, once: a
+        server that closes an idle connection does so while the request is on its way, and has not read it (RFC 9112
+        9.3.1 tells clients to expect this). A second is far more than that crossing takes and far less than a model
+        takes to answer, so a request that dies later counts as taken, and its failure is the plan's to judge. A
+        request with an upload is never sent again: its bytes are gone.
+
+        Raises:
+            UpstreamFault: no head arrived. Cancelled, it closes the connection.
+        """
+        began_s = self._loop.time()
+        total_at_s = began_s + job.total_timeout_s
+        self._keepalive_s = job.connections.keepalive_s
+        connection = self._idle_connection() or await self._acquire(job, total_at_s)
+        reused = connection.served > 0
+        sent_s = self._loop.time()
+        try:
+            return await self._exchange(connection, job, total_at_s)
+        except UpstreamReset as fault:
+            if fault.received or not reused or job.upload or self._loop.time() - sent_s > STALE_WITHIN_S:
+                raise
+        return await self._exchange(await self._acquire(job, total_at_s), job, total_at_s)
+
+    def retire(self) -> None:
+        """Close what is idle, and from now on every connection after its exchange."""
+        self._retired = True
+        self._close_idle()
+
+    def close(self) -> None:
+        """Retire, and stop the timer."""
+        self.retire()
+        if self._expiry is not None:
+            self._expiry.cancel()
+            self._expiry = None
+
+    async def _exchange(self, connection: Connection, job: Job, total_at_s: float) -> Exchange:
+        exchange = Exchange(loop=self._loop, address=self.origin.address, total_at_s=total_at_s)
+        exchange.arm(OutcomeKind.TIMEOUT_FIRST_TOKEN, job.head_timeout_s)
+        if job.upload is None:
+            connection.begin(exchange, job.head, job.body, bodiless=job.bodiless)
+        else:
+            exchange.sent = False
+            connection.begin(exchange, job.head, job.body, bodiless=job.bodiless)
+            await self._upload(connection, exchange, job.upload, job.head_timeout_s)
+        await exchange.head()
+        return exchange
+
+    async def _upload(self, connection: Connection, exchange: Exchange, upload: Upload, timeout_s: float) -> None:
+        try:
+            await connection.upload(exchange, upload, timeout_s)
+        finally:
+            if not exchange.sent and not exchange.answered:
+                exchange.abort()
+
+    # Taking
+
+    def _idle_connection(self) -> Connection | None:
+        while self._idle:
+            connection = self._idle.pop()
+            if connection.is_usable and connection.idle_since_s + self._keepalive_s > self._loop.time():
+                return connection
+            connection.close()
+        return None
+
+    async def _acquire(self, job: Job, total_at_s: float) -> Connection:
+        """A new connection, or the next that is given back when there are too many."""
+        connect_at_s = self._loop.time() + job.connect_timeout_s
+        due_s = min(connect_at_s, total_at_s)
+        try:
+            async with asyncio.timeout_at(due_s):
+                while self.open >= job.connections.max:
+                    connection = await self._given_back()
+                    if connection is None:
+                        return await self._dial(due_s)
+                    if connection.is_usable:
+                        return connection
+                self.open += 1
+                return await self._dial(due_s)
+        except TimeoutError as exc:
+            total = total_at_s < connect_at_s
+            kind = OutcomeKind.TIMEOUT_TOTAL if total else OutcomeKind.CONNECT
+            raise UpstreamTimeout("no connection in time", kind=kind) from exc
+
+    async def _dial(self, due_s: float) -> Connection:
+        """A new connection in a slot that is counted already; the slot is freed when it fails."""
+        adopted = False
+        try:
+            connection = await self._dialer.dial(self.origin, self._connection, due_s)
+            adopted = connection.is_usable
+            if not adopted:
+                raise UpstreamReset("the connection was closed as soon as it was made")
+        finally:
+            if not adopted:
+                self._slot_freed()
+        self._members.add(connection)
+        return connection
+
+    def _connection(self) -> Connection:
+        return Connection(sweeper=self._sweeper, released=self._released, gone=self._gone)
+
+    async def _given_back(self) -> Connection | None:
+        """The next connection that is released; None for the slot of one that was closed."""
+        waiter: asyncio.Future[Connection | None] = self._loop.create_future()
+        self._waiters.append(waiter)
+        try:
+            return await waiter
+        except asyncio.CancelledError:
+            if waiter.cancelled():
+                with suppress(ValueError):
+                    self._waiters.remove(waiter)
+            else:  # handed over in the same turn of the loop as the cancellation
+                self._pass_on(waiter.result())
+            raise
+
+    # Giving back
+
+    def _released(self, connection: Connection) -> None:
+        """A connection is free again."""
+        if self._retired:
+            connection.close()
+            return
+        waiter = self._next_waiter()
+        if waiter is not None:
+            waiter.set_result(connection)
+            return
+        connection.idle_since_s = self._loop.time()
+        self._idle.append(connection)
+        if self._expiry is None:
+            self._expiry = self._loop.call_later(self._keepalive_s, self._expire)
+
+    def _gone(self, connection: Connection) -> None:
+        """A connection was closed, by either side. One that was never adopted gives back its slot in `_dial`."""
+        if connection not in self._members:
+            return
+        self._members.remove(connection)
+        with suppress(ValueError):
+            self._idle.remove(connection)
+        self._slot_freed()
+
+    def _slot_freed(self) -> None:
+        waiter = self._next_waiter()
+        if waiter is not None:
+            waiter.set_result(None)
+        else:
+            self.open -= 1
+
+    def _pass_on(self, handed: Connection | None) -> None:
+        if handed is None:
+            self._slot_freed()
+        elif handed.is_usable:
+            self._released(handed)
+
+    def _next_waiter(self) -> asyncio.Future[Connection | None] | None:
+        while self._waiters:
+            waiter = self._waiters.popleft()
+            if not waiter.done():
+                return waiter
+        return None
+
+    # Expiry
+
+    def _expire(self) -> None:
+        """Close what has been idle too long, and look again when the next one will have been."""
+        self._expiry = None
+        now_s = self._loop.time()
+        for connection in [idle for idle in self._idle if idle.idle_since_s + self._keepalive_s <= now_s]:
+            connection.close()
+        if self._idle:
+            due_s = self._idle[0].idle_since_s + self._keepalive_s
+            self._expiry = self._loop.call_at(due_s, self._expire)
+
+    def _close_idle(self) -> None:
+        for connection in tuple(self._idle):
+            connection.close()
+
+
+class Pools:
+    """All pools of a worker, by origin. They outlive snapshots."""
+
+    def __init__(self, dialer: Dialer) -> None:
+        self._dialer = dialer
+        self._sweeper = Sweeper()
+        self._pools: dict[Origin, Pool] = {}
+
+    def pool(self, origin: Origin) -> Pool:
+        """The pool of *origin*, new or known. Must be called on the loop that will use it."""
+        pool = self._pools.get(origin)
+        if pool is None:
+            pool = self._pools[origin] = Pool(origin, self._dialer, self._sweeper)
+        return pool
+
+    def retain(self, origins: set[Origin]) -> None:
+        """Retire every pool that is not of one of *origins*; exchanges under way end in peace."""
+        for origin in self._pools.keys() - origins:
+            self._pools.pop(origin).retire()
+
+    def close(self) -> None:
+        """Close what is idle and stop all timers; exchanges under way must have ended."""
+        for pool in self._pools.values():
+            pool.close()
+        self._pools.clear()
+        self._sweeper.close()

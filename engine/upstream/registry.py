@@ -1,0 +1,94 @@
+"""All upstreams behind one port: each call goes to the one its provider asks for."""
+
+from collections.abc import Coroutine, Iterable, Mapping
+from typing import Any
+
+import httpx
+
+from engine.errors import Bug
+from engine.gateway import Answer, Call, Upstream
+from engine.rules.program import Connections, Provider
+from engine.upstream.credentials import Heads, missing
+from engine.upstream.dial import Dialer
+from engine.upstream.egress import Guard
+from engine.upstream.httpx_upstream import HttpxUpstream
+from engine.upstream.origin import Origin, split_base_url
+from engine.upstream.own import OwnUpstream
+from engine.upstream.pool import Pools
+from engine.upstream.secrets import Secrets, expand
+from engine.upstream.tls import TlsContexts
+from engine.upstream.transport import client
+from engine.values import SecretRef
+
+__all__ = ["Upstreams"]
+
+_CLIENT_CONNECTIONS = Connections(max=20, keepalive_s=30.0)
+"""For the httpx clients of everything beside providers: those calls are few."""
+
+
+class Upstreams:
+    """Implements `gateway.Upstream`; one for each worker, outliving snapshots.
+
+    *injected* are the protocols that are served in process (`sandbox`), by name.
+    """
+
+    def __init__(self, secrets: Secrets, injected: Mapping[str, Upstream], *, guard: Guard | None = None) -> None:
+        self._secrets = secrets
+        self._injected = dict(injected)
+        self._heads = Heads(secrets)
+        dialer = Dialer(guard or Guard(), TlsContexts())
+        self._pools = Pools(dialer)
+        self._own = OwnUpstream(self._heads, self._pools)
+        self._httpx = HttpxUpstream(self._heads, dialer.guard, dialer.contexts)
+
+    def send(self, call: Call) -> Coroutine[Any, Any, Answer]:
+        """See `gateway.Upstream.send`."""
+        provider = call.offer.provider
+        if provider.protocol in self._injected:
+            return self._injected[provider.protocol].send(call)
+        match provider.transport:
+            case "own":
+                return self._own.send(call)
+            case "httpx":
+                return self._httpx.send(call)
+            case other:
+                raise Bug(f"no transport {other!r}")
+
+    def missing(self, provider: Provider) -> tuple[SecretRef, ...]:
+        """The references of *provider* that have no value now."""
+        return missing(provider, self._secrets)
+
+    def configured(self, provider: Provider) -> bool:
+        """Whether *provider* has every secret it refers to."""
+        return not self.missing(provider)
+
+    async def retain(self, providers: Iterable[Provider]) -> None:
+        """Keep the connections and heads of *providers*, all that a new snapshot's offers hold, and drop the others'.
+
+        Connections whose origin is unchanged stay open; exchanges under way end in peace.
+        """
+        kept = {id(provider): provider for provider in providers}
+        origins = {origin for provider in kept.values() if (origin := self._origin(provider)) is not None}
+        self._heads.retain(set(kept))
+        self._pools.retain(origins)
+        await self._httpx.retain(origins)
+
+    def client(self, *, timeout_s: float) -> httpx.AsyncClient:
+        """An httpx client over the same pools, public addresses only: for sinks and probes."""
+        return client(self._pools, timeout_s=timeout_s, connections=_CLIENT_CONNECTIONS)
+
+    async def close(self) -> None:
+        """Close what is idle and stop all timers."""
+        self._pools.close()
+        await self._httpx.close()
+
+    def _origin(self, provider: Provider) -> Origin | None:
+        """None for a provider that is served in process, or that lacks what its address is made of."""
+        base_url = expand(provider.base_url, self._secrets)
+        if provider.protocol in self._injected or base_url is None:
+            return None
+        try:
+            origin, _ = split_base_url(base_url, ca_file=provider.ca_file, allow_private=provider.allow_private)
+        except ValueError:
+            return None
+        return origin
