@@ -7,9 +7,10 @@ from pathlib import Path
 
 import rich_click as click
 
+from engine.cli.data import Lines, data_option
 from engine.errors import EngineError
 from engine.store.layout import Layout
-from engine.store.projection import bring_up_to_date, run
+from engine.store.projection import Stop, bring_up_to_date, run
 
 __all__ = ["command"]
 
@@ -17,27 +18,8 @@ NICENESS = 5
 """Requests come first where the processors are shared."""
 
 
-class Lines:
-    """A log of one line an event, on stderr."""
-
-    def info(self, event: str, /, **fields: object) -> None:
-        """Write the line."""
-        click.echo(" ".join([event, *(f"{name}={value}" for name, value in fields.items())]), err=True)
-
-    error = info
-
-
-@click.command(
-    epilog="Examples:\n\n    engine project --data /var/lib/engine\n\n    engine project --once && engine usage --since 30d"
-)
-@click.option(
-    "--data",
-    envvar="ENGINE_DATA",
-    default="data",
-    show_default=True,
-    type=click.Path(file_okay=False, path_type=Path),
-    help="The gateway's data directory.",
-)
+@click.command(epilog="Examples:\n\n    engine project --data /var/lib/engine\n\n    engine project --once")
+@data_option
 @click.option("--once", is_flag=True, help="Load and publish what is there, then end.")
 @click.option("--child", is_flag=True, help="End when the process that started this one ends.")
 def command(data: Path, once: bool, child: bool) -> None:
@@ -52,7 +34,7 @@ def command(data: Path, once: bool, child: bool) -> None:
     if child:
         os.nice(NICENESS)
     parent = os.getppid()
-    run(layout, _stop_signals(), log=Lines(), orphaned=lambda: child and os.getppid() != parent)
+    run(layout, Stop(_stop_signals(), lambda: child and os.getppid() != parent), log=Lines())
 
 
 def _once(layout: Layout) -> None:

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import duckdb
 
-from engine.store.hot import GROWING, Hot, Part, quoted, script, sync
+from engine.store.hot import GROWING, Hot, Part, sync
+from engine.store.text import quoted, script
 
 __all__ = ["DECLARED", "build"]
 

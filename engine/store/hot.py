@@ -9,7 +9,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from importlib.resources import files
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -18,8 +17,9 @@ import duckdb
 
 from engine.errors import EngineError
 from engine.store.batch import Batch, Position
+from engine.store.text import quoted, script
 
-__all__ = ["GROWING", "Hot", "Part", "Unloadable", "quoted", "script", "sync"]
+__all__ = ["GROWING", "Hot", "Part", "Unloadable", "sync"]
 
 STORAGE_VERSION = "v1.2.0"
 """Read by every DuckDB since 1.2: neither analysts nor a downgrade are locked out by the version that writes."""
@@ -178,16 +178,6 @@ class Hot:
 def attach(db: duckdb.DuckDBPyConnection, path: Path, name: str) -> None:
     """Open the file read-write under that name, making it where it is missing."""
     db.execute(f"ATTACH {quoted(str(path))} AS {name} (STORAGE_VERSION {quoted(STORAGE_VERSION)})")
-
-
-def quoted(text: str) -> str:
-    """A SQL literal, for the statements that take no parameters."""
-    return "'" + text.replace("'", "''") + "'"
-
-
-def script(name: str) -> str:
-    """The text of one of this room's SQL files."""
-    return files("engine.store.sql").joinpath(name).read_text(encoding="utf-8")
 
 
 def sync(path: Path) -> None:

@@ -10,6 +10,7 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from engine.store.layout import Layout
 from engine.store.log import Log
 from engine.store.projector import Projector
 
-__all__ = ["PUBLISH", "address", "bring_up_to_date", "run"]
+__all__ = ["PUBLISH", "Stop", "address", "bring_up_to_date", "run"]
 
 PUBLISH = b"publish\n"
 PUBLISH_S = 60.0
@@ -30,15 +31,18 @@ CLIENT_S = 1.0
 """The most that a client can hold up projecting."""
 
 
-def run(
-    layout: Layout,
-    stop: socket.socket,
-    *,
-    log: Log,
-    orphaned: Callable[[], bool] = lambda: False,
-    publish_s: float = PUBLISH_S,
-) -> None:
-    """Project and publish until *stop* can be read or *orphaned* holds; then once more, and return.
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """What ends the projector."""
+
+    asked: socket.socket
+    """Can be read once it is asked to."""
+    orphaned: Callable[[], bool] = lambda: False
+    """Whether nobody is left to ask."""
+
+
+def run(layout: Layout, stop: Stop, *, log: Log, publish_s: float = PUBLISH_S) -> None:
+    """Project and publish until *stop*; then once more, and return.
 
     While another process projects this data directory, stand by for it.
     """
@@ -48,12 +52,12 @@ def run(
             if ours:
                 log.info("projector_started", data=str(layout.data))
                 with Projector(layout, log=log) as projector, _listening(layout.socket) as listener:
-                    _work(projector, listener, stop, log, orphaned, publish_s)
+                    _work(projector, listener, stop, log, publish_s)
                 return
         if not waiting:
             log.info("projector_stands_by", data=str(layout.data))
             waiting = True
-        if orphaned() or _readable(stop, STANDBY_S):
+        if stop.orphaned() or _readable(stop.asked, STANDBY_S):
             return
 
 
@@ -66,17 +70,10 @@ def bring_up_to_date(layout: Layout, *, log: Log) -> datetime | None:
             return _refresh(projector)
 
 
-def _work(
-    projector: Projector,
-    listener: socket.socket,
-    stop: socket.socket,
-    log: Log,
-    orphaned: Callable[[], bool],
-    publish_s: float,
-) -> None:
+def _work(projector: Projector, listener: socket.socket, stop: Stop, log: Log, publish_s: float) -> None:
     with selectors.DefaultSelector() as selector:
         selector.register(listener, selectors.EVENT_READ)
-        selector.register(stop, selectors.EVENT_READ)
+        selector.register(stop.asked, selectors.EVENT_READ)
         due_s = time.monotonic()
         while True:
             caught_up = projector.project()
@@ -85,7 +82,7 @@ def _work(
                 projector.sweep()
                 due_s = time.monotonic() + publish_s
             ready = [key.fileobj for key, _ in selector.select(POLL_S if caught_up else 0)]
-            if stop in ready or orphaned():
+            if stop.asked in ready or stop.orphaned():
                 break
             if listener in ready:
                 _answer(listener, projector, log)
@@ -111,7 +108,7 @@ def _answer(listener: socket.socket, projector: Projector, log: Log) -> None:
 
 
 def address(socket_path: Path) -> str:
-    """The path as sockets take it, at most 107 bytes on Linux: relative to the working directory where that is shorter."""
+    """The path in the shorter of its two forms, absolute or from here: a socket's takes at most 107 bytes."""
     return min(str(socket_path), os.path.relpath(socket_path), key=len)
 
 
@@ -129,7 +126,7 @@ def _listening(path: Path) -> Iterator[socket.socket]:
             path.unlink(missing_ok=True)
 
 
-def _readable(stop: socket.socket, timeout_s: float) -> bool:
+def _readable(asked: socket.socket, timeout_s: float) -> bool:
     with selectors.DefaultSelector() as selector:
-        selector.register(stop, selectors.EVENT_READ)
+        selector.register(asked, selectors.EVENT_READ)
         return bool(selector.select(timeout_s))

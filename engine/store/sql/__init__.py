@@ -1,1 +1,1 @@
-"""The SQL of this room: the tables, how a batch is loaded, the views of the catalog."""
+"""The SQL of the store: its tables, how a batch is loaded, the views of the catalog."""
