@@ -40,11 +40,9 @@ __all__ = [
     "assemble_steps",
     "dump",
     "load",
+    "load_steps",
     "part_hash",
 ]
-
-CHUNK: Final = 50
-"""Pools between two stops of `assemble_steps`: about half a millisecond."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,6 +122,9 @@ class Snapshot:
 
 Part = ProviderPart | RootPart
 
+CHUNK: Final = 50
+"""Rules, models or the like between two stops of `load_steps` and `assemble_steps`: about a millisecond."""
+
 T = TypeVar("T")
 
 
@@ -133,18 +134,59 @@ def part_hash(part: Part) -> str:
 
 
 def dump(part: Part) -> bytes:
-    """The part as bytes, for `load` in another process of the same engine and Python."""
+    """The part as bytes, for `load` in another process of the same engine and Python.
+
+    Pickles in a row: the part, for the root without virtual models and rules; then those, a chunk at a time.
+    """
     buffer = io.BytesIO()
-    _Pickler(buffer, protocol=pickle.HIGHEST_PROTOCOL).dump(part)
+    if isinstance(part, ProviderPart):
+        _write(buffer, part)
+        return buffer.getvalue()
+    _write(buffer, replace(part, virtual=(), rules=()))
+    for chunk in (*_chunks(part.virtual), *_chunks(part.rules)):
+        _write(buffer, chunk)
     return buffer.getvalue()
+
+
+def _chunks(items: tuple[T, ...]) -> Iterable[tuple[T, ...]]:
+    return (items[start : start + CHUNK] for start in range(0, len(items), CHUNK))
 
 
 def load(data: bytes) -> Part:
     """The part that `dump` wrote. Only for bytes from our own compile subprocess: pickles can run code."""
-    part = pickle.loads(data)  # noqa: S301 - written by `dump` in a process that we started, read from its pipe
-    if not isinstance(part, ProviderPart | RootPart):
-        raise TypeError(f"not a part of a snapshot: {type(part).__name__}")
-    return part
+    return _to_end(load_steps(data))
+
+
+def load_steps(data: bytes) -> Generator[None, None, Part]:
+    """Load a part piece by piece, stopping after each; the part is the generator's return value."""
+    buffer = io.BytesIO(data)
+    part: Part = _read(buffer)
+    if isinstance(part, ProviderPart):
+        return part
+    items: list[VirtualModel | Rule] = []
+    while buffer.tell() < len(data):
+        yield
+        items += _read(buffer)
+    virtual = tuple(item for item in items if isinstance(item, VirtualModel))
+    return replace(part, virtual=virtual, rules=tuple(item for item in items if isinstance(item, Rule)))
+
+
+def _write(buffer: io.BytesIO, value: object) -> None:
+    _Pickler(buffer, protocol=pickle.HIGHEST_PROTOCOL).dump(value)
+
+
+def _read(buffer: io.BytesIO) -> Any:
+    return pickle.load(buffer)  # noqa: S301 - written by `dump` in a process that we started, read from its pipe
+
+
+def _to_end(steps: Generator[None, None, T]) -> T:
+    """What *steps* returns, in one go."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as done:
+            result: T = done.value
+            return result
 
 
 class _Pickler(pickle.Pickler):
@@ -164,13 +206,7 @@ def _read_only(mapping: dict[Any, Any]) -> Mapping[Any, Any]:
 
 def assemble(parts: Parts, git_rev: str = "") -> Snapshot:
     """The snapshot that *parts* make, in one go."""
-    steps = assemble_steps(parts, git_rev)
-    while True:
-        try:
-            next(steps)
-        except StopIteration as done:
-            snapshot: Snapshot = done.value
-            return snapshot
+    return _to_end(assemble_steps(parts, git_rev))
 
 
 def assemble_steps(parts: Parts, git_rev: str = "") -> Generator[None, None, Snapshot]:
