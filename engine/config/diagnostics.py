@@ -78,19 +78,22 @@ def _painted(problem: Problem) -> str:
 
 
 def _excerpt(place: Place, files: Mapping[str, bytes]) -> Iterator[str]:
-    """The line at *place* and a marker below; nothing when the file has no such line."""
+    """The line at *place*, or the part of it around the column, and a marker below; nothing without such a line."""
     rows = files.get(place.file, b"").decode(errors="replace").splitlines()
     if place.line > len(rows):
         return
     row, column = rows[place.line - 1], place.column - 1
+    margin = f"  {place.line} | "
     hidden = redacted(row)
+    if hidden != row:
+        yield margin + hidden[:MAX_EXCERPT]
+        return
     token = TOKEN.match(row, column)
-    width = token.end() - column if token and hidden == row else 1
-    number = str(place.line)
-    shown = hidden.replace("\t", " ")
-    yield f"  {number} | {shown if len(shown) <= MAX_EXCERPT else shown[:MAX_EXCERPT] + '…'}"
-    if column < MAX_EXCERPT:
-        yield f"  {' ' * len(number)} | {' ' * column}{'^' * min(width, MAX_EXCERPT - column)}"
+    start = max(min(column - MAX_EXCERPT // 2, len(row) - MAX_EXCERPT), 0)
+    cut = row[start : start + MAX_EXCERPT].replace("\t", " ")
+    yield f"{margin}{'…' if start else ''}{cut}{'…' if start + MAX_EXCERPT < len(row) else ''}"
+    width = min(token.end() - column if token else 1, MAX_EXCERPT - (column - start))
+    yield f"{' ' * (len(margin) - 2)}| {' ' * (column - start + bool(start))}{'^' * max(width, 1)}"
 
 
 def _json(shown: Sequence[Problem], all_of_them: Sequence[Problem]) -> str:

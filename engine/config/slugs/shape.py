@@ -20,6 +20,11 @@ SHAPE = {
         'auth: {keys: {main: {secret: "${env:X}"}}}  # no scheme',
         "Write the key; the hint says what it is for.",
     ),
+    "missing-secret": Slug(
+        "A provider that requests can reach has no secret in the environment (only with `--require-secrets`).",
+        'main: {secret: "${env:OPENAI_API_KEY}"}  # and the variable is not set',
+        "Set the variable or write the file; or mark the provider `optional: true`.",
+    ),
     "not-used-here": Slug(
         "A key has no effect beside the others that were chosen.",
         'auth: {scheme: none, keys: {main: {secret: "${env:X}"}}}',

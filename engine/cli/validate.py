@@ -1,0 +1,133 @@
+"""`engine validate`: the whole configuration checked, base and overlays, without touching a network."""
+
+import os
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+import rich_click as click
+
+from engine.cli.cache import DiskCache, cache_file
+from engine.config import bundle as bundles
+from engine.config.build import Built, build
+from engine.config.bundle import Bundle
+from engine.config.diagnostics import FORMATS, Format, render
+from engine.config.secrets import needs
+from engine.errors import ConfigUnreadable, Problem, Severity
+from engine.snapshot import Parts
+from engine.values import SecretRef
+
+__all__ = ["command"]
+
+
+@click.command(
+    epilog="Examples:\n\nengine validate\n\nengine validate --config ./gateway --strict\n\n"
+    "engine validate --format github providers.d/openai.yaml\n\nengine validate --require-secrets --overlay prod",
+)
+@click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
+@click.option(
+    "--config",
+    "root",
+    envvar="ENGINE_CONFIG",
+    default=".",
+    show_default=True,
+    type=click.Path(path_type=Path),
+    help="The configuration root.",
+)
+@click.option("--overlay", help="Check this overlay only, instead of the base and every overlay.")
+@click.option(
+    "--format", "style", type=click.Choice(FORMATS), default="human", show_default=True, help="Of the report."
+)
+@click.option("--strict", is_flag=True, help="Warnings fail as well.")
+@click.option("--require-secrets", is_flag=True, help="Every secret that is needed must be present.")
+@click.pass_context
+def command(
+    ctx: click.Context,
+    paths: tuple[Path, ...],
+    root: Path,
+    overlay: str | None,
+    style: Format,
+    *,
+    strict: bool,
+    require_secrets: bool,
+) -> None:
+    """Check a configuration and report every problem at once.
+
+    With PATHS only the problems in those files and folders are reported. Exit code 0 is clean (warnings allowed),
+    1 means problems, 2 that nothing could be checked.
+    """
+    bundle = bundles.read(root)
+    chosen = _chosen(bundle, root, paths)
+    cache = DiskCache(cache_file(root))
+    built = [build(one, cache) for one in _variants(bundle, overlay)]
+    cache.save()
+    found = set(_problems(built, require_secrets=require_secrets))
+    problems = [problem for problem in found if chosen is None or problem.place.file in chosen]
+    report = render(problems, bundle.files, style, colour=_has_colour())
+    click.echo(report, nl=False, err=style == "human")
+    fails = any(strict or problem.severity is Severity.ERROR for problem in problems)
+    if style == "human" and not fails:
+        click.echo(_summary(built[0].counts, len(built), len(problems)))
+    ctx.exit(1 if fails else 0)
+
+
+def _variants(bundle: Bundle, overlay: str | None) -> list[Bundle]:
+    """What is checked: one overlay, or the base and all of them."""
+    if overlay is not None:
+        return [bundles.with_overlay(bundle, overlay)]
+    return [bundle, *(bundles.with_overlay(bundle, name) for name in bundles.overlays(bundle))]
+
+
+def _chosen(bundle: Bundle, root: Path, paths: Iterable[Path]) -> set[str] | None:
+    """The files of the configuration that *paths* name; None for all.
+
+    Raises:
+        ConfigUnreadable: a path names no file of it.
+    """
+    chosen: set[str] = set()
+    for path in paths:
+        within = os.path.relpath(path.absolute(), root.absolute())
+        found = {name for name in bundle.files if within in {".", name} or name.startswith(f"{within}/")}
+        if not found:
+            raise ConfigUnreadable(f"{path} is no file of the configuration at {root}")
+        chosen |= found
+    return chosen or None
+
+
+def _problems(built: Sequence[Built], *, require_secrets: bool) -> Iterator[Problem]:
+    for one in built:
+        yield from one.problems
+        if require_secrets and one.parts is not None:
+            yield from _missing_secrets(one.parts)
+
+
+def _missing_secrets(parts: Parts) -> Iterator[Problem]:
+    for need in needs(parts):
+        if not need.optional and not _is_present(need.secret):
+            yield Problem(
+                slug="missing-secret",
+                place=need.place,
+                key=f"auth.keys.{need.key}.secret" if need.key else "",
+                message=f"provider '{need.provider}' needs {need.secret}, which is not there",
+                hint="set it, or mark the provider `optional: true`",
+            )
+
+
+def _is_present(secret: SecretRef) -> bool:
+    if secret.scheme == "env":
+        return bool(os.environ.get(secret.name))
+    return Path(secret.name).is_file()
+
+
+def _has_colour() -> bool:
+    return sys.stderr.isatty() and "NO_COLOR" not in os.environ
+
+
+def _summary(counts: Mapping[str, int], variants: int, warnings: int) -> str:
+    """One line with what was checked: `ok: 11 providers, 97 models, 2 overlays, 1 warning`."""
+    listed = [f"{count} {noun}" for noun, count in counts.items()]
+    if variants > 1:
+        listed.append(f"{variants - 1} overlays")
+    if warnings:
+        listed.append(f"{warnings} warnings")
+    return f"ok: {', '.join(listed)}"
