@@ -33,6 +33,8 @@ _RANGE = re.compile(r"([^\[])-([^\]])")
 class _Pattern:
     """A glob without braces that is not an exact name."""
 
+    pieces: tuple[str, ...]
+    """Literals, `*`, `?` and sets."""
     head: str
     """What is literal before the first wildcard."""
     tail: str
@@ -43,6 +45,10 @@ class _Pattern:
     """None when the glob is `head*tail`."""
     star: tuple[int, int] | None
     """Characters before and after the only `*`; None when there is none, or more than one."""
+    cut: tuple[int | None, int | None]
+    """The bounds in a name between which `literal` must stand."""
+    literal: str
+    """The longer of `head` and `tail`, by which it is indexed."""
 
     def matches(self, name: str) -> bool:
         if len(name) < self.least or not name.startswith(self.head) or not name.endswith(self.tail):
@@ -55,19 +61,11 @@ class _Pattern:
         before, after = self.star
         return name[before : len(name) - after]
 
-    @property
-    def literal(self) -> str:
-        """The longer literal end, by which it is indexed."""
-        return max(self.head, self.tail, key=len)
-
-    @property
-    def cut(self) -> tuple[int | None, int | None]:
-        """Where in a name `literal` must stand, as the bounds of a slice."""
-        return (0, len(self.head)) if len(self.head) >= len(self.tail) else (-len(self.tail), None)
-
     def encloses(self, other: "_Pattern") -> bool:
+        if self.regex:
+            return _takes(self.pieces, other.pieces)
         literal = other.head.startswith(self.head) and other.tail.endswith(self.tail)
-        return self == other or (self.regex is None and literal and other.least >= self.least)
+        return literal and other.least >= self.least
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,11 +152,8 @@ class RuleIndex:
 
 
 def _buckets(patterns: Iterable[tuple[int, _Pattern]]) -> tuple[tuple[slice, _Bucket], ...]:
-    by_cut = _grouped((pattern.cut, (index, pattern)) for index, pattern in patterns)
-    return tuple(
-        (slice(*cut), _grouped((pattern.literal, (index, pattern)) for index, pattern in entries))
-        for cut, entries in by_cut.items()
-    )
+    by_cut = _grouped((pattern.cut, (pattern.literal, (index, pattern))) for index, pattern in patterns)
+    return tuple((slice(*cut), _grouped(entries)) for cut, entries in by_cut.items())
 
 
 def _grouped(pairs: Iterable[tuple[K, V]]) -> Mapping[K, tuple[V, ...]]:
@@ -170,8 +165,6 @@ def _grouped(pairs: Iterable[tuple[K, V]]) -> Mapping[K, tuple[V, ...]]:
 
 def _expanded(text: str) -> list[str]:
     """*text* without braces, once for each choice."""
-    if not text:
-        raise _invalid(text, "is empty")
     todo, done = [text], []
     while todo:
         glob = todo.pop()
@@ -185,15 +178,17 @@ def _expanded(text: str) -> list[str]:
         todo += [glob[: braces.start()] + choice + glob[braces.end() :] for choice in reversed(choices)]
         if len(todo) + len(done) > _MOST_EXPANSIONS:
             raise _invalid(text, f"stands for more than {_MOST_EXPANSIONS} names")
+    if "" in done:
+        raise _invalid(text, "stands for an empty name")
     return done
 
 
 def _pieces(plain: str) -> tuple[str, ...]:
     """A glob without braces cut into literals, `*`, `?` and sets."""
-    pieces = tuple(_PIECE.findall(plain))
-    if sum(map(len, pieces)) != len(plain) or not pieces:
+    pieces = _PIECE.findall(plain)
+    if sum(map(len, pieces)) != len(plain):
         raise _invalid(plain, "has brackets that do not pair, or hold nothing")
-    return pieces
+    return tuple("*" if piece[0] == "*" else piece for piece in pieces)
 
 
 def _pattern(pieces: tuple[str, ...]) -> _Pattern:
@@ -202,11 +197,14 @@ def _pattern(pieces: tuple[str, ...]) -> _Pattern:
     stars = [at for at, piece in enumerate(pieces) if piece[0] == "*"]
     simple = len(pieces) == len(stars) + bool(head) + bool(tail) and len(stars) == 1
     return _Pattern(
+        pieces=pieces,
         head=head,
         tail=tail,
         least=_least(pieces),
         regex=None if simple else Regex(r"(?s)\A" + "".join(map(_expression, pieces)) + r"\z"),
         star=(_least(pieces[: stars[0]]), _least(pieces[stars[0] + 1 :])) if len(stars) == 1 else None,
+        cut=(0, len(head)) if len(head) >= len(tail) else (-len(tail), None),
+        literal=max(head, tail, key=len),
     )
 
 
@@ -237,6 +235,35 @@ def _set(piece: str) -> str:
     if any(first > last for first, last in _RANGE.findall(piece)):
         raise _invalid(piece, "has a range that runs backwards")
     return "[" + "".join(char if char == "-" else re.escape(char) for char in piece[1:-1]) + "]"
+
+
+def _takes(wide: tuple[str, ...], narrow: tuple[str, ...]) -> bool:
+    """Whether *wide*, read as a pattern over the symbols of *narrow*, matches them: then it matches all their names."""
+    over, symbols = _symbols(wide), _symbols(narrow)
+    reached = _past_stars({0}, over)
+    for symbol in symbols:
+        stay = {at for at in reached if at < len(over) and over[at] == "*"}
+        step = {at + 1 for at in reached - stay if at < len(over) and _includes(over[at], symbol)}
+        reached = _past_stars(stay | step, over)
+    return len(over) in reached
+
+
+def _symbols(pieces: tuple[str, ...]) -> list[str]:
+    """Single characters, `*`, `?` and sets."""
+    return [symbol for piece in pieces for symbol in (piece if _is_literal(piece) else [piece])]
+
+
+def _past_stars(reached: set[int], over: list[str]) -> set[int]:
+    """*reached*, and what comes after a `*` there, which may stand for nothing."""
+    return reached | {at + 1 for at in reached if at < len(over) and over[at] == "*"}
+
+
+def _includes(wide: str, narrow: str) -> bool:
+    """Whether one symbol, no `*`, matches every character that another does."""
+    if narrow == "*":
+        return False
+    is_member = _is_literal(narrow) and not _is_literal(wide) and _pattern((wide,)).matches(narrow)
+    return wide in {"?", narrow} or is_member
 
 
 def _invalid(glob: str, what: str, hint: str = "") -> PatternInvalid:

@@ -11,6 +11,7 @@ from engine.rules.match import Globs, RuleIndex, covers
 
 NAMES = st.text(alphabet="ab/-[]", max_size=6)
 PLAIN = st.text(alphabet="ab/-*?", min_size=1, max_size=6)
+GLOBS = st.lists(st.sampled_from(["a", "b", "-", "*", "?", "[ab]", "[a-b/]", "{a,b}", "{a,-}"]), min_size=1, max_size=6)
 
 
 @pytest.mark.parametrize(
@@ -43,7 +44,7 @@ def test_a_glob_matches_whole_names_and_only_those(glob: str, yes: list[str], no
 @pytest.mark.parametrize(
     ("glob", "message"),
     [
-        ("", "pattern '' is empty"),
+        ("", "pattern '' stands for an empty name"),
         ("a{b}", "pattern 'a{b}' has braces without a choice"),
         ("a{b,c", "pattern 'a{b,c' has brackets that do not pair, or hold nothing"),
         ("a[b", "pattern 'a[b' has brackets that do not pair, or hold nothing"),
@@ -51,7 +52,7 @@ def test_a_glob_matches_whole_names_and_only_those(glob: str, yes: list[str], no
         ("a[]", "pattern 'a[]' has brackets that do not pair, or hold nothing"),
         ("[!a]", "pattern '[!a]' is a set of what must not be there"),
         ("[z-a]", "pattern '[z-a]' has a range that runs backwards"),
-        ("{a,}", "pattern '' has brackets that do not pair, or hold nothing"),
+        ("{a,}", "pattern '{a,}' stands for an empty name"),
         ("{a,b}" * 9, f"pattern '{'{a,b}' * 9}' stands for more than 256 names"),
     ],
 )
@@ -103,7 +104,12 @@ def test_only_patterns_with_one_star_each_carry() -> None:
         ("a*a", "a?a", True),
         ("{a,b}*", "[ab]*", False),
         ("gpt-?", "gpt-?", True),
-        ("gpt-?", "gpt-[45]", False),
+        ("gpt-?", "gpt-[45]", True),
+        ("gpt-[45]", "gpt-?", False),
+        ("gpt-[345]*", "gpt-4*", True),
+        ("gpt-[345]*", "gpt-[34]*", False),
+        ("*-*-?", "a-*-b-[cd]", True),
+        ("*-*-?", "a-*", False),
         ("a", "a", True),
         ("a", "a*", False),
     ],
@@ -113,7 +119,7 @@ def test_coverage_is_told_where_it_is_plain(wide: str, narrow: str, answer: bool
     assert covers(Globs((wide,)), Globs((narrow,))) is answer
 
 
-@given(PLAIN, PLAIN, NAMES)
+@given(GLOBS.map("".join), GLOBS.map("".join), NAMES)
 def test_a_covering_glob_matches_whatever_the_covered_one_does(wide: str, narrow: str, name: str) -> None:
     """No claim of coverage is ever wrong."""
     over, under = Globs((wide,)), Globs((narrow,))
