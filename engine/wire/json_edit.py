@@ -33,23 +33,30 @@ def apply(fields: Fields, edit: Edit) -> tuple[Fields, tuple[str, ...]]:
 
     *fields* itself is returned when nothing changes; a renamed field keeps its place.
     """
-    edited, dropped = _renamed(fields, edit.rename)
-    lost = [name for name in edit.drop if name in edited]
-    put = [(name, value) for name, value in edit.set if bytes(edited.get(name, b"")) != value]
-    put += [(name, value) for name, value in edit.default if name not in edited and name not in dict(edit.set)]
-    if lost or put:
-        edited = {name: value for name, value in edited.items() if name not in lost}
-        edited.update((name, msgspec.Raw(value)) for name, value in put)
-    return edited, (*dropped, *lost)
-
-
-def _renamed(fields: Fields, renames: tuple[tuple[str, str], ...]) -> tuple[Fields, tuple[str, ...]]:
-    present = {old: new for old, new in renames if old in fields}
-    if not present:
+    if not _changes(fields, edit):
         return fields, ()
-    dropped = tuple(old for old, new in present.items() if new in fields)
-    kept = {present.get(name, name): value for name, value in fields.items() if name not in dropped}
-    return kept, dropped
+    edited, lost = fields, []
+    for old, new in edit.rename:
+        if old in edited and new in edited:
+            lost.append(old)
+            edited = {name: value for name, value in edited.items() if name != old}
+        elif old in edited:
+            edited = {new if name == old else name: value for name, value in edited.items()}
+    lost += [name for name in edit.drop if name in edited]
+    edited = {name: value for name, value in edited.items() if name not in edit.drop}
+    edited.update((name, msgspec.Raw(value)) for name, value in edit.set)
+    for name, value in edit.default:
+        edited.setdefault(name, msgspec.Raw(value))
+    return edited, tuple(lost)
+
+
+def _changes(fields: Fields, edit: Edit) -> bool:
+    return (
+        any(old in fields for old, _ in edit.rename)
+        or any(name in fields for name in edit.drop)
+        or any(name not in fields or bytes(fields[name]) != value for name, value in edit.set)
+        or any(name not in fields for name, _ in edit.default)
+    )
 
 
 def sets(fields: Fields, path: str) -> bool:

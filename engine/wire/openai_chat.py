@@ -26,6 +26,10 @@ UNREAD = frozenset({"messages", "tools", "functions", "response_format"})
 """The large fields: their values stay bytes. Numbers in them are not checked for size."""
 
 
+MOST_BITS = 63
+"""Of a whole number at the top level: what the usage database can hold."""
+
+
 class ChatRequest(msgspec.Struct, frozen=True, kw_only=True):
     """A chat request as far as routing looks into it. A `Struct`: built in a tenth of a frozen dataclass's time."""
 
@@ -69,7 +73,7 @@ def decode_request(body: bytes) -> ChatRequest:
 
     Raises:
         BadRequest: not UTF-8, not JSON (NaN, lone surrogates, too deep), not an object, a field that routing needs is
-            missing or of the wrong type, a number beyond 64 bits at the top level. `param` names the field.
+            missing or of the wrong type, a number is too large. `param` names the field.
     """
     try:
         return _decode(body)
@@ -138,10 +142,16 @@ def _read_small(fields: Fields) -> dict[str, Any]:
     try:
         for name, raw in fields.items():
             if name not in UNREAD:
-                known[name] = _VALUE.decode(raw)
+                known[name] = value = _VALUE.decode(raw)
+                if type(value) is int and value.bit_length() > MOST_BITS:
+                    raise _too_large(name)
     except msgspec.ValidationError as exc:
-        raise BadRequest(f"{name}: a number is too large", code="number_out_of_range", param=name) from exc
+        raise _too_large(name) from exc
     return known
+
+
+def _too_large(name: str) -> BadRequest:
+    return BadRequest(f"{name}: a number is too large", code="number_out_of_range", param=name)
 
 
 def _carried(fields: Fields) -> estimate.Media:

@@ -199,7 +199,7 @@ def _status(code: object) -> int | None:
 
 
 def _retry_after_s(headers: Headers) -> float | None:
-    """Seconds from `retry-after-ms`, or from `retry-after` in seconds or as a date, the sooner known the better.
+    """Seconds from `retry-after-ms`, else from `retry-after` in seconds or as a date; None where neither can be read.
 
     A date is reckoned from the answer's own `date`, so neither clock has to be right. Azure sends `retry-after-ms: 0`
     beside a true `retry-after`: zero says nothing.
@@ -207,14 +207,13 @@ def _retry_after_s(headers: Headers) -> float | None:
     named = {
         name: value.decode("latin-1") for name, value in headers if name in {b"retry-after", b"retry-after-ms", b"date"}
     }
-    for seconds in (
+    told = (
         _seconds(named.get(b"retry-after-ms", ""), unit_s=0.001),
         _seconds(named.get(b"retry-after", "")),
         _until(named.get(b"retry-after", ""), named.get(b"date", "")),
-    ):
-        if seconds:
-            return min(seconds, LONGEST_RETRY_AFTER_S)
-    return 0.0 if named.keys() - {b"date"} and _seconds(named.get(b"retry-after", "0")) == 0.0 else None
+    )
+    known = [min(seconds, LONGEST_RETRY_AFTER_S) for seconds in told if seconds is not None]
+    return next((seconds for seconds in known if seconds > 0), 0.0) if known else None
 
 
 def _seconds(text: str, unit_s: float = 1.0) -> float | None:

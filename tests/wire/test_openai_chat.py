@@ -1,7 +1,7 @@
 """Recorded shapes of OpenAI's chat and its look-alikes, one folder each: what comes in, what goes out, what was read.
 
-`client.json` is the caller's body, `upstream.sse` or `upstream.json` the provider's answer; `request.json`, `client.sse`
-and `said.json` are golden. Adding a case is adding a folder.
+`client.json` is the caller's body, `upstream.sse` or `upstream.json` the provider's answer; `request.json`,
+`client.sse` and `said.json` are golden. Adding a case is adding a folder.
 """
 
 from collections.abc import Callable, Iterator

@@ -1,0 +1,62 @@
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.errors import UpstreamMalformed
+from engine.wire.sse import MOST_EVENT_BYTES, EventBlocks, data_of, events
+
+ENDS = st.sampled_from([b"\n", b"\r\n", b"\r"])
+
+
+def fed(data: bytes, cuts: list[int]) -> tuple[bytes, bytes]:
+    """All blocks, joined, and the rest, of *data* cut at *cuts*."""
+    blocks = EventBlocks()
+    marks = [0, *sorted(min(cut, len(data)) for cut in cuts), len(data)]
+    whole = b"".join(blocks.feed(data[begin:end]) for begin, end in pairwise(marks))
+    return whole, blocks.rest()
+
+
+@given(
+    lines=st.lists(
+        st.sampled_from([b"data: {}", b"", b": ping", b"event: error", b"data: a\xe2\x80\xa8b"]), max_size=12
+    ),
+    end=ENDS,
+    cuts=st.lists(st.integers(0, 200), max_size=8),
+)
+def test_cuts_and_line_ends_do_not_matter(lines: list[bytes], end: bytes, cuts: list[int]) -> None:
+    """The same events come out whatever ends the lines and wherever the bytes are cut."""
+    with_lf = b"".join(line + b"\n" for line in [*lines, b": end"])
+    data = b"".join(line + end for line in lines) + b": end\n"
+    for got in (fed(data, []), fed(data, cuts), fed(data, list(range(200)))):
+        assert b"".join(got) == with_lf
+
+
+@given(data=st.binary(max_size=200), cuts=st.lists(st.integers(0, 200), max_size=8))
+def test_blocks_hold_whole_events(data: bytes, cuts: list[int]) -> None:
+    """Every block ends with the empty line of its last event, and its events joined are the block."""
+    whole, _ = fed(data, cuts)
+    assert whole == b"" or whole.endswith(b"\n\n")
+    assert b"".join(events(whole)) == whole
+
+
+def test_the_last_event_may_lack_its_empty_line() -> None:
+    """What is not ended is handed over at the end."""
+    assert fed(b"data: 1\n\ndata: 2\n", []) == (b"data: 1\n\n", b"data: 2\n")
+
+
+def test_data_lines_are_joined() -> None:
+    """An event's data are its data lines, joined by LF; comments and names are not data."""
+    assert data_of(b": hi\nevent: x\ndata: a\ndata:b\n\n") == b"a\nb"
+    assert data_of(b": ping\n\n") == b""
+
+
+def test_an_endless_event_is_refused() -> None:
+    """Memory is bounded: an event larger than the bound is no event."""
+    blocks = EventBlocks()
+    piece = b"x" * (1 << 20)
+    for _ in range(MOST_EVENT_BYTES >> 20):
+        assert blocks.feed(piece) == b""
+    with pytest.raises(UpstreamMalformed):
+        blocks.feed(b"x")
