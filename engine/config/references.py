@@ -29,11 +29,7 @@ def check_routes(tree: Tree, names: Names, report: Report) -> None:
 
 
 def _check_order(order: Placed, names: Names, report: Report) -> None:
-    seen: dict[str, Placed] = {}
     for at in order.each():
-        first = seen.setdefault(at.value, at)
-        if first is not at:
-            report.error("provider-twice", at, f"'{at.value}' is listed twice", related=(("first", first.place),))
         if at.value not in names.providers:
             _unknown_provider(at, at.value, names, report)
 
