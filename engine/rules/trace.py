@@ -7,7 +7,7 @@ import msgspec
 from engine.errors import Place
 from engine.rules.decision import Candidate, Decision
 
-__all__ = ["trace", "tree"]
+__all__ = ["path", "trace", "tree"]
 
 _ENCODER = msgspec.json.Encoder()
 
@@ -41,9 +41,30 @@ def trace(decision: Decision) -> str:
     return _ENCODER.encode(parts).decode()
 
 
-def tree(decision: Decision) -> list[str]:
-    """*decision* as indented lines: each step with the file and line that made it so."""
-    return list(_lines(decision))
+def tree(traced: str) -> list[str]:
+    """The decision that *traced* tells, as indented lines: each step with the file and line that made it so."""
+    return list(_lines(msgspec.json.decode(traced, type=_Traced)))
+
+
+def path(traced: str) -> tuple[str, ...]:
+    """The name asked for in *traced*, and every alias it went through."""
+    return tuple(msgspec.json.decode(traced, type=_Traced).path)
+
+
+class _Traced(msgspec.Struct, kw_only=True):
+    """A trace, read back."""
+
+    path: list[str]
+    pool: str
+    strategy: str
+    draw: float
+    chain: list[tuple[str, str, str]]
+    rule: tuple[str, str] | None = None
+    virtual: tuple[str, str] | None = None
+    chains_for: dict[str, list[tuple[str, str, str]]] = {}
+    dropped: list[tuple[str, str, str, str]] = []
+    forced: bool = False
+    refusal: tuple[int, str, str] | None = None
 
 
 def _entries(chain: tuple[Candidate, ...]) -> list[tuple[str, str, str]]:
@@ -54,29 +75,27 @@ def _line(place: Place) -> str:
     return f"{place.file}:{place.line}"
 
 
-def _lines(decision: Decision) -> Iterator[str]:
-    yield " -> ".join(decision.path)
-    if decision.virtual is not None:
-        yield f"  virtual model {decision.virtual.name}  ({_line(decision.virtual.place)})"
-    if decision.rule is not None:
-        yield f"  rule {decision.rule.name}  ({_line(decision.rule.place)})"
-    yield f"  pool {decision.pool}, {decision.strategy}, draw {decision.draw:.6g}"
-    if decision.forced:
+def _lines(told: _Traced) -> Iterator[str]:
+    yield " -> ".join(told.path)
+    if told.virtual is not None:
+        yield "  virtual model {}  ({})".format(*told.virtual)
+    if told.rule is not None:
+        yield "  rule {}  ({})".format(*told.rule)
+    yield f"  pool {told.pool}, {told.strategy}, draw {told.draw:.6g}"
+    if told.forced:
         yield "  breakers alone left nothing: the least bad is tried"
-    yield from _chain_lines("chain", decision.chain)
-    for kind, chain in decision.chains_for.items():
+    yield from _chain_lines("chain", told.chain)
+    for kind, chain in told.chains_for.items():
         yield from _chain_lines(f"chain for {kind}", chain)
-    if decision.dropped:
+    if told.dropped:
         yield "  left out"
-        for one in decision.dropped:
-            yield f"    {one.offer}: {one.reason}: {one.detail}  ({_line(one.place)})"
-    if decision.refusal is not None:
-        yield f"  refused with {decision.refusal.status} {decision.refusal.code}: {decision.refusal.message}"
+        for offer, reason, detail, place in told.dropped:
+            yield f"    {offer}: {reason}: {detail}  ({place})"
+    if told.refusal is not None:
+        yield "  refused with {} {}".format(*told.refusal)
 
 
-def _chain_lines(title: str, chain: tuple[Candidate, ...]) -> Iterator[str]:
-    if not chain:
-        return
-    yield f"  {title}"
-    for at, candidate in enumerate(chain, start=1):
-        yield f"    {at}. {candidate.offer.id}  {candidate.why}  ({_line(candidate.place)})"
+def _chain_lines(title: str, chain: list[tuple[str, str, str]]) -> Iterator[str]:
+    yield f"  {title}" if chain else f"  {title}: nothing"
+    for at, (offer, why, place) in enumerate(chain, start=1):
+        yield f"    {at}. {offer}  {why}  ({place})"
