@@ -176,3 +176,8 @@ def test_a_packed_state_is_small_and_zeros_are_a_new_breaker() -> None:
     assert PACKED_BYTES == 56
     assert unpack(bytes(PACKED_BYTES)) == NEW
     assert unpack(pack(ON_TRIAL)) == ON_TRIAL
+
+
+def test_successes_that_are_reported_together_count_as_many() -> None:
+    """Batching the good news changes nothing but when it is known."""
+    assert after([Success(count=7)]) == after([Success()] * 7)
