@@ -125,9 +125,11 @@ def _has_colour() -> bool:
 
 def _summary(counts: Mapping[str, int], variants: int, warnings: int) -> str:
     """One line with what was checked: `ok: 11 providers, 97 models, 2 overlays, 1 warning`."""
-    listed = [f"{count} {noun}" for noun, count in counts.items()]
-    if variants > 1:
-        listed.append(f"{variants - 1} overlays")
-    if warnings:
-        listed.append(f"{warnings} warnings")
-    return f"ok: {', '.join(listed)}"
+    extra = {"overlays": variants - 1, "warnings": warnings}
+    nouns = {**counts, **{noun: count for noun, count in extra.items() if count}}
+    return f"ok: {', '.join(_counted(count, noun) for noun, count in nouns.items())}"
+
+
+def _counted(count: int, noun: str) -> str:
+    singular = {"aliases": "alias"}.get(noun, noun.removesuffix("s"))
+    return f"{count} {singular if count == 1 else noun}"

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 
 from engine import __version__
-from engine.config.leaks import redacted
+from engine.config.leaks import printable, redacted
 from engine.config.slugs import SLUGS
 from engine.errors import Place, Problem, Severity
 
@@ -17,7 +17,7 @@ SARIF_SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 def _text(problem: Problem) -> str:
     key = f"{problem.key}: " if problem.key else ""
     hint = f"; {problem.hint}" if problem.hint else ""
-    return redacted(f"{key}{problem.message}{hint}")
+    return printable(redacted(f"{key}{problem.message}{hint}"))
 
 
 def github(problems: Sequence[Problem]) -> str:
@@ -103,5 +103,4 @@ def _case(name: str, problems: Sequence[Problem]) -> Iterator[str]:
 
 
 def _listed(problems: Sequence[Problem]) -> str:
-    text = "\n".join(f"{problem.place}: {_text(problem)}  [{problem.slug}]" for problem in problems)
-    return escape("".join(c for c in text if c == "\n" or c.isprintable()))
+    return escape("\n".join(f"{problem.place}: {_text(problem)}  [{problem.slug}]" for problem in problems))

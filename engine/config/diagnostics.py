@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, Literal
 
 from engine.config import ci_formats
-from engine.config.leaks import redacted
+from engine.config.leaks import printable, redacted
 from engine.errors import Place, Problem, Severity
 
 __all__ = ["FORMATS", "MAX_PROBLEMS", "Format", "render"]
@@ -63,7 +63,8 @@ def _sentence(problem: Problem) -> str:
     key = f"{problem.key}: " if problem.key else ""
     hint = f"; {problem.hint}" if problem.hint else ""
     related = "".join(f" ({role} at {place})" for role, place in problem.related)
-    return f"{problem.place}: {warning}{redacted(key)}{redacted(problem.message + hint)}{related}  [{problem.slug}]"
+    said = printable(redacted(f"{key}{problem.message}{hint}"))
+    return f"{problem.place}: {warning}{said}{related}  [{problem.slug}]"
 
 
 def _painted(problem: Problem) -> str:
@@ -72,8 +73,9 @@ def _painted(problem: Problem) -> str:
     slug = f"[{problem.slug}]"
     colour = YELLOW if problem.severity is Severity.WARNING else RED
     rest = rest.removesuffix(slug)
-    if problem.hint:
-        rest = rest.replace(redacted(problem.hint), f"{BLUE}{redacted(problem.hint)}{PLAIN}", 1)
+    hint = printable(redacted(problem.hint))
+    if hint:
+        rest = rest.replace(hint, f"{BLUE}{hint}{PLAIN}", 1)
     return f"{BOLD}{place}{PLAIN}{rest}{colour}{slug}{PLAIN}"
 
 
@@ -82,7 +84,7 @@ def _excerpt(place: Place, files: Mapping[str, bytes]) -> Iterator[str]:
     rows = files.get(place.file, b"").decode(errors="replace").splitlines()
     if place.line > len(rows):
         return
-    row, column = rows[place.line - 1], place.column - 1
+    row, column = printable(rows[place.line - 1]), place.column - 1
     margin = f"  {place.line} | "
     hidden = redacted(row)
     if hidden != row:
@@ -90,7 +92,7 @@ def _excerpt(place: Place, files: Mapping[str, bytes]) -> Iterator[str]:
         return
     token = TOKEN.match(row, column)
     start = max(min(column - MAX_EXCERPT // 2, len(row) - MAX_EXCERPT), 0)
-    cut = row[start : start + MAX_EXCERPT].replace("\t", " ")
+    cut = row[start : start + MAX_EXCERPT]
     yield f"{margin}{'…' if start else ''}{cut}{'…' if start + MAX_EXCERPT < len(row) else ''}"
     width = min(token.end() - column if token else 1, MAX_EXCERPT - (column - start))
     yield f"{' ' * (len(margin) - 2)}| {' ' * (column - start + bool(start))}{'^' * max(width, 1)}"

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from engine.errors import Place, Problem
 
-__all__ = ["leaks", "redacted"]
+__all__ = ["leaks", "printable", "redacted"]
 
 VENDOR_KEY = re.compile(
     r"""(?<![A-Za-z0-9])(
@@ -27,6 +27,11 @@ HIDDEN = "•••"
 def redacted(text: str) -> str:
     """*text* without anything that looks like a secret."""
     return LITERAL.sub(rf"\1{HIDDEN}", VENDOR_KEY.sub(HIDDEN, text))
+
+
+def printable(text: str) -> str:
+    """One line of *text* for a terminal: a tab is a blank, and nothing in it can move the cursor or colour the rest."""
+    return "".join(" " if c == "\t" else c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
 def leaks(file: str, data: bytes) -> Iterator[Problem]:

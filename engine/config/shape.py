@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from importlib import import_module
+from pathlib import PurePosixPath
 from typing import Any
 
 from engine import __version__
@@ -124,11 +125,20 @@ def _overlaid(files: Sequence[_Examined], bundle: Bundle, cache: Cache | None) -
             shape = _kept(
                 cache,
                 ["patched", document.kind, document.file, bundle.files.get(document.file, b""), data],
-                partial(_shape, document, first.writing),
+                partial(_patched_shape, document, first.writing),
             )
             before = _Examined(document, first.writing, shape)
         result.append(before)
     return result, [*writing, *misfits]
+
+
+def _patched_shape(document: Document, writing: Sequence[Problem]) -> list[Problem]:
+    """The same for a patched document: what stands in the overlay has the key path that it has there."""
+    found = _shape(document, writing)
+    if document.kind is not Kind.PROVIDER:
+        return found
+    prefix = f"providers.{PurePosixPath(document.file).stem}."
+    return [p if p.place.file == document.file else replace(p, key=prefix + p.key) for p in found]
 
 
 def _shape(document: Document, writing: Sequence[Problem]) -> list[Problem]:

@@ -30,6 +30,8 @@ MAX_ALIASED_NODES = 100_000
 NUMBER = re.compile(r"-?(0|[1-9][0-9]{0,17})(\.[0-9]{1,18})?")
 """Longer digit strings are text: ids, not quantities."""
 NULLS = frozenset({"null", "Null", "NULL", "~"})
+YAML_TAG = "tag:yaml.org,2002:"
+"""What `!!` stands for."""
 EXPRESSION_KEYS = frozenset({"when", "unless"})
 EMPTY = ""
 """What stands in the tree where a value was missing; the problem has been reported."""
@@ -158,7 +160,8 @@ class _Reader:
             return self._alias(event, spot, path, key_spot)
         if event.tag is not None:
             hint = "remove it: quotes make text, bare digits a number"
-            self._problem("tag", spot, path, f"the tag '{event.tag}' is not allowed", hint)
+            name = event.tag.replace(YAML_TAG, "!!")
+            self._problem("tag", spot, path, f"the tag '{name}' is not allowed", hint)
         if event.anchor is None:
             return self._plain_value(event, path, key_spot, spot)
         anchor = self._anchors[event.anchor] = _Anchor()
