@@ -193,7 +193,7 @@ MEANING: dict[str, Slug] = {
     "unknown-fact": Slug(
         "A condition, or `sticky`, names a fact that does not exist.",
         "when: request.modle == 'x'",
-        "Correct the spelling; `engine schema` lists the facts.",
+        "Correct the spelling; the hint names the nearest fact.",
     ),
     "unknown-model": Slug(
         "A name leads to nothing: no virtual model, alias, model or pin is called so.",
