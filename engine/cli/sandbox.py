@@ -51,5 +51,6 @@ def command(host: str, port: int) -> None:
     )
     server = uvicorn.Server(config)
     socket = config.bind_socket()
+    socket.listen(config.backlog)  # before the address is told, so that nobody comes too early
     click.echo(f"sandbox on http://{host}:{socket.getsockname()[1]}/v1")
     server.run(sockets=[socket])

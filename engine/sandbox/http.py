@@ -31,13 +31,16 @@ class SandboxApp:
         self._scripts = Scripts(clock)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request. An answer that is to break off returns early: the server closes the connection."""
+        """Answer one request.
+
+        An answer that is to break off returns early, upon which the server closes the connection. The head always goes
+        out before: without one the server would answer 500 by itself.
+        """
         body = await _body(receive)
         played = self._played(scope["method"], scope["path"], body, list(scope["headers"]))
         await self._clock.sleep(played.head_pause_s)
-        if played.headless:
-            return
         await send({"type": "http.response.start", "status": played.status, "headers": list(played.headers)})
+        await send({"type": "http.response.body", "body": b"", "more_body": True})
         for step in played.steps:
             await self._clock.sleep(step.pause_s)
             await send({"type": "http.response.body", "body": step.data, "more_body": True})

@@ -6,8 +6,10 @@ from typing import Any
 
 __all__ = ["instance"]
 
-MOST_VALUES = 1_000
-"""Values in one instance. What a schema demands beyond that, of itself without end or of a long list, is null."""
+MOST_VALUES = 200
+"""Values in one instance, and so its depth: three calls a level stay within Python's recursion limit of 1,000. What a
+schema demands beyond that, of itself without end or of a long list, is null or
+left out."""
 
 LONGEST_TEXT = 1_000
 
@@ -62,7 +64,10 @@ class _Maker:
         return scalar(schema) if scalar else self._object(schema)
 
     def _list(self, schema: Mapping[str, Any]) -> list[Any]:
-        return [self.make(schema.get("items")) for _ in range(min(_size(schema, "minItems"), MOST_VALUES))]
+        items: list[Any] = []
+        while len(items) < _size(schema, "minItems") and self._left > 0:
+            items.append(self.make(schema.get("items")))
+        return items
 
     def _object(self, schema: Mapping[str, Any]) -> dict[str, Any]:
         properties = schema.get("properties")
