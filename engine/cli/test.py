@@ -9,15 +9,12 @@ from pathlib import Path
 import rich_click as click
 
 from engine.cli.cache import DiskCache, cache_file
+from engine.cli.compiled import snapshot_of
 from engine.cli.scenarios import noon, scenarios
 from engine.config import bundle as bundles
-from engine.config.build import build
 from engine.config.bundle import Bundle
-from engine.config.diagnostics import render
-from engine.errors import Severity
 from engine.planning.coverage import Coverage, coverage
 from engine.planning.run import Result, run
-from engine.snapshot import Snapshot, assemble
 
 __all__ = ["command"]
 
@@ -95,17 +92,12 @@ def _variant(bundle: Bundle, overlay: str) -> Bundle:
 
 
 def _tested(ctx: click.Context, bundle: Bundle, cache: DiskCache, text: str) -> Variant:
-    """*bundle*'s tests, run. A configuration with errors is reported as `validate` does, and nothing is run."""
-    now_at = datetime.now(UTC)
-    built = build(bundle, cache)
-    errors = [problem for problem in built.problems if problem.severity is Severity.ERROR]
-    if errors or built.parts is None:
-        click.echo(render(errors, bundle.files, "human", colour=False), nl=False, err=True)
-        ctx.exit(2)
-    snapshot: Snapshot = assemble(built.parts, bundle.git_rev)
+    """*bundle*'s tests with *text* in their name or file, run."""
+    snapshot = snapshot_of(ctx, bundle, cache)
+    default_at = noon(datetime.now(UTC))
     chosen = [
         scenario
-        for scenario in scenarios(bundle, cache, noon(now_at))
+        for scenario in scenarios(bundle, cache, default_at)
         if text in scenario.name or text in scenario.place.file
     ]
     results = tuple(run(snapshot, scenario) for scenario in chosen)

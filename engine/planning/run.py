@@ -1,7 +1,7 @@
 """Run a scenario through the gateway's own request path, and say where it differs from what was expected."""
 
 from collections.abc import Coroutine, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from types import MappingProxyType
 from typing import Any, Final
@@ -37,6 +37,8 @@ class Result:
     """As the journal would have it; None when the scenario could not be run."""
     decision: tuple[str, ...] = ()
     """The decision as a tree; empty when none was made."""
+    sent: Mapping[str, object] = field(default_factory=lambda: MappingProxyType({}))
+    """The last attempt's body; empty when there was none."""
     answer: bytes = b""
     """The body that the caller got."""
 
@@ -76,6 +78,7 @@ def run(snapshot: Snapshot, scenario: Scenario) -> Result:
         differences=tuple(_differences(scenario.expected, _Outcome(record=record, sink=sink, sent=sent))),
         record=record,
         decision=tuple(tree(record.decision)) if record.decision else (),
+        sent=sent,
         answer=sink.body,
     )
 
