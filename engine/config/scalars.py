@@ -23,7 +23,6 @@ __all__ = [
     "rate",
     "reference",
     "references",
-    "size_bytes",
 ]
 
 SECONDS = {
@@ -35,14 +34,12 @@ SECONDS = {
 }
 THOUSANDS = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9}
 PERIODS_S = {"s": 1.0, "min": 60.0, "h": 3600.0, "day": 86400.0}
-BYTES = {"B": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
 
 NUMBER = r"(0|[1-9][0-9]*)(?:\.[0-9]+)?"
 DURATION = re.compile(rf"(?P<n>{NUMBER})(?P<unit>ms|s|m|h|d)")
-COUNT = re.compile(r"(?P<n>0|[1-9][0-9]*)(?P<unit>[kMG]?)")
+COUNT = re.compile(r"(?P<n>[1-9][0-9]*)(?P<unit>[kMG]?)")
 RATE = re.compile(r"(?P<count>[1-9][0-9]*[kMG]?)/(?P<per>s|min|h|day)")
-SIZE = re.compile(r"(?P<n>0|[1-9][0-9]*)(?P<unit>B|KiB|MiB|GiB)")
-PERCENT = re.compile(rf"(?P<n>{NUMBER})%")
+PERCENT = re.compile(r"(?P<n>100(\.0+)?|[1-9]?[0-9](\.[0-9]+)?)%")
 DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 REFERENCE = re.compile(r"\$\{(?P<scheme>env|file):(?P<name>[^{}]+)\}")
 NAME = {"env": re.compile(r"[A-Za-z_][A-Za-z0-9_]*"), "file": re.compile(r"/.+")}
@@ -90,12 +87,6 @@ def rate(text: str) -> tuple[int, float]:
     return count(found["count"]), PERIODS_S[found["per"]]
 
 
-def size_bytes(text: str) -> int:
-    """Bytes of `512KiB`."""
-    found = _match(SIZE, text, "a size")
-    return int(found["n"]) * BYTES[found["unit"]]
-
-
 def percent(text: str) -> Fraction:
     """The share that `12.5%` is of one, exact."""
     return Fraction(Decimal(_match(PERCENT, text, "a percentage")["n"])) / 100
@@ -108,6 +99,8 @@ def day(text: str) -> date:
 
 def network(text: str) -> IPv4Network | IPv6Network:
     """The network of `10.0.0.0/8`; bits below the mask must be zero."""
+    if "/" not in text:
+        raise ValueError(f"'{text}' has no '/' and length of prefix")
     return ip_network(text)
 
 

@@ -1,5 +1,6 @@
 """A document held against its schema: what jsonschema finds, in sentences of our own. The home of jsonschema."""
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from datetime import date, datetime
 from functools import cache
@@ -7,16 +8,18 @@ from typing import Any
 
 from jsonschema import Draft202012Validator, FormatChecker
 from jsonschema.exceptions import ValidationError
+from jsonschema.protocols import Validator
+from jsonschema.validators import extend
 
 from engine.config import scalars
 from engine.config.places import Path
-from engine.config.schemas import at, schema
+from engine.config.schemas import Schema, at, schema
 from engine.config.sentences import Flaw, repeated, sentence, shown
 from engine.config.suggest import did_you_mean, nearest
 from engine.config.tree import Document, Kind
 from engine.errors import Problem
 
-__all__ = ["problems"]
+__all__ = ["Dialect", "formats", "problems"]
 
 
 def problems(document: Document) -> list[Problem]:
@@ -28,11 +31,26 @@ def problems(document: Document) -> list[Problem]:
 
 
 @cache
-def _validator(kind: Kind) -> Draft202012Validator:
-    return Draft202012Validator(schema(kind), format_checker=_formats())
+def _validator(kind: Kind) -> Validator:
+    validator: Validator = Dialect(schema(kind), format_checker=formats())
+    return validator
 
 
-def _formats() -> FormatChecker:
+def _pattern(_: Validator, pattern: str, instance: object, __: Schema) -> Iterator[ValidationError]:
+    """`pattern` as JSON Schema means it: Python's `$` would let a line break pass after the end."""
+    if isinstance(instance, str) and not _compiled(pattern).search(instance):
+        yield ValidationError("")
+
+
+@cache
+def _compiled(pattern: str) -> re.Pattern[str]:
+    return re.compile(f"{pattern.removesuffix('$')}\\Z" if pattern.endswith("$") else pattern)
+
+
+Dialect = extend(Draft202012Validator, {"pattern": _pattern})  # type: ignore[no-untyped-call] # jsonschema's stubs
+
+
+def formats() -> FormatChecker:
     """The formats that a pattern cannot state."""
     checker = FormatChecker(formats=())
     checks: dict[str, Callable[[str], object]] = {

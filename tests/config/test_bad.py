@@ -1,6 +1,7 @@
-"""One mistake, one folder: the files of `bad/CASE` laid over `base`, and in `expected.txt` the whole of what is said."""
+"""One mistake, one folder: the files of `bad/CASE` laid over `base`; `expected.txt` is the whole of what is said."""
 
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,9 @@ from engine.config.build import build
 from engine.config.bundle import Bundle
 from engine.config.diagnostics import render
 from engine.config.slugs import SLUGS
+
+TODAY = date(2026, 11, 23)
+"""The day by which keys expire and models retire in the cases."""
 
 HERE = Path(__file__).parent
 BAD = HERE / "bad"
@@ -30,7 +34,7 @@ def _bundle(case: str) -> Bundle:
 def _said(bundle: Bundle) -> str:
     """What `engine validate` says of the base and every overlay."""
     variants = [bundle, *(bundles.with_overlay(bundle, name) for name in bundles.overlays(bundle))]
-    problems = {problem for variant in variants for problem in build(variant).problems}
+    problems = {problem for variant in variants for problem in build(variant, today=TODAY).problems}
     return render(sorted(problems, key=lambda p: (p.place, p.slug)), bundle.files)
 
 
