@@ -4,7 +4,6 @@ Until the first content everything is looked at and held, since an error may com
 still take over. After it bytes pass as they are; only events that say usage, the finish or an error are parsed.
 """
 
-import re
 from typing import Any
 
 import msgspec
@@ -22,9 +21,9 @@ MOST_HELD_BYTES = 16 * 1024
 
 DONE = b"[DONE]"
 
-_TELLING = re.compile(rb'"(?:usage|finish_reason|error)"\s*:\s*[^\sn]|data:\s*\[DONE\]')
-"""Where an event has to be parsed: one of the three keys with a value that is not null (no other value begins with n).
-In a text these quotes would be escaped, so only keys and, harmlessly, whole strings match."""
+_TELLING = (b'"usage":{', b'"finish_reason":"', b'"error":', b"[DONE]", b'": ')
+"""What stands in an event that has to be parsed. The last is JSON written with blanks, which is parsed throughout. In a
+text these quotes would be escaped; where one matches all the same, parsing does no harm."""
 
 _CONTENT = (
     "content",
@@ -156,16 +155,16 @@ class ChatStream:
         """After it: from one telling event to the next, what lies between goes out unread."""
         out: list[bytes] = []
         start = 0
-        while not (self.error or self.done) and (found := _TELLING.search(block, start)):
-            end_before = block.rfind(b"\n\n", start, found.start())
+        while not (self.error or self.done):
+            found = _telling(block, start)
+            end_before = block.rfind(b"\n\n", start, found)
             begin = start if end_before < 0 else end_before + 2
-            end = block.find(b"\n\n", found.start()) + 2
             self.content_events += block.count(b'"delta"', start, begin)
-            out += (block[start:begin], self._read(block[begin:end]))
-            start = end
-        if not (self.error or self.done):
-            self.content_events += block.count(b'"delta"', start)
-            out.append(block[start:])
+            out.append(block[start:begin])
+            if found == len(block):
+                break
+            start = block.find(b"\n\n", found) + 2
+            out.append(self._read(block[begin:start]))
         return b"".join(out)
 
     def _read(self, event: bytes) -> bytes:
@@ -205,6 +204,12 @@ class ChatStream:
 
     def _fail(self, fault: UpstreamFault) -> None:
         self.error = Outcome(kind=OutcomeKind.MALFORMED, status=200, message=fault.detail, received=True)
+
+
+def _telling(block: bytes, start: int) -> int:
+    """Where the next event that has to be parsed gives itself away; the block's length if none does."""
+    found = (block.find(mark, start) for mark in _TELLING)
+    return min((at for at in found if at >= 0), default=len(block))
 
 
 def _is_whole(rest: bytes) -> bool:
