@@ -50,7 +50,7 @@ class Built:
 def build(bundle: Bundle, cache: Cache | None = None, *, today: date | None = None) -> Built:
     """Read, check and compile *bundle*. *today* (UTC) lets expired, deprecated and retired things be warned about."""
     checked = check(bundle, cache)
-    report = Report(list(checked.problems))
+    report = Report(list(checked.problems), bundle.files)
     names = gather(checked.documents, checked.broken, report)
     tree = link(checked.documents, checked.broken, report)
     check_routes(tree, names, report)

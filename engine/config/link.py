@@ -115,7 +115,8 @@ def _joined(kind: Kind, documents: Sequence[Document], report: Report) -> Placed
     spot = (documents[0].file if documents else ROOT, 1, 1)
     joined = Document(spot[0], kind, {}, Places((spot, spot, {})))
     for document in documents:
-        own = {key: value for key, value in _without_free(document.value).items() if key != "routes"}
+        left_out = {"routes", *(ROOT_ONLY if document.file != ROOT else ())}
+        own = {key: value for key, value in _without_free(document.value).items() if key not in left_out}
         addition = replace(document, value=own)
         value, node = _join((), (joined.value, joined.places.root), (own, document.places.root), addition, report)
         joined = replace(joined, value=value, places=Places(node))

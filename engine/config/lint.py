@@ -122,12 +122,11 @@ def _check_pool(pool: Placed, report: Report) -> None:
     for chain in pool["fallback_for"].values():
         _check_once(chain.each(), report)
     _check_once((*pool["targets"].each(), *pool["fallback"].each()), report)
-    if pool["strategy"].value == "weighted":
-        return
-    for target in pool["targets"].each():
-        if isinstance(target.value, dict) and target["weight"].value != 1:
-            message = f"a weight has no effect under the strategy '{pool['strategy'].value}'"
-            report.warning("weight-unused", target["weight"], message, hint="write `strategy: weighted`")
+    weights = (at["weight"] for at in pool["targets"].each() if isinstance(at.value, dict))
+    weight = next((weight for weight in weights if weight.value != 1), None)
+    if weight is not None and pool["strategy"].value != "weighted":
+        message = f"a weight has no effect under the strategy '{pool['strategy'].value}'"
+        report.warning("weight-unused", weight, message, hint="write `strategy: weighted`")
 
 
 def _check_once(targets: Iterable[Placed], report: Report) -> None:

@@ -7,7 +7,7 @@ from engine.config.compile.bounds import bounds
 from engine.config.link import Tree
 from engine.config.names import Names
 from engine.config.placed import Placed
-from engine.config.pools import lists, named
+from engine.config.pools import target_names
 from engine.config.report import Report
 from engine.pricing import price_at
 from engine.rules.eligible import forbidden
@@ -59,36 +59,31 @@ def _all_targets(pool: Pool) -> list[Target]:
 
 def _check_targets(pool: Placed, names: Names, program: Program, report: Report) -> None:
     """An unpinned target is offered by a provider where unpinned names are looked for."""
-    for targets in lists(pool):
-        for at in map(named, targets):
-            elsewhere = sorted(names.models.get(at.value, ()))
-            if elsewhere and not _offers(at.value, program):
-                message = f"'{at.value}' is offered by no provider of defaults.providers"
-                hint = f"pin it: '{at.value}@{elsewhere[0]}'"
-                report.error("unreachable-target", at, message, hint=hint)
+    for at in target_names(pool):
+        elsewhere = sorted(names.models.get(at.value, ()))
+        if elsewhere and not _offers(at.value, program):
+            message = f"'{at.value}' is offered by no provider of defaults.providers"
+            hint = f"pin it: '{at.value}@{elsewhere[0]}'"
+            report.error("unreachable-target", at, message, hint=hint)
 
 
 def _check_vectors(pool: Placed, program: Program, report: Report) -> None:
     """Vectors of two embedding models cannot be compared, so no chain has both."""
-    for targets in lists(pool):
-        first: tuple[Placed, ModelId] | None = None
-        for at in map(named, targets):
-            for offer in _offers(at.value, program):
-                if Modality.EMBEDDING not in offer.output:
-                    continue
-                first = first or (at, offer.model)
-                if first[1] != offer.model:
-                    message = f"'{offer.model}' and '{first[1]}' are different embedding models in one chain"
-                    hint = "give each a virtual model of its own"
-                    report.error("mixed-embeddings", at, message, hint=hint, related=(("first", first[0].place),))
-                    return
+    first: dict[ModelId, Placed] = {}
+    for at in target_names(pool):
+        for offer in _offers(at.value, program):
+            if Modality.EMBEDDING in offer.output:
+                first.setdefault(offer.model, at)
+    for (model, at), (other, place) in zip(list(first.items())[1:], first.items(), strict=False):
+        message = f"'{model}' and '{other}' are different embedding models in one chain"
+        hint = "give each a virtual model of its own"
+        report.error("mixed-embeddings", at, message, hint=hint, related=(("first", place.place),))
 
 
 def _check_lifecycles(pool: Placed, program: Program, today: date, report: Report) -> None:
-    for targets in lists(pool):
-        for at in map(named, targets):
-            if at.value not in program.virtual:
-                _check_lifecycle(at, offers_of(program, at.value), today, report)
+    for at in target_names(pool):
+        if at.value not in program.virtual:
+            _check_lifecycle(at, offers_of(program, at.value), today, report)
 
 
 def _check_lifecycle(at: Placed, offers: Sequence[Offer], today: date, report: Report) -> None:
@@ -130,7 +125,7 @@ def _check_subjects(tree: Tree, program: Program, report: Report) -> None:
         if bound:
             _check_granted(team, bound, program, report)
     for consumer in tree.policies["consumers"].values():
-        team, inherited = teams[consumer["team"].value] if "team" in consumer else (consumer, ())
+        team, inherited = teams.get(consumer["team"].value if "team" in consumer else "", (consumer, ()))
         own = _bounds("consumer", consumer)
         if own or (inherited and "models" in consumer):
             _check_granted(consumer if "models" in consumer else team, (*inherited, *own), program, report)

@@ -55,7 +55,7 @@ def _unknown_model(at: Placed, name: str, names: Names, report: Report) -> None:
 
 def _check_aliases(aliases: Placed, names: Names, report: Report) -> None:
     for alias, target in aliases.items():
-        if "*" in target.value:
+        if "*" in alias + target.value:
             _check_alias_pattern(alias, target, names, report)
         elif names.what(target.value) is None:
             _unknown_model(target, target.value, names, report)

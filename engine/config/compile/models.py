@@ -76,8 +76,9 @@ def _check_pattern(name: str, offer: Offer, model: Placed, report: Report) -> No
     """A pattern has one `*`, and its upstream name has one as well when it has any."""
     if name.count("*") > 1 or any(character in name for character in "?[]{}"):
         report.key_error("bad-pattern", model, f"'{name}' is not a name with one '*'", hint="use a single '*'")
+        return
     upstream = offer.upstream_model
-    if upstream.count("*") > ("*" in name):
+    if upstream.count("*") > name.count("*"):
         message = f"'{upstream}' has more '*' than '{name}'"
         report.error(
             "bad-pattern", model.get("upstream") or model, message, hint="what '*' matched is put in its place once"

@@ -82,6 +82,7 @@ def _callers(
     team = teams.get(at["team"].value, NO_TEAM) if "team" in at else NO_TEAM
     bound = bounds(f"consumer {at.name}", at, report)
     held = frozenset(at["roles"].value)
+    grant = _grant(at, team, report)
     for label, key in at["keys"].items():
         caller = Caller(
             id=at.name,
@@ -91,7 +92,7 @@ def _callers(
             roles=held,
             permissions=frozenset().union(*(permissions.get(role, frozenset()) for role in held)),
             tags=frozenset(at["tags"].value),
-            grant=_grant(at, team, report),
+            grant=grant,
             bounds=(*team.bounds, bound) if bound else team.bounds,
             networks=tuple(map(scalars.network, at["networks"].value)),
             origins=frozenset(at["origins"].value),

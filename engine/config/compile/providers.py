@@ -103,11 +103,11 @@ def _forward_headers(at: Placed, report: Report) -> Fields:
 def _timeouts(at: Placed, report: Report) -> Fields:
     seconds = {f"{phase}_s": scalars.duration_s(text) for phase, text in at.value.items()}
     timeouts = Timeouts(**seconds)
-    for phase in ("connect", "first_token", "between_tokens"):
-        if timeouts.total_s < seconds[f"{phase}_s"]:
-            message = f"total '{at['total'].value}' is less than {phase} '{at[phase].value}'"
-            related = ((phase, at[phase].place),)
-            report.error("timeouts-contradict", at["total"], message, hint="raise total", related=related)
+    longest = max(("connect", "first_token", "between_tokens"), key=lambda phase: seconds[f"{phase}_s"])
+    if timeouts.total_s < seconds[f"{longest}_s"]:
+        message = f"total '{at['total'].value}' is less than {longest} '{at[longest].value}'"
+        related = ((longest, at[longest].place),)
+        report.error("timeouts-contradict", at["total"], message, hint="raise total", related=related)
     return {"timeouts": timeouts}
 
 
