@@ -13,6 +13,7 @@ from engine.cli.compiled import snapshot_of
 from engine.cli.scenarios import noon, scenarios
 from engine.config import bundle as bundles
 from engine.config.bundle import Bundle
+from engine.errors import ConfigUnreadable
 from engine.planning.coverage import Coverage, coverage
 from engine.planning.run import Result, run
 
@@ -70,7 +71,8 @@ def command(
     cache.save()
     results = [result for variant in variants for result in variant.results]
     if not results:
-        raise click.ClickException(f"no routing test in {root / 'tests/routing'} is called that")
+        chosen = f" that '{text}' chooses" if text else ""
+        raise ConfigUnreadable(f"{root} has no routing test{chosen}")
     failed = [result for result in results if result.differences]
     for variant in variants:
         _print_failures(variant)
