@@ -1,31 +1,12 @@
 """`engine sandbox`: the sandbox provider over HTTP."""
 
-import asyncio
-import time
-from datetime import UTC, datetime
-
 import rich_click as click
 import uvicorn
 
+from engine.cli.system import SystemClock
 from engine.sandbox.http import SandboxApp
 
 __all__ = ["command"]
-
-
-class SystemClock:
-    """The machine's time, as `gateway.Clock`."""
-
-    def monotonic(self) -> float:
-        """Seconds since the machine started."""
-        return time.monotonic()
-
-    def now(self) -> datetime:
-        """The present, UTC."""
-        return datetime.now(UTC)
-
-    async def sleep(self, seconds: float) -> None:
-        """Return after so many seconds."""
-        await asyncio.sleep(seconds)
 
 
 @click.command(

@@ -87,15 +87,21 @@ def script(body: bytes, faults: Sequence[Fault], created: int) -> Script:
     """What happens to a chat request. *created* is the answer's Unix time, the only thing that differs between runs."""
     try:
         request = decode_request(body)
+        played = _answering(request, body, created)
     except BadRequest as wrong:
         return refusal(400, wrong.reason, wrong.message, param=wrong.param)
-    if request.model not in MODELS:
-        known = ", ".join(MODELS)
-        return refusal(404, "model_not_found", f"the model {request.model[:100]!r} does not exist; there are {known}")
-    played = _streamed(request, body, created) if request.stream else _whole(request, body, created)
+    except (msgspec.ValidationError, RecursionError):  # in what the reader leaves unread: tools, response_format
+        return refusal(400, "invalid_value", "the request holds a number too large, or is nested too deeply")
     for fault in faults:
         played = _broken(played, fault)
     return played
+
+
+def _answering(request: ChatRequest, body: bytes, created: int) -> Script:
+    if request.model not in MODELS:
+        known = ", ".join(MODELS)
+        return refusal(404, "model_not_found", f"the model {request.model[:100]!r} does not exist; there are {known}")
+    return _streamed(request, body, created) if request.stream else _whole(request, body, created)
 
 
 def refusal(status: int, code: str, message: str, *, param: str | None = None) -> Script:

@@ -4,7 +4,6 @@ Knows: how a request body is read as raw fields, changed and written again. Does
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 import msgspec
 
@@ -12,6 +11,9 @@ __all__ = ["Edit", "Fields", "apply", "sets"]
 
 Fields = dict[str, msgspec.Raw]
 """The top level of a JSON object: name → the value's own bytes. Shared between attempts, so never changed in place."""
+
+
+_OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,11 +64,12 @@ def _changes(fields: Fields, edit: Edit) -> bool:
 def sets(fields: Fields, path: str) -> bool:
     """Whether the request gives a value to *path*, `reasoning.effort`; SDKs send null for unset, so null is none."""
     first, *rest = path.split(".")
-    if first not in fields:
-        return False
-    value: Any = msgspec.json.decode(fields[first])
+    value = fields.get(first)
     for name in rest:
-        if not isinstance(value, dict):
+        if value is None:
             return False
-        value = value.get(name)
-    return value is not None
+        try:
+            value = _OBJECT.decode(value).get(name)
+        except (msgspec.ValidationError, RecursionError):  # no object; or one too deep to look into from here
+            return False
+    return value is not None and bytes(value) != b"null"

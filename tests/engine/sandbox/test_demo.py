@@ -2,6 +2,8 @@ from hashlib import sha256
 
 import yaml
 
+from engine.config.build import build
+from engine.config.bundle import Bundle
 from engine.sandbox.demo import demo_root
 from engine.sandbox.script import MODELS
 
@@ -26,3 +28,12 @@ def test_the_demo_offers_every_model_of_the_sandbox() -> None:
 def test_the_demo_ships_no_key() -> None:
     """No file holds a digest of its own: without a key made at start nobody gets in."""
     assert DIGEST.encode() not in b"".join(demo_root("0" * 64).values())
+
+
+def test_the_demo_fits_a_configuration() -> None:
+    """Laid over the smallest root, the demo has no problem and offers the name `demo`."""
+    files = {"routes.yaml": b"version: 1\n", **demo_root(DIGEST)}
+    built = build(Bundle(files=files, git_rev="", overlay=""))
+    assert built.problems == ()
+    assert built.parts is not None
+    assert [virtual.name for virtual in built.parts.root.virtual] == ["demo"]

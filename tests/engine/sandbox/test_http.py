@@ -6,7 +6,7 @@ import httpx
 import pytest
 import uvicorn
 
-from engine.cli.sandbox import SystemClock
+from engine.cli.system import SystemClock
 from engine.sandbox.http import SandboxApp
 
 BODY = {"model": "instant", "messages": [{"role": "user", "content": "hello"}]}

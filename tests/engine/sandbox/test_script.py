@@ -102,3 +102,28 @@ def test_a_tool_call_is_streamed_in_halves() -> None:
     calls = [call for chunk in chunks for call in chunk["choices"][0]["delta"].get("tool_calls", ())]
     assert "".join(call["function"]["arguments"] for call in calls) == "{}"
     assert [call.get("id") is not None for call in calls] == [True, False, False]
+
+
+@pytest.mark.parametrize("faults", ["", "malformed", "error after 1 chunk, reset after 2 chunks"])
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"tools": 7},
+        {"tools": [{"type": "function", "function": {"name": "f", "parameters": 7}}], "tool_choice": "required"},
+        {"response_format": {"type": "json_schema", "json_schema": {"schema": True}}},
+        {"messages": [{}]},
+        {"messages": [{"content": [7, {"text": 7}]}]},
+        {"max_tokens": 0},
+    ],
+)
+@pytest.mark.parametrize("stream", [True, False])
+def test_strange_requests_are_answered(faults: str, fields: dict[str, Any], stream: bool) -> None:
+    """What is odd but readable gets an answer and never a crash, with or without faults."""
+    assert scripted(faults, stream=stream, **fields).status == 200
+
+
+@pytest.mark.parametrize("tools", [b"[1e999]", b"[" * 900 + b"]" * 900])
+def test_what_cannot_be_read_is_a_400(tools: bytes) -> None:
+    """What the reader of requests leaves unread and the sandbox cannot read is the caller's mistake."""
+    request = b'{"model": "echo", "messages": [{"content": "x"}], "tools": ' + tools + b"}"
+    assert script(request, (), created=1).status in {200, 400}

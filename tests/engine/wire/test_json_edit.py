@@ -70,6 +70,13 @@ def test_sets_looks_into_objects() -> None:
     assert not sets(request, "absent.deeper")
 
 
+def test_sets_never_raises() -> None:
+    """Numbers beyond reading and deep nesting below the path do not matter."""
+    assert sets(fields(tools=b'{"a": 1e999}'), "tools.a")
+    deep = b'{"a":' * 2_000 + b"1" + b"}" * 2_000
+    assert not sets(fields(tools=deep), "tools.a.a")
+
+
 NAMES = st.sampled_from("abcd")
 PAIRS = st.lists(st.tuples(NAMES, st.sampled_from([b"1", b"2"])), max_size=3).map(tuple)
 EDITS = st.builds(
