@@ -133,8 +133,7 @@ def _check_subjects(tree: Tree, program: Program, report: Report) -> None:
 
 def _bounds(what: str, subject: Placed) -> tuple[Bounds, ...]:
     # Flaws of the globs were reported when the policies were compiled.
-    bound = bounds(f"{what} {subject.name}", subject, Report())
-    return (bound,) if bound else ()
+    return bounds(f"{what} {subject.name}", subject, Report())
 
 
 def _check_granted(subject: Placed, binding: Sequence[Bounds], program: Program, report: Report) -> None:

@@ -12,20 +12,21 @@ from engine.rules.program import Bounds
 __all__ = ["bounds", "fact"]
 
 
-def bounds(subject: str, at: Placed, report: Report) -> Bounds | None:
-    """What binds every target that is reached through *at*; None when nothing does."""
+def bounds(subject: str, at: Placed, report: Report) -> tuple[Bounds, ...]:
+    """What binds every target that is reached through *at*: its `deny` and its `require`, each at its own place."""
     deny, require = at.get("deny"), at.get("require")
+    found = []
     denied = globs(deny, report) if deny and deny.value else None
-    required = _required(require)
-    if denied is None and not required:
-        return None
-    return Bounds(subject=subject, place=(require or deny or at).place, deny=denied, require=required)
+    if deny and denied:
+        found.append(Bounds(subject=subject, place=deny.place, deny=denied))
+    if require:
+        found.append(Bounds(subject=subject, place=require.place, require=_required(require)))
+    return tuple(found)
 
 
-def _required(at: Placed | None) -> Mapping[str, tuple[str | bool | int, ...]]:
+def _required(at: Placed) -> Mapping[str, tuple[str | bool | int, ...]]:
     """Each fact that is asked for, with the values that satisfy it."""
-    items = at.items() if at else ()
-    return MappingProxyType({name: tuple(fact(name, value) for value in values.each()) for name, values in items})
+    return MappingProxyType({name: tuple(fact(name, value) for value in values.each()) for name, values in at.items()})
 
 
 def fact(name: str, at: Placed) -> str | bool | int:

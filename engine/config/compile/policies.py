@@ -63,12 +63,11 @@ def privacy(at: Placed) -> Privacy:
 
 
 def _team(at: Placed, report: Report) -> _Team:
-    bound = bounds(f"team {at.name}", at, report)
     return _Team(
         name=at.name,
         cost_center=at["cost_center"].value if "cost_center" in at else "",
         grant=globs(at["models"], report) if "models" in at else None,
-        bounds=(bound,) if bound else (),
+        bounds=bounds(f"team {at.name}", at, report),
     )
 
 
@@ -80,7 +79,7 @@ def _callers(
 ) -> Iterator[tuple[bytes, Caller, Placed]]:
     """One caller for each key of a consumer, with the key's digest and where it is written."""
     team = teams.get(at["team"].value, NO_TEAM) if "team" in at else NO_TEAM
-    bound = bounds(f"consumer {at.name}", at, report)
+    own = bounds(f"consumer {at.name}", at, report)
     held = frozenset(at["roles"].value)
     grant = _grant(at, team, report)
     for label, key in at["keys"].items():
@@ -93,7 +92,7 @@ def _callers(
             permissions=frozenset().union(*(permissions.get(role, frozenset()) for role in held)),
             tags=frozenset(at["tags"].value),
             grant=grant,
-            bounds=(*team.bounds, bound) if bound else team.bounds,
+            bounds=(*team.bounds, *own),
             networks=tuple(map(scalars.network, at["networks"].value)),
             origins=frozenset(at["origins"].value),
             expires=scalars.day(key["expires"].value) if "expires" in key else None,

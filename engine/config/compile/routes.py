@@ -72,7 +72,7 @@ def _virtual(at: Placed, retry: RetryPolicy, names: Names, report: Report) -> Vi
         pool=_pool(at, names),
         place=at.key_place,
         retry=_retry(at, retry),
-        bounds=bounds(f"model {at.name}", at, report),
+        bounds=next(iter(bounds(f"model {at.name}", at, report)), None),
         sticky=_sticky(at.get("sticky"), report),
         edits=(edit(at["request"]),) if "request" in at else (),
         description=at["description"].value,
