@@ -1,7 +1,9 @@
 """What every test folder shares: golden files and an environment that holds nothing of the machine's own."""
 
+import asyncio
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -43,3 +45,45 @@ def clean_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None
     yield
     os.environ.clear()
     os.environ.update(before)
+
+
+Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+@pytest.fixture
+async def loopback() -> AsyncIterator[Callable[[Handler], Awaitable[int]]]:
+    """Starts real servers on 127.0.0.1, which misbehave as they like until the end of the test.
+
+    Asked for a server with a handler, it gives the port. A handler has a connection to itself, which is closed when it
+    returns.
+    """
+    servers: list[asyncio.Server] = []
+    tasks: set[asyncio.Task[None]] = set()
+
+    async def carry(handler: Handler, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            with suppress(OSError, EOFError):
+                await handler(reader, writer)
+            writer.close()
+        except asyncio.CancelledError:
+            writer.transport.abort()
+            raise
+
+    async def serve(handler: Handler) -> int:
+        def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            task = asyncio.get_running_loop().create_task(carry(handler, reader, writer))
+            tasks.add(task)
+            task.add_done_callback(tasks.discard)
+
+        server = await asyncio.start_server(accept, "127.0.0.1", 0)
+        servers.append(server)
+        return int(server.sockets[0].getsockname()[1])
+
+    yield serve
+    for server in servers:
+        server.close()
+    for task in tuple(tasks):
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    for _ in range(3):  # transports close their sockets in the turn after they were told to
+        await asyncio.sleep(0)
