@@ -5,8 +5,8 @@ them (`require`) and what they edit accumulates on the way down.
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Final
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple
 
 from engine.errors import Place
 from engine.rules.decision import Candidate, Dropped, Reason
@@ -24,8 +24,7 @@ MAX_OFFERS: Final = 8
 """The longest chain. Source: the specification's decisions, "Names and chains"."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Via:
+class Via(NamedTuple):
     """The way by which offers are reached: the pool's name and draw, and what has accumulated on it."""
 
     pool: str
@@ -41,8 +40,7 @@ class Via:
     stage: str = "pool"
 
 
-@dataclass(frozen=True, slots=True)
-class _Unit:
+class _Unit(NamedTuple):
     """What a strategy moves as one: a target's candidates, or one candidate. Never empty."""
 
     candidates: tuple[Candidate, ...]
@@ -50,7 +48,7 @@ class _Unit:
     weight: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Expansion:
     """Everything one decision needs while it expands pools, and the offers that it has left out so far."""
 
@@ -75,7 +73,7 @@ class Expansion:
         return self._limited(self._wished(self._listed(targets, via)))
 
     def _pool(self, pool: Pool, via: Via) -> list[Candidate]:
-        via = replace(via, why=f"{pool.strategy} in {via.pool}")
+        via = via._replace(why=f"{pool.strategy} in {via.pool}")
         if pool.strategy is Strategy.ORDERED:
             return self._listed(pool.targets, via)
         units = [unit for target in pool.targets for unit in self._units(target, pool.strategy, via)]
@@ -84,7 +82,7 @@ class Expansion:
     def _fallback(self, pool: Pool, via: Via) -> list[Candidate]:
         if not pool.fallback:
             return []
-        return self._listed(pool.fallback, replace(via, why=f"fallback of {via.pool}", stage="fallback"))
+        return self._listed(pool.fallback, via._replace(why=f"fallback of {via.pool}", stage="fallback"))
 
     def _listed(self, targets: Iterable[Target], via: Via) -> list[Candidate]:
         return [candidate for target in targets for candidate in self._reached(target, via)]
@@ -103,8 +101,7 @@ class Expansion:
         return self._sifted(offers, target.place, via)
 
     def _nested(self, virtual: VirtualModel, via: Via) -> list[Candidate]:
-        inner = replace(
-            via,
+        inner = via._replace(
             pool=virtual.name,
             draw=hashed(via.draw, virtual.name),
             bounds=via.bounds if virtual.bounds is None else (*via.bounds, virtual.bounds),

@@ -1,7 +1,6 @@
 """The decision: from a caller and the facts of a request to the chain of offers that is tried. Pure."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from types import MappingProxyType
 from typing import Final
 
@@ -43,10 +42,10 @@ def decide(  # noqa: PLR0917 - the signature that the specification prints: what
     pool = rule.pool if rule else named.virtual.pool if named.virtual else None
     via = _via(named, rule, caller, draw)
     if named.virtual and named.virtual.sticky and (key := sticky(named.virtual.sticky.fact)(facts, caller)):
-        via = replace(via, draw=hashed(named.virtual.name, key))
+        via = via._replace(draw=hashed(named.virtual.name, key))
     elif pool and pool.strategy is Strategy.ROUND_ROBIN:
         turn = live.turn(via.pool)
-        via = replace(via, draw=float(turn), turn=turn)
+        via = via._replace(draw=float(turn), turn=turn)
     expansion = Expansion(program, live, now_s, needs(facts))
     chain = expansion.chain(pool, via) if pool else expansion.chain_of_offers(named.offers, via)
     forced = () if chain else _least_bad(expansion)
@@ -105,7 +104,7 @@ def _chains_for(pool: Pool, expansion: Expansion, via: Via) -> Mapping[OutcomeKi
         return _NO_CHAINS
     return MappingProxyType(
         {
-            kind: expansion.chain_of_targets(targets, replace(via, why=f"for {kind} in {via.pool}", stage="fallback"))
+            kind: expansion.chain_of_targets(targets, via._replace(why=f"for {kind} in {via.pool}", stage="fallback"))
             for kind, targets in pool.fallback_for.items()
         }
     )

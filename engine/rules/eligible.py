@@ -4,9 +4,8 @@ Sentences are built for what is left out only: most offers are eligible, and the
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import date
-from typing import Final
+from typing import Final, NamedTuple
 
 from engine.errors import Place
 from engine.rules.decision import Dropped, Reason
@@ -21,8 +20,7 @@ _TEXT: Final = frozenset({Modality.TEXT})
 _NEVER_S: Final = float("inf")
 
 
-@dataclass(frozen=True, slots=True)
-class Needs:
+class Needs(NamedTuple):
     """What a request asks of the model that serves it."""
 
     surface: Surface
@@ -78,9 +76,12 @@ def obstacle(offer: Offer, bounds: Iterable[Bounds], needed: Needs, live: Live) 
     retired = offer.lifecycle.retired
     if retired is not None and needed.today >= retired:
         return _dropped(offer, Reason.RETIRED, _retired(offer, retired))
-    if offer.on_unpriced.deny and not _is_priced(offer, needed):
+    # Periods have no gaps: a price is in force from the first one's start on.
+    is_priced = bool(offer.prices) and offer.prices[0].from_at <= needed.facts.at
+    if not is_priced and offer.on_unpriced.deny:
         return _dropped(offer, Reason.UNPRICED, f"{offer.id} has no price today")
-    return _incapable(offer, needed) or _unwished(offer, needed.facts.wishes)
+    wishes = needed.facts.wishes
+    return _incapable(offer, needed) or (None if wishes is None else _unwished(offer, wishes))
 
 
 def pause(offer: Offer, live: Live, now_s: float) -> Dropped | None:
@@ -139,11 +140,6 @@ def _retired(offer: Offer, retired: date) -> str:
     return f"{offer.id} was retired on {retired}{successor}"
 
 
-def _is_priced(offer: Offer, needed: Needs) -> bool:
-    """Whether a price is in force: periods have no gaps, so one does from the first period's start on."""
-    return bool(offer.prices) and offer.prices[0].from_at <= needed.facts.at
-
-
 def _incapable(offer: Offer, needed: Needs) -> Dropped | None:
     if needed.surface not in offer.surfaces:
         return _dropped(offer, Reason.SURFACE, f"{offer.id} does not serve {needed.surface}")
@@ -161,9 +157,7 @@ def _incapable(offer: Offer, needed: Needs) -> Dropped | None:
     return None
 
 
-def _unwished(offer: Offer, wishes: Wishes | None) -> Dropped | None:
-    if wishes is None:
-        return None
+def _unwished(offer: Offer, wishes: Wishes) -> Dropped | None:
     provider = offer.provider.id
     if (
         (wishes.only and provider not in wishes.only)
