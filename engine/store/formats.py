@@ -16,6 +16,8 @@ from engine.store.text import quoted
 __all__ = ["to_csv", "to_json", "to_parquet"]
 
 _encode = msgspec.json.Encoder(decimal_format="number").encode
+_encode_text = msgspec.json.Encoder(decimal_format="string").encode
+"""DuckDB reads a JSON number with decimals as a double, and text with all its digits."""
 
 
 def to_csv(answer: Answer) -> str:
@@ -40,7 +42,7 @@ def to_parquet(answer: Answer) -> bytes:
     names = [column.name for column in answer.columns]
     with TemporaryDirectory() as folder, duckdb.connect() as db:
         lines, file = Path(folder, "rows.ndjson"), Path(folder, "rows.parquet")
-        lines.write_bytes(b"\n".join(_encode(dict(zip(names, row, strict=True))) for row in answer.rows))
+        lines.write_bytes(b"\n".join(_encode_text(dict(zip(names, row, strict=True))) for row in answer.rows))
         query = f"FROM read_json(getvariable('lines'), format = 'newline_delimited', columns = {{{types}}})"
         db.execute("SET VARIABLE lines = $path", {"path": str(lines)})
         db.sql(query).write_parquet(str(file))

@@ -16,7 +16,7 @@ from typing import Self
 import duckdb
 
 from engine.errors import EngineError
-from engine.store.batch import Batch, Position
+from engine.store.batch import Batch
 from engine.store.text import quoted, script
 
 __all__ = ["GROWING", "Hot", "Part", "Unloadable", "sync"]
@@ -76,10 +76,9 @@ class Hot:
     ) -> None:
         self._db.close()
 
-    def positions(self) -> dict[str, Position]:
-        """How far each writer's journal is projected."""
-        rows = self._db.execute("SELECT writer, segment, byte_offset FROM positions").fetchall()
-        return {writer: Position(segment, byte_offset) for writer, segment, byte_offset in rows}
+    def positions(self) -> dict[str, int]:
+        """How many bytes of each segment are projected."""
+        return dict(self._db.execute("SELECT segment, byte_offset FROM positions").fetchall())
 
     def load(self, batch: Batch) -> None:
         """Put the batch's rows in and move the positions.
@@ -94,9 +93,13 @@ class Hot:
         except duckdb.InvalidInputException as exc:
             raise Unloadable(str(exc).partition("\n")[0]) from exc
 
-    def unreadable(self) -> set[tuple[str, int]]:
-        """(writer, segment) of every frame that held no record."""
-        return set(self._db.execute("SELECT DISTINCT writer, segment FROM unreadable").fetchall())
+    def unreadable(self) -> set[str]:
+        """Segments with frames that held no record."""
+        return {segment for (segment,) in self._db.execute("SELECT DISTINCT segment FROM unreadable").fetchall()}
+
+    def leave(self, segment: str) -> None:
+        """The segment is deleted."""
+        self._db.execute("DELETE FROM positions WHERE segment = $segment", {"segment": segment})
 
     def waiting(self) -> list[str]:
         """Tables with rows that are not published yet."""

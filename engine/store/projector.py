@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from engine.store.batch import Batch, Position
+from engine.store.batch import Batch
 from engine.store.catalog import build
 from engine.store.hot import GROWING, Hot, Unloadable
 from engine.store.layout import Layout
@@ -61,8 +61,8 @@ class Projector:
         """Load one batch. Whether everything that was in the journals when it began is loaded now."""
         began_at = self._now()
         batch = Batch()
-        for directory in _writers(self._layout.journal):
-            self._read(directory, batch)
+        for segment in self._segments():
+            self._read(segment, batch)
         caught_up = batch.records < self._batch_records
         if batch.positions and not self._load(batch):
             return False
@@ -90,12 +90,19 @@ class Projector:
         """Delete what nobody needs any more. Only after `publish`: no catalog may name a part that goes."""
         before = self._now() - MARGIN
         kept = self._hot.unreadable()
-        for segment in self._passed():
-            if _written_at(segment.path) < before and (segment.writer, segment.number) not in kept:
-                segment.path.unlink()
+        for directory in _writers(self._layout.journal):
+            known = segments(directory)
+            for segment in known:
+                if _written_at(segment.path) < before and segment.id not in kept and is_finished(segment, known[-1]):
+                    self._delete(segment)
         for file in self._hot.retired(before):
             (self._layout.parts / file).unlink(missing_ok=True)
             self._hot.forget(file)
+
+    def _segments(self) -> Iterator[Segment]:
+        """Every segment of every writer, in the order of each."""
+        for directory in _writers(self._layout.journal):
+            yield from segments(directory)
 
     def _load(self, batch: Batch) -> bool:
         """Load the batch, or make the next one smaller, down to the one record that cannot be loaded."""
@@ -105,58 +112,37 @@ class Projector:
             if batch.records > 1:
                 self._batch_records = max(1, batch.records // 10)
                 return False
-            self._log.error("journal_record_unloadable", positions=str(batch.positions), reason=str(exc))
+            self._log.error("journal_record_unloadable", positions=batch.positions, reason=str(exc))
             self._hot.load(batch.refused(str(exc)))
         self._positions |= batch.positions
         self._batch_records = min(BATCH_RECORDS, self._batch_records * 10)
         return True
 
-    def _read(self, directory: Path, batch: Batch) -> None:
-        """Add to *batch* what *directory* holds beyond its position, until the batch is full."""
-        writer = directory.name
-        start = position = self._positions.get(writer, Position())
-        known = segments(directory)
-        for segment in known:
-            if segment.number < position.segment:
-                continue
-            # Asked before reading: what a finished segment holds then is all it will ever hold.
-            finished = is_finished(segment, known[-1])
-            position = self._read_segment(segment, position, batch)
-            if not finished or batch.records >= self._batch_records:
-                break
-            position = self._leave(segment, position)
-        if position != start:
-            batch.positions[writer] = position
-
-    def _read_segment(self, segment: Segment, position: Position, batch: Batch) -> Position:
-        offset = position.byte_offset if position.segment == segment.number else 0
-        position = Position(segment.number, offset)
-        for record, end in read(segment.path, offset):
-            position = Position(segment.number, end)
+    def _read(self, segment: Segment, batch: Batch) -> None:
+        """Add to *batch* what *segment* holds beyond its position, until the batch is full."""
+        for record, end in read(segment.path, self._positions.get(segment.id, 0)):
+            if batch.records >= self._batch_records:
+                return
+            batch.positions[segment.id] = end
             if isinstance(record, Unreadable):
-                self._log.error("journal_frame_unreadable", segment=str(segment.path), reason=record.reason)
-                batch.reject(segment.writer, position, record)
+                self._log.error("journal_frame_unreadable", segment=segment.id, reason=record.reason)
+                batch.reject(segment.id, end, record.reason)
             else:
                 batch.add(record)
-            if batch.records >= self._batch_records:
-                break
-        return position
 
-    def _leave(self, segment: Segment, position: Position) -> Position:
-        """The position behind a finished segment; what could not be read of it is cut."""
-        torn_bytes = segment.path.stat().st_size - max(position.byte_offset, len(MAGIC))
-        if torn_bytes > 0:
-            self._log.error("journal_tail_cut", segment=str(segment.path), torn_bytes=torn_bytes)
-        return Position(segment.number + 1, 0)
+    def _delete(self, segment: Segment) -> None:
+        """Delete a finished segment, unless something in it is still to be projected."""
+        position = self._positions.get(segment.id, len(MAGIC))
+        if next(read(segment.path, position), None):
+            return
+        if torn_bytes := segment.path.stat().st_size - position:
+            self._log.error("journal_tail_cut", segment=segment.id, torn_bytes=torn_bytes)
+        segment.path.unlink()
+        self._hot.leave(segment.id)
+        self._positions.pop(segment.id, None)
 
     def _write_parts(self, tables: Sequence[str], publication: int) -> None:
         self._hot.publish([self._hot.export(table, publication, self._layout.parts) for table in tables])
-
-    def _passed(self) -> Iterator[Segment]:
-        """Segments that are projected to their end."""
-        for directory in _writers(self._layout.journal):
-            reached = self._positions.get(directory.name, Position())
-            yield from (segment for segment in segments(directory) if segment.number < reached.segment)
 
     def _tell(self) -> None:
         Status(as_of=self._as_of, published_at=self._published_at, positions=self._positions).write(self._layout.status)

@@ -56,9 +56,9 @@ class Segment:
     path: Path
 
     @property
-    def writer(self) -> str:
-        """Whose journal this is."""
-        return self.path.parent.name
+    def id(self) -> str:
+        """`writer/number`, unique within a data directory."""
+        return f"{self.path.parent.name}/{self.number}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import msgspec
 
-from engine.store.batch import Position
 from engine.store.layout import Layout
 from engine.store.segments import MAGIC, count, segments
 
@@ -24,7 +23,8 @@ class Status:
     """Everything journalled before this instant is projected."""
     published_at: datetime | None
     """When this projector last replaced the catalog; None when it has not yet."""
-    positions: dict[str, Position]
+    positions: dict[str, int]
+    """Segment → bytes of it that are projected."""
 
     def write(self, path: Path) -> None:
         """Replace the file in one step."""
@@ -60,10 +60,9 @@ def lag(data: Path) -> Lag:
     status = Status.read(layout.status)
     positions = status.positions if status else {}
     waiting = [
-        (segment.path, offset)
+        (segment.path, max(positions.get(segment.id, 0), len(MAGIC)))
         for directory in layout.journal.glob("*/")
         for segment in segments(directory)
-        if (offset := _unread_from(positions.get(directory.name, Position()), segment.number)) is not None
     ]
     size = sum(max(0, path.stat().st_size - offset) for path, offset in waiting)
     return Lag(
@@ -72,10 +71,3 @@ def lag(data: Path) -> Lag:
         as_of=status.as_of if status else None,
         published_at=status.published_at if status else None,
     )
-
-
-def _unread_from(position: Position, segment: int) -> int | None:
-    """Where the unprojected part of a segment begins; None when there is none."""
-    if segment < position.segment:
-        return None
-    return max(len(MAGIC), position.byte_offset if segment == position.segment else 0)

@@ -239,19 +239,18 @@ INSERT INTO providers BY NAME FROM declared_providers;
 DELETE FROM prices WHERE price_id IN (SELECT price_id FROM declared_prices);
 INSERT INTO prices BY NAME FROM declared_prices;
 
--- Where the batch ends in each journal.
+-- Where the batch ends in each segment.
 
 CREATE OR REPLACE TEMP TABLE reached AS FROM read_json(
     getvariable('batch') || '/positions.ndjson',
     format = 'newline_delimited',
     maximum_object_size = 33554432,
     columns = {
-        'writer': 'VARCHAR',
-        'segment': 'BIGINT',
+        'segment': 'VARCHAR',
         'byte_offset': 'BIGINT'
     }
 );
-DELETE FROM positions WHERE writer IN (SELECT writer FROM reached);
+DELETE FROM positions WHERE segment IN (SELECT segment FROM reached);
 INSERT INTO positions FROM reached;
 INSERT INTO unreadable BY NAME
 FROM read_json(
@@ -259,8 +258,7 @@ FROM read_json(
     format = 'newline_delimited',
     maximum_object_size = 33554432,
     columns = {
-        'writer': 'VARCHAR',
-        'segment': 'BIGINT',
+        'segment': 'VARCHAR',
         'byte_offset': 'BIGINT',
         'reason': 'VARCHAR'
     }

@@ -321,16 +321,14 @@ COMMENT ON COLUMN prices.config_hash IS 'Configuration that declared it last.';
 
 -- Bookkeeping, committed together with the rows it is about.
 
-CREATE TABLE IF NOT EXISTS positions (writer VARCHAR, segment BIGINT, byte_offset BIGINT);
-COMMENT ON TABLE positions IS 'How far each writer''s journal has been projected.';
-COMMENT ON COLUMN positions.writer IS 'Folder of the journal.';
-COMMENT ON COLUMN positions.segment IS 'Number of the segment being read.';
+CREATE TABLE IF NOT EXISTS positions (segment VARCHAR, byte_offset BIGINT);
+COMMENT ON TABLE positions IS 'How far each journal segment has been projected.';
+COMMENT ON COLUMN positions.segment IS 'Writer and number of the segment.';
 COMMENT ON COLUMN positions.byte_offset IS 'Bytes of it that are projected.';
 
-CREATE TABLE IF NOT EXISTS unreadable (writer VARCHAR, segment BIGINT, byte_offset BIGINT, reason VARCHAR);
-COMMENT ON TABLE unreadable IS 'Whole frames that held no record; their segments are kept.';
-COMMENT ON COLUMN unreadable.writer IS 'Folder of the journal.';
-COMMENT ON COLUMN unreadable.segment IS 'Number of the segment.';
+CREATE TABLE IF NOT EXISTS unreadable (segment VARCHAR, byte_offset BIGINT, reason VARCHAR);
+COMMENT ON TABLE unreadable IS 'Whole frames without a record that a row can be made of; their segments are kept.';
+COMMENT ON COLUMN unreadable.segment IS 'Writer and number of the segment.';
 COMMENT ON COLUMN unreadable.byte_offset IS 'Where the frame ends.';
 COMMENT ON COLUMN unreadable.reason IS 'What is wrong with it.';
 

@@ -136,4 +136,4 @@ def test_a_segment_is_finished_with_a_successor_and_without_a_writer(tmp_path: P
     assert not is_finished(older, newest)
     os.close(first)
     assert is_finished(older, newest)
-    assert older.writer == tmp_path.name
+    assert older.id == f"{tmp_path.name}/1"

@@ -1,0 +1,81 @@
+"""`engine sql` as its users meet it."""
+
+import json
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from engine.store.journal import SegmentWriter
+from engine.values import EventRecord
+
+
+def engine(*arguments: str, said: str = "") -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, "-m", "engine", *arguments]
+    return subprocess.run(command, input=said, capture_output=True, text=True, timeout=30, check=False)
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> str:
+    return str(tmp_path)
+
+
+def event(data: str, number: int) -> None:
+    writer = SegmentWriter(Path(data, "journal"), "w1", log=None)  # type: ignore[arg-type]  # nothing goes wrong
+    at = datetime(2026, 11, 20, 12, number, tzinfo=UTC)
+    detail = {"failures": str(number)}
+    writer.append(
+        EventRecord(record_id=f"e{number}", at=at, node="n1", event="breaker_opened", subject="s", detail=detail)
+    )
+    writer.close()
+
+
+def test_the_answer_holds_what_was_journalled_a_moment_ago(data: str) -> None:
+    """Without a gateway running, a question is answered from the journals as they are."""
+    for number in (1, 2):
+        event(data, number)
+        done = engine("sql", "--data", data, "SELECT record_id, ts, detail FROM events ORDER BY ts")
+        assert done.stderr == ""
+        assert len(done.stdout.splitlines()) == number + 1
+    assert done.stdout == (
+        "record_id  ts                    detail\n"
+        'e1         2026-11-20T12:01:00Z  {"failures":"1"}\n'
+        'e2         2026-11-20T12:02:00Z  {"failures":"2"}\n'
+    )
+
+
+def test_a_query_is_read_from_standard_input(data: str) -> None:
+    """Queries of several lines are piped in."""
+    event(data, 1)
+    done = engine("sql", "--data", data, "--format", "json", said="SELECT count(*) AS n\nFROM events;\n")
+    assert json.loads(done.stdout) == [{"n": 1}]
+
+
+def test_a_cut_answer_says_so(data: str) -> None:
+    """Rows beyond the bound are announced on stderr, so that a pipe stays clean."""
+    event(data, 1)
+    done = engine("sql", "--data", data, "--format", "csv", "--rows", "2", "FROM range(5)")
+    assert done.stdout == "range\n0\n1\n"
+    assert done.stderr == "only the first 2 rows; --rows gives more\n"
+
+
+def test_the_schema_explains_every_column(data: str) -> None:
+    """`--schema` prints tables and views with the comments that the catalog carries."""
+    event(data, 1)
+    done = engine("sql", "--data", data, "--schema")
+    assert "\ncost_by_team: Cost by day and team.\n" in done.stdout
+    assert "  cost_usd DECIMAL(38,12): The same in US dollars, exact.\n" in done.stdout
+    assert "None" not in done.stdout
+
+
+def test_a_mistake_is_one_error_and_exit_code_2(data: str, tmp_path: Path) -> None:
+    """A wrong query, and a directory without usage, end without a traceback."""
+    event(data, 1)
+    wrong = engine("sql", "--data", data, "SELECT nothing FROM events")
+    missing = engine("sql", "--data", str(tmp_path / "elsewhere"), "SELECT 1")
+    assert (wrong.returncode, missing.returncode) == (2, 2)
+    assert "1:8: Referenced column" in wrong.stderr
+    assert "no usage in" in missing.stderr
+    assert "Traceback" not in wrong.stderr + missing.stderr

@@ -1,0 +1,219 @@
+"""The chain from journal to catalog: exactly once, whatever is killed when."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from engine.store.journal import SegmentWriter
+from engine.store.layout import Layout
+from engine.store.projector import Projector
+from engine.store.segments import HEAD, segments
+from engine.store.status import Status
+from engine.values import ConfigRecord, RequestRecord
+
+MakeRequest = Callable[..., RequestRecord]
+MakeConfig = Callable[..., ConfigRecord]
+
+
+@pytest.fixture
+def layout(tmp_path: Path) -> Layout:
+    return Layout(tmp_path)
+
+
+def ask(layout: Layout, query: str) -> list[tuple[Any, ...]]:
+    with duckdb.connect(str(layout.catalog), read_only=True) as db:
+        return db.execute(query).fetchall()
+
+
+def ids(layout: Layout) -> list[str]:
+    return [i for (i,) in ask(layout, "SELECT request_id FROM requests")]
+
+
+def bring_up(layout: Layout, log: Any, now: Callable[[], datetime] | None = None) -> None:
+    with Projector(layout, log=log, **({"now": now} if now else {})) as projector:
+        projector.catch_up()
+        projector.publish()
+        projector.sweep()
+
+
+def test_an_empty_directory_gives_a_catalog_without_rows(layout: Layout, log: Any) -> None:
+    """Every view answers before the first request was made."""
+    bring_up(layout, log)
+    for (name,) in ask(layout, "SELECT view_name FROM duckdb_views() WHERE NOT internal"):
+        assert ask(layout, f"FROM {name}") == []
+
+
+def test_rows_arrive_once_and_in_order(layout: Layout, log: Any, make_request: MakeRequest) -> None:
+    """However often it is projected and published, each record is one row, in the order of the journal."""
+    writer = SegmentWriter(layout.journal, "w1", log=log, rotate_bytes=8000)
+    written = []
+    with Projector(layout, log=log) as projector:
+        for _ in range(4):
+            for record in (make_request() for _ in range(7)):
+                writer.append(record)
+                written.append(record.request_id)
+                projector.project()
+            projector.publish()
+            assert ids(layout) == written
+    writer.close()
+    bring_up(layout, log)
+    assert ids(layout) == written
+    assert ask(layout, "SELECT count(*), count(DISTINCT request_id) FROM attempts") == [(28, 28)]
+
+
+def test_a_torn_tail_is_cut_and_said(layout: Layout, log: Any, make_request: MakeRequest) -> None:
+    """What a power cut left half written is left out, what follows counts, and deleting the segment says so."""
+    writer = SegmentWriter(layout.journal, "w1", log=log)
+    writer.append(make_request())
+    writer.close()
+    with segments(layout.journal / "w1")[0].path.open("ab") as file:
+        file.write(HEAD.pack(1000, 7) + b"half")
+    writer = SegmentWriter(layout.journal, "w1", log=log)
+    writer.append(make_request())
+    writer.close()
+    bring_up(layout, log)
+    assert log.events == []
+    bring_up(layout, log, lambda: datetime.now(UTC) + timedelta(minutes=61))
+    assert ids(layout) == ["r000001", "r000002"]
+    assert log.events == ["journal_tail_cut"]
+
+
+def test_an_older_segment_with_a_living_writer_is_waited_for(
+    layout: Layout, log: Any, make_request: MakeRequest
+) -> None:
+    """Two lives of a writer overlap: nothing that the older appends late is lost."""
+    older = SegmentWriter(layout.journal, "w1", log=log)
+    newer = SegmentWriter(layout.journal, "w1", log=log)
+    newer.append(make_request())
+    bring_up(layout, log)
+    older.append(make_request())
+    older.close()
+    newer.close()
+    bring_up(layout, log)
+    assert sorted(ids(layout)) == ["r000001", "r000002"]
+
+
+def test_a_record_that_no_column_holds_blocks_nothing(layout: Layout, log: Any, make_request: MakeRequest) -> None:
+    """A number beyond 64 bits costs its own row, is noted, and its segment is never deleted."""
+    writer = SegmentWriter(layout.journal, "w1", log=log)
+    for number in range(25):
+        writer.append(make_request(max_tokens=2**63 if number == 12 else 5))
+    writer.close()
+    SegmentWriter(layout.journal, "w1", log=log).close()
+    bring_up(layout, log, lambda: datetime.now(UTC) + timedelta(hours=2))
+    assert ids(layout) == [f"r{n:06}" for n in range(1, 26) if n != 13]
+    assert log.events == ["journal_record_unloadable"]
+    assert len(segments(layout.journal / "w1")) == 2
+
+
+def test_projected_segments_go_after_a_margin(layout: Layout, log: Any, make_request: MakeRequest) -> None:
+    """A segment is deleted an hour after its last write at the earliest, and the newest never."""
+    writer = SegmentWriter(layout.journal, "w1", log=log, rotate_bytes=4000)
+    for _ in range(10):
+        writer.append(make_request())
+    writer.close()
+    count = len(segments(layout.journal / "w1"))
+    bring_up(layout, log)
+    assert len(segments(layout.journal / "w1")) == count > 2
+    bring_up(layout, log, lambda: datetime.now(UTC) + timedelta(minutes=61))
+    assert len(segments(layout.journal / "w1")) == 1
+    assert len(ids(layout)) == 10
+
+
+def test_retention_takes_whole_parts_and_later_their_files(
+    layout: Layout, log: Any, make_request: MakeRequest, make_config: MakeConfig
+) -> None:
+    """Usage older than the rule leaves the catalog at once and the disk after the margin; configurations stay."""
+    old, today = datetime(2026, 11, 1, tzinfo=UTC), datetime(2026, 11, 20, tzinfo=UTC)
+    writer = SegmentWriter(layout.journal, "w1", log=log)
+    writer.append(make_config(at=old, retention_days=10))
+    writer.append(make_request(at=old))
+    bring_up(layout, log, lambda: old)
+    writer.append(make_request(at=today))
+    writer.close()
+    bring_up(layout, log, lambda: today)
+    assert ids(layout) == ["r000002"]
+    assert ask(layout, "SELECT count(*) FROM config_snapshots") == [(1,)]
+    assert (layout.parts / "requests/000000000001.parquet").exists()
+    bring_up(layout, log, lambda: today + timedelta(minutes=61))
+    assert not (layout.parts / "requests/000000000001.parquet").exists()
+    assert ids(layout) == ["r000002"]
+
+
+def test_declared_rows_follow_the_last_configuration(layout: Layout, log: Any, make_config: MakeConfig) -> None:
+    """Models and providers are those loaded last; prices of earlier ones stay, and the last word on each counts."""
+
+    def declared(provider: str, rate: int) -> tuple[dict[str, object], ...]:
+        return (
+            {"table": "models", "model": "a/b", "provider": provider, "features": ["tools"]},
+            {"table": "providers", "provider": provider, "data": {"region": "eu"}, "discount_denominator": 1},
+            {"table": "prices", "price_id": f"{provider}/a/b/1", "above_input_tokens": 0, "input_pusd_per_token": rate},
+        )
+
+    writer = SegmentWriter(layout.journal, "w1", log=log)
+    writer.append(make_config(models=declared("p", 1), config_hash="h1"))
+    writer.append(make_config(models=declared("p", 2), config_hash="h2"))
+    bring_up(layout, log)
+    writer.append(make_config(models=declared("q", 3), config_hash="h3"))
+    writer.append(make_config(result="refused", config_hash=""))
+    writer.close()
+    bring_up(layout, log)
+    assert ask(layout, "SELECT provider, features, config_hash FROM models") == [("q", ["tools"], "h3")]
+    assert ask(layout, "SELECT provider, data FROM providers") == [("q", {"region": "eu"})]
+    prices = ask(layout, "SELECT price_id, input_pusd_per_token, config_hash FROM prices ORDER BY 1")
+    assert prices == [("p/a/b/1", 2, "h2"), ("q/a/b/1", 3, "h3")]
+
+
+def test_a_kill_between_files_and_commit_is_written_over(layout: Layout, log: Any, make_request: MakeRequest) -> None:
+    """A part that no commit has noted is not visible, and the next publication of that number replaces it."""
+    bring_up(layout, log)
+    leftover = layout.parts / "requests/000000000001.parquet"
+    leftover.write_bytes(b"half a part")
+    writer = SegmentWriter(layout.journal, "w1", log=log)
+    writer.append(make_request())
+    writer.close()
+    bring_up(layout, log)
+    assert ids(layout) == ["r000001"]
+
+
+def test_kills_lose_and_double_nothing(layout: Layout, log: Any, make_request: MakeRequest) -> None:
+    """The projector killed at any moment under load, round after round: each id is there exactly once."""
+    writer = SegmentWriter(layout.journal, "w1", log=log, rotate_bytes=200_000)
+    written = 0
+    for round_ in range(5):
+        command = [sys.executable, "-m", "engine", "project", "--data", str(layout.data)]
+        process = subprocess.Popen(command, stderr=subprocess.PIPE)
+        assert process.stderr is not None
+        process.stderr.readline()
+        end = time.monotonic() + 0.15 + 0.13 * round_
+        while time.monotonic() < end:
+            writer.append(make_request())
+            written += 1
+            if written % 50 == 0:
+                time.sleep(0.002)
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait(5)
+        process.stderr.close()
+    writer.close()
+    bring_up(layout, log)
+    assert ask(layout, "SELECT count(*), count(DISTINCT request_id) FROM requests") == [(written, written)]
+    assert ask(layout, "SELECT count(*), count(DISTINCT request_id) FROM attempts") == [(written, written)]
+    assert written > 1000
+
+
+def test_the_status_tells_how_far_it_got(layout: Layout, log: Any, make_request: MakeRequest) -> None:
+    """Other processes read when everything was last projected and published."""
+    at = datetime(2026, 11, 20, tzinfo=UTC)
+    bring_up(layout, log, lambda: at)
+    status = Status.read(layout.status)
+    assert status is not None
+    assert (status.as_of, status.published_at) == (at, at)
