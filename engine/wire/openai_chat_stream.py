@@ -208,8 +208,12 @@ class ChatStream:
 
 def _telling(block: bytes, start: int) -> int:
     """Where the next event that has to be parsed gives itself away; the block's length if none does."""
-    found = (block.find(mark, start) for mark in _TELLING)
-    return min((at for at in found if at >= 0), default=len(block))
+    first = len(block)
+    for mark in _TELLING:
+        found = block.find(mark, start, first)
+        if found >= 0:
+            first = found
+    return first
 
 
 def _is_whole(rest: bytes) -> bool:

@@ -6,6 +6,9 @@ from engine.values import Usage
 
 __all__ = ["read_usage"]
 
+NUMBERS = frozenset({int, float})
+"""What a count may be; `bool` is neither, though Python calls it an `int`."""
+
 MOST_TOKENS = 10**12
 """More than any answer has; a larger figure is noise and not a count."""
 
@@ -79,12 +82,12 @@ def _shares(whole: int, kinds: tuple[int, ...]) -> tuple[int, ...]:
 
 
 def _has(counts: dict[str, Any], name: str) -> bool:
-    return isinstance(counts.get(name), int | float)
+    return type(counts.get(name)) in NUMBERS
 
 
 def _count(counts: dict[str, Any], name: str) -> int:
-    count = counts.get(name)
-    return int(count) if isinstance(count, int | float) and 0 <= count <= MOST_TOKENS else 0
+    count: Any = counts.get(name)
+    return int(count) if type(count) in NUMBERS and 0 <= count <= MOST_TOKENS else 0
 
 
 def _details(reported: dict[str, Any], name: str) -> dict[str, Any]:
