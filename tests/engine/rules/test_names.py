@@ -1,3 +1,4 @@
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -5,8 +6,8 @@ import pytest
 from engine.errors import NotFound
 from engine.rules.match import Globs
 from engine.rules.names import names_for, offers_of, resolve
-from engine.rules.nearest import nearest
-from engine.rules.program import Caller, Offer, Program
+from engine.rules.program import Caller, Offer, OfferPattern, Program
+from engine.values import ModelId
 
 if TYPE_CHECKING:
     from tests.engine.rules.conftest import Make
@@ -58,17 +59,37 @@ def test_the_last_at_sign_separates_the_provider(make: "Make") -> None:
     assert resolve(program, Caller(id="anyone"), "org/m@v2@p").pinned
 
 
-def test_the_nearest_names_come_first() -> None:
-    """Misspelt, in another case, or without the organisation."""
-    names = ["openai/gpt-4o", "openai/gpt-4o-mini", "anthropic/claude-haiku-4-5", "x-ai/grok-3"]
-    assert nearest("openai/gpt-4o-mni", names)[0] == "openai/gpt-4o-mini"
-    assert nearest("GPT-4o", names)[0] == "openai/gpt-4o"
-    assert nearest("grok-3", names) == ["x-ai/grok-3"]
-    assert nearest("completely different", names) == []
-    assert nearest("", names) == []
+def test_a_name_of_absurd_length_is_refused_without_being_repeated(make: "Make", market: list[Offer]) -> None:
+    """A caller's text does not come back at length in messages and rows."""
+    with pytest.raises(NotFound) as caught:
+        make.asked(make.program(*market), "x" * 100_000)
+    assert len(caught.value.message) < 100
 
 
-def test_five_thousand_names_are_searched_by_counting_first() -> None:
-    """Only a few names are worth the quadratic comparison, however many there are."""
-    names = [f"org-{n % 50}/model-{n}" for n in range(5000)]
-    assert nearest("org-7/modell-4207", names)[0] == "org-7/model-4207"
+def test_patterns_offer_what_is_not_listed_and_say_so(make: "Make", market: list[Offer]) -> None:
+    """An unlisted model is an offer like any other, marked as unlisted."""
+    open_router = make.provider("openrouter")
+    template = make.offer(open_router, "mistral/*", context=None, features=frozenset(), upstream_model="*")
+    pattern = OfferPattern(glob="mistral/*", upstream="m-*", template=replace(template, model=ModelId("mistral/*")))
+    program = make.program(*market, patterns=[pattern])
+    decision = make.asked(program, "mistral/large", has_tools=True, input_tokens_low=10**6)
+    assert make.ids(decision) == ["mistral/large@openrouter"]
+    assert decision.chain[0].offer.upstream_model == "m-large"
+    assert decision.chain[0].offer.unlisted
+    with pytest.raises(NotFound):
+        make.asked(program, "mistral/la\nrge")
+
+
+def test_aliases_are_followed_to_the_end_patterns_included(make: "Make", market: list[Offer]) -> None:
+    """An alias may name another alias; `*` is carried over."""
+    program = make.program(
+        *market, aliases={"gpt": "fast", "fast": "openai/mini"}, alias_patterns=[("via-groq/*", "openai/*@groq")]
+    )
+    assert make.asked(program, "gpt").path == ("gpt", "fast", "openai/mini")
+    assert make.ids(make.asked(program, "via-groq/mini")) == ["openai/mini@groq"]
+
+
+def test_patterns_of_aliases_that_grow_for_ever_are_unknown_names(make: "Make", market: list[Offer]) -> None:
+    """No spelling makes the gateway follow aliases without end."""
+    with pytest.raises(NotFound):
+        make.asked(make.program(*market, alias_patterns=[("a/*", "a/x*")]), "a/b")
