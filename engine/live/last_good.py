@@ -25,6 +25,7 @@ class LastGood:
         old = self._at.with_name(f"{self._at.name}.old")
         for stale in (beside, old):
             shutil.rmtree(stale, ignore_errors=True)
+        beside.mkdir(parents=True)
         for path, data in files.items():
             _write(beside / path, data)
         if self._at.exists():

@@ -46,24 +46,27 @@ class Link:
         self._messages: list[Message] = []
         self._asks = count(1)
         self._answers: dict[int, asyncio.Future[Status]] = {}
+        self._first = 0
         self._reader: asyncio.StreamReader
         self._writer: asyncio.StreamWriter
         self.current: Current
         """Set once `connect` has returned."""
 
     async def connect(self) -> Current | None:
-        """Take the first configuration; None when the supervisor went away before it came."""
+        """Take the first configuration; None when the supervisor went away before it came. `run` says it is served."""
         self._reader, self._writer = await asyncio.open_connection(sock=self._control)
         while (message := await self._next()) is not None:
             if isinstance(message, Swap):
                 self.current = Current(await self._assembled(message), message.status)
                 self._install(message)
+                self._first = message.seq
                 return self.current
             self._keep(message)
         return None
 
     async def run(self) -> None:
         """Follow the supervisor until it says `Drain` or goes away; a worker without one must not go on."""
+        self._send(Swapped(self._first))
         while (message := await self._next()) is not None:
             match message:
                 case Swap():
@@ -120,6 +123,7 @@ class Link:
         self.current.snapshot = snapshot
         self.current.status = swap.status
         self._install(swap)
+        self._send(Swapped(swap.seq))
 
     async def _assembled(self, swap: Swap) -> Snapshot:
         """The snapshot, put together in turns of about a millisecond, so that requests are served between them."""
@@ -146,7 +150,6 @@ class Link:
         # Hundreds of thousands of objects that live until the next swap need not be walked by each collection.
         gc.freeze()
         self._swapped(self.current.snapshot)
-        self._send(Swapped(swap.seq))
 
     def _answer(self, message: Reloaded) -> None:
         self.current.status = message.status

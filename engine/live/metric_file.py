@@ -25,6 +25,7 @@ class MetricFile:
     """The counters of one worker. `values[index(key)] += 1` counts."""
 
     def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
         self._file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
         if os.fstat(self._file).st_size == 0 or os.pread(self._file, len(MAGIC), 0) != MAGIC:
             os.ftruncate(self._file, 0)

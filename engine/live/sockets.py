@@ -2,10 +2,16 @@
 
 import socket
 
-__all__ = ["listen"]
+from engine.errors import EngineError
+
+__all__ = ["CannotListen", "listen"]
 
 BACKLOG = 2048
 """As uvicorn's own: connections that may wait while a worker is restarted."""
+
+
+class CannotListen(EngineError):
+    """The address is taken, or is not one of this machine's."""
 
 
 def listen(host: str, port: int, count: int) -> tuple[socket.socket, ...]:
@@ -14,8 +20,15 @@ def listen(host: str, port: int, count: int) -> tuple[socket.socket, ...]:
     The kernel spreads new connections over them (`SO_REUSEPORT`).
 
     Raises:
-        OSError: the address is taken, or is not ours.
+        CannotListen: see there.
     """
+    try:
+        return _listen(host, port, count)
+    except OSError as exc:
+        raise CannotListen(f"cannot listen on {host}:{port}: {exc.strerror}") from exc
+
+
+def _listen(host: str, port: int, count: int) -> tuple[socket.socket, ...]:
     family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
     probe = socket.socket(family, kind, protocol)
     with probe:

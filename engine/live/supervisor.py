@@ -77,8 +77,7 @@ class Supervisor:
         """Serve until asked to end.
 
         Raises:
-            StartRefused, DataInUse: nothing was started.
-            OSError: the address is taken.
+            StartRefused, DataInUse, CannotListen: nothing was started.
         """
         with _exclusive(self._settings.data):
             self._board = Board.create(self._settings.data / "board")

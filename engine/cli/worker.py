@@ -1,0 +1,206 @@
+"""`engine _worker`: one process that serves requests, started and told what to serve by `engine serve`."""
+
+import asyncio
+import gc
+import os
+import signal
+import socket
+import sys
+import uuid
+from asyncio.subprocess import DEVNULL, PIPE
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from ipaddress import ip_network
+from pathlib import Path
+from random import randrange
+
+import msgspec
+import rich_click as click
+import uvicorn
+import uvloop
+
+from engine.cli.logs import logger
+from engine.cli.system import SystemClock, SystemEntropy
+from engine.cli.worker_settings import WorkerSettings
+from engine.gateway import Gateway
+from engine.live.board import Board
+from engine.live.current import Current
+from engine.live.exposition import SUFFIX, Exposition, Gauge, gauges
+from engine.live.link import Link
+from engine.live.metrics import Metrics
+from engine.live.state import BoardState
+from engine.rules.program import Provider
+from engine.sandbox.provider import Sandbox
+from engine.server.app import create
+from engine.server.protocol import GatewayProtocol
+from engine.server.service import Service
+from engine.snapshot import Snapshot
+from engine.store.journal import SegmentWriter
+from engine.store.layout import Layout
+from engine.store.status import lag
+from engine.upstream import EnvAndFiles, Upstreams
+from engine.values import EventRecord
+
+__all__ = ["command"]
+
+LOSSES_EVERY_S = 5.0
+FIRST_TURNS = 1000
+"""Round-robin starts anywhere below this, so that workers do not march in step."""
+
+
+@click.command(epilog="Examples:\n\n    engine serve --workers 2")
+@click.argument("settings")
+def command(settings: str) -> None:
+    """Serve requests for `engine serve`, which starts this by itself. SETTINGS is JSON."""
+    worker = Worker(msgspec.json.decode(settings, type=WorkerSettings), EnvAndFiles(os.environ))
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(worker.run())
+
+
+class Worker:
+    """The parts of a serving process, and how they are put together."""
+
+    def __init__(self, settings: WorkerSettings, secrets: EnvAndFiles) -> None:
+        self._settings = settings
+        self._log = logger(settings.log_format, worker=settings.slot)
+        self._layout = Layout(Path(settings.data))
+        self._journal = SegmentWriter(self._layout.journal, f"worker-{settings.slot}", log=self._log)
+        self._metrics = Metrics(self._layout.data / "metrics" / f"{settings.slot}{SUFFIX}")
+        self._clock = SystemClock()
+        self._upstreams = Upstreams(secrets, {"sandbox": Sandbox(self._clock)})
+        self._state = BoardState(
+            Board(self._layout.data / "board"),
+            column=settings.slot,
+            configured=self._upstreams.configured,
+            emit=self._emit,
+            first_turn=randrange(FIRST_TURNS),  # noqa: S311 - spreads traffic; nobody gains by guessing it
+        )
+        self._link = Link(socket.socket(fileno=settings.control), self._state, self._swapped)
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def run(self) -> None:
+        """Serve from the first configuration until the supervisor says that it is over, or goes away."""
+        current = await self._link.connect()
+        if current is None:
+            return
+        server = _Server(self._uvicorn(current))
+        gc.collect()
+        gc.freeze()
+
+        def drain() -> None:
+            current.draining = True
+            server.should_exit = True
+
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, drain)
+        following = asyncio.create_task(self._link.run())
+        following.add_done_callback(lambda _: drain())
+        counting = asyncio.create_task(self._count_losses())
+        await server.serve(sockets=[socket.socket(fileno=self._settings.listener)])
+        following.cancel()
+        counting.cancel()
+        await self._upstreams.close()
+        self._journal.close()
+
+    def _service(self, current: Current) -> Service:
+        """What the endpoints are handed."""
+        gateway = Gateway(
+            upstream=self._upstreams,
+            live=self._state,
+            journal=self._journal,
+            metrics=self._metrics,
+            clock=self._clock,
+            entropy=SystemEntropy(),
+            node=self._settings.node,
+            region=self._settings.region,
+        )
+        exposition = Exposition(self._layout.data / "metrics", lambda: self._gauges(current))
+        return Service(
+            gateway=gateway,
+            current=current,
+            metrics=exposition.render,
+            reload=self._link.reload,
+            query=self._query,
+            body_limit_bytes=self._settings.max_body_bytes,
+            trusted_proxies=tuple(map(ip_network, self._settings.trusted_proxies)),
+        )
+
+    def _uvicorn(self, current: Current) -> uvicorn.Config:
+        return uvicorn.Config(
+            create(self._service(current)),
+            http=GatewayProtocol,
+            ws="none",
+            lifespan="off",
+            access_log=False,
+            log_config=None,
+            proxy_headers=False,
+            server_header=False,
+            timeout_graceful_shutdown=int(self._settings.grace_s),
+        )
+
+    def _swapped(self, snapshot: Snapshot) -> None:
+        """A configuration is served: count by its names, and let go of connections that only older ones use."""
+        self._metrics.know(snapshot.program.pinned)
+        task = asyncio.get_running_loop().create_task(self._upstreams.retain(_providers(snapshot)))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _emit(self, event: str, subject: str, detail: Mapping[str, str]) -> None:
+        """A breaker moved or a key rests: into the journal and the log."""
+        self._log.warning(event, subject=subject, **detail)
+        self._journal.append(
+            EventRecord(
+                record_id=str(uuid.uuid4()),
+                at=datetime.now(UTC),
+                node=self._settings.node,
+                event=event,
+                subject=subject,
+                detail=detail,
+            )
+        )
+
+    def _gauges(self, current: Current) -> Iterator[Gauge]:
+        """What is true now, for `/metrics`."""
+        yield from gauges(current, self._state, self._settings.workers)
+        yield Gauge(
+            name="engine_journal_lag_bytes",
+            help="Journalled and not yet in the usage database.",
+            value=float(lag(self._layout.data).bytes),
+        )
+
+    async def _count_losses(self) -> None:
+        """Bring what the journal has lost into the metrics, every few seconds."""
+        counted = 0
+        while True:
+            await asyncio.sleep(LOSSES_EVERY_S)
+            lost = self._journal.figures().dropped
+            self._metrics.dropped(lost - counted)
+            counted = lost
+
+    async def _query(self, query: str) -> tuple[int, bytes]:
+        """One SELECT, run by `engine sql` in a process of its own: exit status, and rows as JSON or why not."""
+        words = ("-m", "engine", "sql", "--format", "json", "--data", self._settings.data, "--", query)
+        process = await asyncio.create_subprocess_exec(sys.executable, *words, stdin=DEVNULL, stdout=PIPE, stderr=PIPE)
+        try:
+            output, errors = await process.communicate()
+        finally:
+            if process.returncode is None:
+                process.kill()
+        return process.returncode or 0, errors if process.returncode else output
+
+
+class _Server(uvicorn.Server):
+    """uvicorn's server, which leaves signals to the worker: its own handling would skip what follows serving."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Capture none."""
+        yield
+
+
+def _providers(snapshot: Snapshot) -> Iterator[Provider]:
+    """Every provider that an offer of the snapshot is made with: overrides per model are copies."""
+    program = snapshot.program
+    yield from program.providers.values()
+    yield from (offer.provider for offer in program.pinned.values())
+    yield from (pattern.template.provider for patterns in program.patterns.values() for pattern in patterns)

@@ -1,0 +1,26 @@
+"""What `engine serve` tells a worker on its command line; everything else comes over the control socket."""
+
+import msgspec
+
+from engine.cli.logs import Format
+
+__all__ = ["WorkerSettings"]
+
+
+class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """As JSON, the one argument of `engine _worker`."""
+
+    slot: int
+    workers: int
+    listener: int
+    """Descriptor of the listening socket."""
+    control: int
+    """Descriptor of the control socket."""
+    data: str
+    grace_s: float
+    node: str
+    region: str
+    max_body_bytes: int
+    trusted_proxies: tuple[str, ...]
+    """Networks."""
+    log_format: Format
