@@ -1,4 +1,4 @@
-"""Results of earlier checks, kept in a file of the user's cache directory so that the next check is quick."""
+"""Results of earlier checks, kept in files of the user's cache directory so that the next check is quick."""
 
 import hashlib
 import os
@@ -7,6 +7,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from engine import __version__
 from engine.config.tree import Kind
 from engine.errors import Place, Problem, Severity
 
@@ -14,13 +15,20 @@ __all__ = ["DiskCache", "cache_file"]
 
 ALLOWED = {(found.__module__, found.__qualname__): found for found in (Decimal, Kind, Place, Problem, Severity)}
 """All that results are made of, beside plain values: nothing else in a cache file is ever called."""
+PACKAGE = Path(__file__).parent.parent
 
 
-def cache_file(root: Path) -> Path:
-    """Where results for the configuration at *root* are kept: below $XDG_CACHE_HOME, or ~/.cache."""
+def cache_file(root: Path, name: str) -> Path:
+    """Where *name* is kept for the configuration at *root*: below $XDG_CACHE_HOME, or ~/.cache."""
     base = os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()
-    name = hashlib.sha256(str(root.resolve()).encode()).hexdigest()[:16]
-    return Path(base) / "engine" / f"{name}.pickle"
+    digest = hashlib.sha256(str(root.resolve()).encode()).hexdigest()[:16]
+    return Path(base) / "engine" / f"{digest}.{name}"
+
+
+def _make() -> str:
+    """What results depend on beside their keys: the version, and in a working tree the newest file of the code."""
+    newest = max(path.stat().st_mtime_ns for path in PACKAGE.rglob("*.py"))
+    return f"{__version__}:{newest}"
 
 
 class _Unpickler(pickle.Unpickler):
@@ -32,7 +40,7 @@ class _Unpickler(pickle.Unpickler):
 
 
 class DiskCache:
-    """A `config.cache.Cache` that is loaded from *file*, and saved with what was used since.
+    """A `config.cache.Cache` over *file*, which is read when it is first asked, and saved with what was used.
 
     A file that is missing, damaged or of another make counts as empty, and one that cannot be written is not: a cache
     is never a reason to fail. Saving leaves out what was not asked for, so that a file does not grow.
@@ -40,40 +48,44 @@ class DiskCache:
 
     def __init__(self, file: Path) -> None:
         self._file = file
-        self._known = _loaded(file)
+        self._make = _make()
+        self._known: dict[str, Any] | None = None
         self._used: dict[str, Any] = {}
+        self._has_news = False
 
     def get(self, key: str) -> Any:
         """The result kept under *key*; None when there is none."""
-        found = self._used.get(key)
-        if found is None and (found := self._known.get(key)) is not None:
-            self._used[key] = found
-        return found
+        if self._known is None:
+            self._known = _loaded(self._file, self._make)
+        if key not in self._used and key in self._known:
+            self._used[key] = self._known[key]
+        return self._used.get(key)
 
     def put(self, key: str, result: Any) -> None:
         """Keep *result*, which is not None, under *key*."""
         self._used[key] = result
+        self._has_news = True
 
     def save(self) -> None:
-        """Write what was used, if it differs from what was loaded; whole or not at all."""
-        if self._used.keys() == self._known.keys():
+        """Write what was used, if anything of it is new; whole or not at all."""
+        if not self._has_news:
             return
         temporary = self._file.with_suffix(f".{os.getpid()}.tmp")
         try:
             self._file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            temporary.write_bytes(pickle.dumps(self._used, protocol=pickle.HIGHEST_PROTOCOL))
+            temporary.write_bytes(pickle.dumps((self._make, self._used), protocol=pickle.HIGHEST_PROTOCOL))
             temporary.replace(self._file)
         except OSError:
             temporary.unlink(missing_ok=True)
 
 
-def _loaded(file: Path) -> dict[str, Any]:
-    """What *file* holds; pickle raises nearly anything on damaged bytes, so each kind is named."""
+def _loaded(file: Path, make: str) -> dict[str, Any]:
+    """The results in *file*; pickle raises nearly anything on damaged bytes, so each kind is named."""
     try:
         with file.open("rb") as stream:
-            found = _Unpickler(stream).load()
-    except (OSError, pickle.UnpicklingError, EOFError, ValueError, TypeError, KeyError, IndexError, AttributeError):
+            made_by, results = _Unpickler(stream).load()
+    except (OSError, pickle.UnpicklingError, EOFError, ValueError, TypeError, LookupError, AttributeError):
         return {}
-    except (MemoryError, OverflowError, ImportError, UnicodeError):
+    except (MemoryError, OverflowError, ImportError):
         return {}
-    return found if isinstance(found, dict) else {}
+    return results if made_by == make and isinstance(results, dict) else {}
