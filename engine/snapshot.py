@@ -160,9 +160,11 @@ def load(data: bytes) -> Part:
 def load_steps(data: bytes) -> Generator[None, None, Part]:
     """Load a part piece by piece, stopping after each; the part is the generator's return value."""
     buffer = io.BytesIO(data)
-    part: Part = _read(buffer)
+    part = _read(buffer)
     if isinstance(part, ProviderPart):
         return part
+    if not isinstance(part, RootPart):
+        raise TypeError(f"not a part of a snapshot: {type(part).__name__}")
     items: list[VirtualModel | Rule] = []
     while buffer.tell() < len(data):
         yield
