@@ -22,6 +22,9 @@ ERROR_LIMIT_BYTES = 1 << 20
 REPLY_LIMIT_BYTES = 64 << 20
 """A plain answer is held in memory to be read for usage; images in base64 are the largest that occur."""
 
+DONE_PATIENCE_S = 0.25
+"""After `[DONE]` only the end of the HTTP body is awaited, so that the connection can be used again."""
+
 OK = Outcome(kind=OutcomeKind.OK, status=200, received=True)
 HUNG_UP = Outcome(kind=OutcomeKind.CANCELLED)
 NO_COST = Cost(pusd=None, list_pusd=None, price_id=None, problem="no usage: nothing was answered")
@@ -131,7 +134,7 @@ class Attempt:
     async def _relay(self, answer: Answer) -> Outcome:
         """A stream, passed on as it comes; nothing goes out before its first content."""
         stream = self.stream = ChatStream(strip_usage=not self.asked.chat.asks_usage)
-        while data := await answer.read(self._patience_s(stream)):
+        while data := await self._next(answer, stream):
             self.received_bytes += len(data)
             out = stream.feed(data)
             if stream.started and not self.exchange.committed:
@@ -142,13 +145,27 @@ class Attempt:
                 answer.abort()
                 return sharpen(self.start.candidate.offer.provider, stream.error, stream.error.message.encode())
         self.exchange.tail = stream.close()
+        if stream.error is not None:
+            return sharpen(self.start.candidate.offer.provider, stream.error, stream.error.message.encode())
         self.exchange.finish_reason = stream.finish_reason
         self.usage = stream.usage or estimated(self.asked.chat, stream.content_events)
         return OK
 
+    async def _next(self, answer: Answer, stream: ChatStream) -> bytes:
+        """The next bytes. After the terminator nothing is missed by a provider that keeps the line open."""
+        try:
+            return await answer.read(self._patience_s(stream))
+        except UpstreamFault:
+            if not stream.done:
+                raise
+            answer.abort()
+            return b""
+
     def _patience_s(self, stream: ChatStream) -> float:
         """How long the next bytes may take: what is left for the first content, or the pause between tokens."""
         timeouts = self.start.candidate.offer.provider.timeouts
+        if stream.done:
+            return DONE_PATIENCE_S
         if stream.started:
             return timeouts.between_tokens_s
         return max(0.0, timeouts.first_token_s - (self.clock.monotonic() - self.started_s))
