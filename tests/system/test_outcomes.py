@@ -1,0 +1,144 @@
+"""The outcome table, row by row, through the front door: what is tried, what the caller sees, what is written down."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+# What the provider does: how it is classed, how often it is asked, whether the next one takes over, and what the
+# caller sees when there is no next one.
+ROWS = [
+    ("reset", "reset", 2, True, 502),
+    ("status-500", "server_error", 2, True, 502),
+    ("status-503", "overloaded", 2, True, 503),
+    ("malformed", "malformed", 2, True, 502),
+    ("stall", "timeout_total", 1, True, 504),
+    ("status-429", "rate_limited", 1, True, 429),
+    ("status-401", "provider_auth", 1, True, 503),
+    ("status-402", "payment_required", 1, True, 503),
+    ("status-403", "provider_auth", 1, True, 503),
+    ("status-404", "model_not_found", 1, True, 404),
+    ("context-length", "context_length", 1, False, 400),
+    ("content-filter", "content_filter", 1, False, 400),
+    ("status-400", "bad_request", 1, False, 400),
+]
+STREAM_ROWS = [
+    ("reset", "reset", 2, True),
+    ("stall", "timeout_first_token", 1, True),
+    ("status-429", "rate_limited", 1, True),
+    ("error-in-200", "overloaded", 2, True),
+]
+BROKEN_STREAMS = [
+    ("reset-in-stream", "reset"),
+    ("stall-in-stream", "timeout_between_tokens"),
+    ("truncated", "reset"),
+]
+
+
+def virtual_models() -> str:
+    """For every row a name that may go on at b, and one that may not; each at a provider of its own."""
+    lines = ["models:"]
+    for shape, rows in (("plain", ROWS), ("stream", STREAM_ROWS)):
+        for kind, *_ in rows:
+            at = f"{shape}-{kind}"
+            lines.append(f"  with-next-{at}: {{targets: ['t/{kind}:next@{at}'], fallback: [t/ok@b]}}")
+            lines.append(f"  alone-{at}: {{targets: ['t/{kind}:alone@{at}-alone']}}")
+    lines.append("  long: {targets: ['t/context-length:for@a'], fallback_for: {context_length: [t/ok@b]}}")
+    lines.append("  filtered: {targets: ['t/content-filter:for@a'], fallback_for: {content_filter: [t/ok@b]}}")
+    return "\n".join(lines) + "\n"
+
+
+@pytest.fixture(scope="module")
+def gateway(make_gateway: Callable[..., Any], provider_file: Callable[[str], str]) -> Iterator[Any]:
+    names = [f"{shape}-{kind}" for shape, rows in (("plain", ROWS), ("stream", STREAM_ROWS)) for kind, *_ in rows]
+    files = {f"providers.d/{name}.yaml": provider_file(name) for base in names for name in (base, f"{base}-alone")}
+    gateway = make_gateway(files | {"routes.d/rows.yaml": virtual_models()})
+    gateway.start()
+    yield gateway
+    gateway.stop()
+
+
+def attempts_of(gateway: Any, answer: Any) -> list[dict[str, Any]]:
+    request_id = answer.headers["x-request-id"]
+    rows: list[dict[str, Any]] = gateway.sql(
+        f"select n, provider, role, error_kind from attempts where request_id = '{request_id}' order by n"
+    )
+    return rows
+
+
+@pytest.mark.parametrize(("kind", "classed", "asked", "goes_on", "_"), ROWS)
+def test_plain(gateway: Any, kind: str, classed: str, asked: int, *, goes_on: bool, _: int) -> None:
+    """An answer is classed, tried again and handed over as the table says, and each attempt is a row."""
+    answer = gateway.chat(f"with-next-plain-{kind}")
+    attempts = attempts_of(gateway, answer)
+
+    assert [row["error_kind"] for row in attempts] == [classed] * asked + [None] * goes_on
+    assert (answer.status_code == 200) is goes_on
+
+
+@pytest.mark.parametrize(("kind", "_classed", "_asked", "_goes_on", "status"), ROWS)
+def test_nothing_left(gateway: Any, kind: str, _classed: str, _asked: int, *, _goes_on: bool, status: int) -> None:
+    """When nothing is left the caller sees the status of the table, in OpenAI's shape, and no secret of ours."""
+    answer = gateway.chat(f"alone-plain-{kind}")
+    error = answer.json()["error"]
+
+    assert answer.status_code == status
+    assert error["request_id"] == answer.headers["x-request-id"]
+    assert error["code"]
+    assert "canary" not in answer.text
+
+
+@pytest.mark.parametrize(("kind", "classed", "asked", "goes_on"), STREAM_ROWS)
+def test_before_the_first_token(gateway: Any, kind: str, classed: str, asked: int, *, goes_on: bool) -> None:
+    """A stream that fails before its first content is handed over silently."""
+    answer = gateway.chat(f"with-next-stream-{kind}", stream=True)
+
+    assert [row["error_kind"] for row in attempts_of(gateway, answer)] == [classed] * asked + [None] * goes_on
+    assert answer.text.rstrip().endswith("data: [DONE]")
+
+
+@pytest.mark.parametrize(("kind", "classed"), BROKEN_STREAMS)
+def test_after_the_first_token(gateway: Any, kind: str, classed: str) -> None:
+    """A stream that breaks after content went out is told so inside the stream, and never ends cleanly."""
+    answer = gateway.chat(f"t/{kind}@a", stream=True)
+    row = gateway.sql(
+        f"select status, error_kind, usage_source from requests where request_id = '{answer.headers['x-request-id']}'"
+    )[0]
+
+    assert answer.status_code == 200
+    assert '"error":' in answer.text
+    assert "[DONE]" not in answer.text
+    assert row == {"status": 200, "error_kind": classed, "usage_source": "partial"}
+
+
+def test_rate_limit_is_told_with_its_time(gateway: Any) -> None:
+    """A 429 with nothing left carries the provider's Retry-After; while the key rests nothing is sent there."""
+    first = gateway.chat("alone-plain-status-429")
+    before = gateway.seen("a")["requests"]["status-429:alone"]
+    second = gateway.chat("alone-plain-status-429")
+
+    assert 1 <= int(first.headers["retry-after"]) <= 7
+    assert second.status_code == 429
+    assert gateway.seen("a")["requests"]["status-429:alone"] == before
+
+
+@pytest.mark.parametrize("name", ["long", "filtered"])
+def test_chains_of_their_own(gateway: Any, name: str) -> None:
+    """`fallback_for` says where a kind of failure goes on."""
+    answer = gateway.chat(name)
+
+    assert answer.status_code == 200
+    assert answer.headers["x-engine-provider"] == "b"
+
+
+def test_refused_connection_is_handed_over(gateway: Any) -> None:
+    """A provider that nobody listens for is followed by the next, at once."""
+    dead = (gateway.root / "providers.d/b.yaml").read_text().replace("id: b", "id: dead")
+    port = gateway.providers["b"]
+    gateway.write("providers.d/dead.yaml", dead.replace(f":{port}/", ":9/"))
+    gateway.write("routes.d/dead.yaml", "models: {dead-first: {targets: [t/ok@dead], fallback: [t/ok@b]}}\n")
+    gateway.reload()
+    answer = gateway.chat("dead-first")
+
+    assert answer.status_code == 200
+    assert attempts_of(gateway, answer)[0]["error_kind"] == "connect"
