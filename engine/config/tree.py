@@ -222,7 +222,7 @@ class _Reader:
         """The text of a key; None, with a problem, where it cannot be one."""
         spot = self._spot(event)
         if not isinstance(event, yaml.ScalarEvent):
-            self._value(event, path, spot)
+            self._value(event, (*path, "?"), spot)
             self._problem("key-form", spot, path, "a key must be plain text", "quote it if it begins with '*' or '['")
             return None
         if event.value == "<<" and not event.style:

@@ -1,0 +1,60 @@
+"""Scalars with units, exact."""
+
+from collections.abc import Callable
+from datetime import date
+from fractions import Fraction
+from ipaddress import ip_network
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.config import scalars
+from engine.values import SecretRef
+
+
+@pytest.mark.parametrize(
+    ("read", "written", "meant"),
+    [
+        (scalars.duration_s, "250ms", 0.25),
+        (scalars.duration_s, "1.5h", 5400.0),
+        (scalars.duration_s, "7d", 604800.0),
+        (scalars.days, "none", 0),
+        (scalars.days, "400d", 400),
+        (scalars.days, "25h", 2),
+        (scalars.range_s, "100ms..2s", (0.1, 2.0)),
+        (scalars.count, "200k", 200_000),
+        (scalars.rate, "60/min", (60, 60.0)),
+        (scalars.rate, "1M/day", (1_000_000, 86400.0)),
+        (scalars.percent, "12.5%", Fraction(1, 8)),
+        (scalars.day, "2026-02-28", date(2026, 2, 28)),
+        (scalars.network, "10.0.0.0/8", ip_network("10.0.0.0/8")),
+        (scalars.reference, "${env:A_B}", SecretRef("env", "A_B")),
+        (scalars.references, "https://${env:A}/${file:/b}", (SecretRef("env", "A"), SecretRef("file", "/b"))),
+    ],
+)
+def test_a_scalar_is_read(read: Callable[[str], object], written: str, meant: object) -> None:
+    """Number and unit become the number that the program works with."""
+    assert read(written) == meant
+
+
+@pytest.mark.parametrize(
+    ("read", "written"),
+    [
+        (scalars.range_s, "2s..100ms"),
+        (scalars.day, "2026-02-31"),
+        (scalars.network, "10.0.0.1/8"),
+        (scalars.reference, "${env:A}x"),
+        (scalars.references, "${env:A} ${nope"),
+    ],
+)
+def test_what_means_nothing_is_refused(read: Callable[[str], object], written: str) -> None:
+    """The right form is not enough: ends in order, days that exist, networks without host bits."""
+    with pytest.raises(ValueError, match=r"is not|has no|holds|has host bits|out of range"):
+        read(written)
+
+
+@given(st.integers(0, 10**6), st.sampled_from(["ms", "s", "m", "h", "d"]))
+def test_units_agree(number: int, unit: str) -> None:
+    """A duration is its number times its unit, however it is written."""
+    assert scalars.duration_s(f"{number}{unit}") == pytest.approx(number * scalars.duration_s(f"1{unit}"))
