@@ -55,7 +55,7 @@ def command(
             click.echo(line)
         return
     request = _request(subject)
-    bundle, cache = bundles.read(root), DiskCache(cache_file(root))
+    bundle, cache = bundles.read(root), DiskCache(cache_file(root, "files"))
     snapshot = snapshot_of(ctx, bundles.with_overlay(bundle, overlay) if overlay else bundle, cache)
     cache.save()
     scenario = Scenario(

@@ -92,7 +92,7 @@ def _expected(expect: Mapping[str, Any]) -> Expected:
         route=expect.get("route"),
         retry_after_s=duration_s(expect["retry_after"]) if "retry_after" in expect else None,
         body=MappingProxyType({key: _plain(value) for key, value in upstream.get("body", {}).items()}),
-        absent=tuple(upstream.get("absent", ())),
+        without=tuple(upstream.get("without", ())),
     )
 
 

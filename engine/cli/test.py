@@ -66,7 +66,7 @@ def command(
     """
     bundle = bundles.read(root)
     names = [overlay] if overlay else ["", *bundles.overlays(bundle)]
-    cache = DiskCache(cache_file(root))
+    cache = DiskCache(cache_file(root, "files"))
     variants = [_tested(ctx, _variant(bundle, name), cache, text) for name in names]
     cache.save()
     results = [result for variant in variants for result in variant.results]

@@ -139,9 +139,9 @@ def _differences(expected: Expected, outcome: _Outcome) -> Iterator[str]:
             yield f"upstream.body.{key}: expected {_said(value)}, found nothing"
         elif outcome.sent[key] != value:
             yield f"upstream.body.{key}: expected {_said(value)}, found {_said(outcome.sent[key])}"
-    for key in expected.absent:
+    for key in expected.without:
         if key in outcome.sent:
-            yield f"upstream.absent.{key}: expected nothing, found {_said(outcome.sent[key])}"
+            yield f"upstream.without.{key}: expected nothing, found {_said(outcome.sent[key])}"
 
 
 def _said(value: object) -> str:

@@ -36,7 +36,7 @@ class Expected:
     retry_after_s: float | None = None
     body: Mapping[str, object] = field(default_factory=lambda: MappingProxyType({}))
     """Top-level keys of the last attempt's body, with their JSON values."""
-    absent: tuple[str, ...] = ()
+    without: tuple[str, ...] = ()
     """Top-level keys that the last attempt's body does not have."""
 
 

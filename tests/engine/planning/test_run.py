@@ -37,7 +37,7 @@ def test_quirks_and_edits_show_in_what_is_sent(planned: Planned) -> None:
     request = {"model": "support", "max_completion_tokens": 9, "logit_bias": {}}
     expected = Expected(
         body={"model": "small-1", "max_tokens": 9, "temperature": 0.2, "disable_reasoning": True},
-        absent=("max_completion_tokens", "logit_bias"),
+        without=("max_completion_tokens", "logit_bias"),
     )
     assert planned(request, expected=expected).differences == ()
     asked = planned({"model": "support", "reasoning_effort": "low", "temperature": 1})
@@ -55,7 +55,7 @@ def test_differences_are_told_one_by_one(planned: Planned) -> None:
         route="long-requests",
         retry_after_s=20.0,
         body={"model": "x", "seed": 1},
-        absent=("messages",),
+        without=("messages",),
     )
     assert planned({"model": "org/small"}, expected=expected).differences == (
         'model: expected "org/large", found "org/small"',
@@ -66,7 +66,7 @@ def test_differences_are_told_one_by_one(planned: Planned) -> None:
         "retry_after: expected 20.0, found nothing",
         'upstream.body.model: expected "x", found "small-1"',
         "upstream.body.seed: expected 1, found nothing",
-        'upstream.absent.messages: expected nothing, found [{"role":"user","content":"hello"}]',
+        'upstream.without.messages: expected nothing, found [{"role":"user","content":"hello"}]',
     )
 
 

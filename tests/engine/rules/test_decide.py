@@ -2,11 +2,15 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from engine.errors import Forbidden, NotFound
+from engine.rules.chain import MAX_OFFERS
 from engine.rules.decision import Reason
+from engine.rules.eligible import forbidden
 from engine.rules.match import Globs
-from engine.rules.program import Caller, Offer
+from engine.rules.program import Caller, Offer, Program, Strategy
 from engine.wire.json_edit import Edit
 
 if TYPE_CHECKING:
@@ -93,3 +97,53 @@ def test_breakers_alone_never_leave_nothing(make: "Make", market: list[Offer]) -
     resting = make.asked(program, "openai/mini", world=world)
     assert resting.refusal is not None
     assert resting.refusal.status == 429
+
+
+NAMES = ["a/x", "a/y", "b/x"]
+PROVIDERS = ["p", "q", "r"]
+TEXTS = st.sampled_from([*NAMES, *(f"{name}@{provider}" for name in NAMES for provider in PROVIDERS)])
+
+
+@st.composite
+def programs(draw: st.DrawFn, make: "Make") -> Program:
+    """A program of up to nine offers, an inner and an outer virtual model, and a few rules."""
+    held = draw(st.sets(st.tuples(st.sampled_from(NAMES), st.sampled_from(PROVIDERS)), min_size=1))
+    providers = {name: make.provider(name) for name in PROVIDERS}
+    targets, strategies = st.lists(TEXTS, min_size=1, max_size=4), st.sampled_from(Strategy)
+    inner = make.pool(*draw(targets), strategy=draw(strategies), fallback=draw(targets))
+    outer = make.pool(
+        *draw(targets), make.target("inner", virtual=True), strategy=draw(strategies), fallback=draw(targets)
+    )
+    rules = [make.rule(f"r{n}", draw(TEXTS), to=make.pool(*draw(targets))) for n in range(draw(st.integers(0, 4)))]
+    return make.program(
+        *(make.offer(providers[provider], name) for name, provider in sorted(held)),
+        order=draw(st.permutations(PROVIDERS)),
+        virtuals=[
+            make.virtual("inner", inner, bounds=make.bounds("model inner", draw(st.lists(TEXTS, max_size=2)))),
+            make.virtual("outer", outer),
+        ],
+        rules=rules,
+    )
+
+
+@given(data=st.data(), draw=st.floats(0, 1, exclude_max=True), deny=st.lists(TEXTS, max_size=3))
+def test_whatever_is_configured_a_decision_keeps_its_promises(
+    make: "Make", data: st.DataObject, draw: float, deny: list[str]
+) -> None:
+    """At most eight offers, each once, none that is denied; a refusal exactly when there is none; the same again."""
+    program = data.draw(programs(make))
+    world = make.world(
+        unconfigured=data.draw(st.sets(st.sampled_from(PROVIDERS), max_size=2)),
+        blocked=data.draw(st.dictionaries(TEXTS, st.just(make.now_s + 9), max_size=3)),
+    )
+    caller = Caller(id="bot", bounds=(make.bounds("team", deny),))
+    name = data.draw(st.sampled_from(["inner", "outer", *program.offers]))
+    decision = make.asked(program, name, caller=caller, world=world, draw=draw)
+    assert len(decision.chain) <= MAX_OFFERS
+    assert len({*make.ids(decision)}) == len(decision.chain)
+    assert not any(forbidden(candidate.offer, caller.bounds[0]) for candidate in decision.chain)
+    assert not any(candidate.offer.provider.id in world.unconfigured for candidate in decision.chain)
+    assert (decision.refusal is None) == bool(decision.chain)
+    assert make.asked(program, name, caller=caller, world=world, draw=draw) == decision
+    earlier = [rule for rule in program.rules if rule.models.matches(name)][:1]
+    assert decision.rule == (earlier[0] if earlier else None)
