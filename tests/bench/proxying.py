@@ -1,0 +1,141 @@
+"""What a request costs on its way through: CPU, latency, memory; the gateway, a bare relay and nginx in turns."""
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from statistics import median
+
+from tests.bench import harness
+from tests.bench.harness import ALL_CORES
+from tests.bench.peers import EVENTS, Gateway, Peer, Sample, field, gateway, measured, mock
+from tests.bench.roots import write_small
+from tests.bench.table import Figure
+
+ROUNDS = 3
+SECONDS = 1.5
+WARM_S = 1.0
+WHOLE = "CPU of every process of the gateway, the projector's work on the rows included; `worker alone` leaves it out"
+
+
+def figures(rig: Path, directory: Path) -> Iterator[Figure]:
+    """Requests, streams, latency and memory of one worker."""
+    with field(rig, directory) as (provider, engine, relay, nginx):
+        yield from idle_memory(engine)
+        peers = [engine, relay] + ([nginx] if nginx else [])
+        for peer in peers:
+            measured(rig, peer, peer.load(connections=64, seconds=WARM_S))
+        yield from non_streaming(rig, peers, 16)
+        yield from non_streaming(rig, peers, 64)
+        yield streaming(rig, peers)
+        yield from latency(rig, provider, peers)
+
+
+def in_turns(peers: Sequence[Peer], sample: Callable[[Peer], Sample]) -> dict[str, list[Sample]]:
+    """The samples of each peer, by its name: one of each, and again, so that noise falls on all alike."""
+    taken: dict[str, list[Sample]] = {peer.name: [] for peer in peers}
+    for _ in range(ROUNDS):
+        for peer in peers:
+            taken[peer.name].append(sample(peer))
+    return taken
+
+
+def non_streaming(rig: Path, peers: Sequence[Peer], connections: int) -> Iterator[Figure]:
+    """CPU a request in a closed loop, against nginx's and a relay's in the same turns."""
+    taken = in_turns(peers, lambda peer: measured(rig, peer, peer.load(connections=connections, seconds=SECONDS)))
+    engine, relay, nginx = taken["engine"], taken["relay"], taken.get("nginx", [])
+    name = f"non-streaming, {connections} connections"
+    yield Figure(
+        name=f"{name}: CPU",
+        unit="µs/request",
+        values=cpu(engine),
+        must=150,
+        aim=60,
+        relay=cpu(relay),
+        nginx=cpu(nginx),
+        note=WHOLE,
+    )
+    yield Figure(name=f"{name}: worker alone", unit="µs/request", values=[s.worker_us for s in engine])
+    if nginx:
+        yield Figure(name=f"{name}: CPU / nginx", unit="x", values=ratios(engine, nginx), must=7, aim=2.5)
+    yield Figure(name=f"{name}: CPU / relay", unit="x", values=ratios(engine, relay))
+    yield Figure(name=f"{name}: rate", unit="requests/s", values=rate(engine), relay=rate(relay), nginx=rate(nginx))
+
+
+def streaming(rig: Path, peers: Sequence[Peer]) -> Figure:
+    """CPU of an event of a burst, the request's own share included."""
+    taken = in_turns(peers, lambda peer: measured(rig, peer, peer.load(connections=64, seconds=SECONDS, stream=True)))
+    each = {name: [sample.cpu_us / EVENTS for sample in samples] for name, samples in taken.items()}
+    return Figure(
+        name=f"stream of {EVENTS} events in a burst: CPU",
+        unit="µs/event",
+        values=each["engine"],
+        must=4,
+        aim=1.5,
+        relay=each["relay"],
+        nginx=each.get("nginx", ()),
+        note="the whole request divided by its events",
+    )
+
+
+def latency(rig: Path, provider: Peer, peers: Sequence[Peer]) -> Iterator[Figure]:
+    """What is added at one connection to what the provider takes without anything in between."""
+    taken = in_turns([provider, *peers], lambda peer: measured(rig, peer, peer.load(connections=1, seconds=SECONDS)))
+    for quantile, must, aim in (("p50_us", 500, 250), ("p99_us", 1500, 700)):
+        seen = {name: [getattr(sample.burst, quantile) for sample in samples] for name, samples in taken.items()}
+        bare = median(seen.pop(provider.name))
+        added = {name: [value - bare for value in values] for name, values in seen.items()}
+        yield Figure(
+            name=f"added {quantile.removesuffix('_us')}, 1 connection",
+            unit="µs",
+            values=added["engine"],
+            must=must,
+            aim=aim,
+            relay=added["relay"],
+            nginx=added.get("nginx", ()),
+        )
+
+
+def idle_memory(engine: Gateway) -> Iterator[Figure]:
+    """Memory of a worker that has answered nothing yet."""
+    rss, pss = harness.memory_mib(engine.workers[0])
+    yield Figure(name="idle worker: RSS", unit="MiB", values=[rss], must=120, aim=70)
+    yield Figure(name="idle worker: PSS", unit="MiB", values=[pss], note="pages shared with n processes count 1/n")
+
+
+def two_workers(rig: Path, directory: Path) -> Iterator[Figure]:
+    """Throughput of two workers against one. Needs four processors to be true: two for them, two for the rig."""
+    with mock(rig, ALL_CORES) as provider:
+        root = directory / "workers"
+        write_small(root, provider.port)
+        rates: dict[int, list[Sample]] = {}
+        for workers in (1, 2):
+            with gateway(root, workers=workers, cores=ALL_CORES) as engine:
+                load = engine.load(connections=64, seconds=SECONDS)
+                measured(rig, engine, load, ALL_CORES)
+                rates[workers] = [measured(rig, engine, load, ALL_CORES) for _ in range(ROUNDS)]
+    one, two = rates[1], rates[2]
+    cores = len(ALL_CORES)
+    caveat = f"on {cores} processors that rig, mock provider and projector share" if cores < 6 else ""
+    yield Figure(
+        name="two workers / one: rate",
+        unit="x",
+        values=[b / a for a, b in zip(rate(one), rate(two), strict=True)],
+        must=1.8,
+        most=False,
+        note=caveat,
+    )
+    yield Figure(name="two workers / one: CPU a request", unit="x", values=ratios(two, one))
+
+
+def cpu(samples: Sequence[Sample]) -> list[float]:
+    """CPU microseconds a request, one a round."""
+    return [sample.cpu_us for sample in samples]
+
+
+def rate(samples: Sequence[Sample]) -> list[float]:
+    """Requests a second, one a round."""
+    return [sample.burst.per_s for sample in samples]
+
+
+def ratios(ours: Sequence[Sample], theirs: Sequence[Sample]) -> list[float]:
+    """How many times the other's CPU a request of ours takes, round by round."""
+    return [a.cpu_us / b.cpu_us for a, b in zip(ours, theirs, strict=True)]
