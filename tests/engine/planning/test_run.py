@@ -1,10 +1,8 @@
 from collections.abc import Callable
 
 from engine.errors import OutcomeKind
-from engine.planning.coverage import coverage
 from engine.planning.run import Result
 from engine.planning.scenario import Expected, Scripted
-from engine.snapshot import Snapshot
 
 Planned = Callable[..., Result]
 K = OutcomeKind
@@ -151,15 +149,3 @@ def test_a_given_draw_replaces_hashed_ones(planned: Planned) -> None:
     hashed = {planned({"model": "split", "user": "u-1"}).decision[2] for _ in range(2)}
     assert len(hashed) == 1
     assert not hashed & {"  pool split, weighted, draw 0.5"}
-
-
-def test_coverage_counts_rules_that_matched_and_models_that_were_asked_for(
-    planned: Planned, snapshot: Snapshot
-) -> None:
-    """What no test touches is listed with its place."""
-    results = [planned({"model": "support"}), planned({"model": "support"}, consumer="clinic")]
-    covered = coverage(snapshot.program, results)
-    assert covered.total == 5
-    assert [name for name, _ in covered.missed] == ["model split", "model turns", "rule long-requests"]
-    assert str(covered.missed[0][1]).startswith("routes.yaml:")
-    assert covered.percent == 40.0
