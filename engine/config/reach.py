@@ -21,9 +21,11 @@ __all__ = ["check_reach"]
 def check_reach(tree: Tree, names: Names, program: Program, today: date | None, report: Report) -> None:
     """Everything that can be told of the offers that names lead to. Without *today* no date is judged."""
     pools = [*tree.routes["models"].values(), *(rule["to"] for rule in tree.rules)]
+    has_vectors = any(Modality.EMBEDDING in offer.output for offer in program.pinned.values())
     for pool in pools:
         _check_targets(pool, names, program, report)
-        _check_vectors(pool, program, report)
+        if has_vectors:
+            _check_vectors(pool, program, report)
         if today is not None:
             _check_lifecycles(pool, program, today, report)
     for name, model in program.virtual.items():

@@ -57,7 +57,7 @@ def _check_aliases(aliases: Placed, names: Names, report: Report) -> None:
     for alias, target in aliases.items():
         if "*" in alias + target.value:
             _check_alias_pattern(alias, target, names, report)
-        elif names.what(target.value) is None:
+        elif names.what(target.value) is None and _covering(target.value, names) is None:
             _unknown_model(target, target.value, names, report)
     for alias, target in aliases.items():
         steps = tuple(_alias_steps(alias, names))
@@ -155,14 +155,17 @@ def _cycles(graph: Mapping[str, Sequence[str]]) -> Iterator[tuple[str, ...]]:
     done: set[str] = set()
     for start in graph:
         path: list[str] = []
+        on_path: set[str] = set()
         stack: list[tuple[str, bool]] = [(start, False)]
         while stack:
             name, is_left = stack.pop()
             if is_left:
-                done.add(path.pop())
-            elif name in path:
+                on_path.discard(path.pop())
+                done.add(name)
+            elif name in on_path:
                 yield tuple(path[path.index(name) :])
             elif name not in done:
                 path.append(name)
+                on_path.add(name)
                 stack.append((name, True))
                 stack.extend((inner, False) for inner in reversed(graph.get(name, ())))
