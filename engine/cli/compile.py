@@ -48,7 +48,7 @@ def _compiled(root: Path, overlay: str, demo_digest: str) -> Compiled:
     except ConfigUnreadable as exc:
         line = str(exc)
         return Compiled(bundle_hash="", git_rev="", files={}, laid_over={}, problems=(line,), diagnostics=line)
-    cache = DiskCache(cache_file(root))
+    cache = DiskCache(cache_file(root, "files"))
     built = build(bundle, cache, today=datetime.now(UTC).date())
     cache.save()
     return _handed_over(built, bundle, own, demo)
