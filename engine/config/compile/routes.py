@@ -122,7 +122,7 @@ def _fallback_for(at: Placed, names: Names) -> dict[OutcomeKind, tuple[Target, .
     """A chain for each kind; one under `timeout` holds for those timeouts that have none of their own."""
     chains = {kind: _targets(targets, names) for kind, targets in at.items()}
     shared = chains.pop("timeout", None)
-    timeouts = {} if shared is None else dict.fromkeys(TIMEOUTS, shared)
+    timeouts = {} if shared is None else dict.fromkeys(sorted(TIMEOUTS), shared)
     return timeouts | {OutcomeKind(kind): targets for kind, targets in chains.items()}
 
 

@@ -26,7 +26,7 @@ def test_nested_models_count_as_what_they_lead_to(built: Build) -> None:
     files = {
         "policies/a.yaml": "teams: {health: {models: [outer], require: {region: eu}}}\n",
         "providers.d/gamma.yaml": EU,
-        "routes.d/a.yaml": "models: {outer: {targets: [openai/gpt-4o], fallback: [inner]}, inner: {targets: [a/b@gamma]}}\n",
+        "routes.d/a.yaml": "models: {outer: {targets: [openai/gpt-4o], fallback: [in]}, in: {targets: [a/b@gamma]}}\n",
     }
     assert slugs(built(files)) == []
 
