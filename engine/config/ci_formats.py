@@ -96,7 +96,7 @@ def _case(name: str, problems: Sequence[Problem]) -> Iterator[str]:
     warnings = [problem for problem in problems if not _is_error(problem)]
     yield f'  <testcase classname="engine" name="{escape(name)}">'
     if errors:
-        yield f'    <failure message="{len(errors)} problems">{_listed(errors)}</failure>'
+        yield f'    <failure message="{len(errors)} {"problem" if len(errors) == 1 else "problems"}">{_listed(errors)}</failure>'
     if warnings:
         yield f"    <system-out>{_listed(warnings)}</system-out>"
     yield "  </testcase>"

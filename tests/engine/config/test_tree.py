@@ -124,10 +124,10 @@ def test_any_bytes_are_a_value_or_a_problem(data: bytes) -> None:
 
 @given(st.text(alphabet="ab:{}[]*&!#'\"-?|>, \n\t$%@`<~0", max_size=60))
 def test_any_text_is_a_value_or_a_problem(text: str) -> None:
-    """The characters that YAML gives a meaning do not make it raise either, and each problem is inside the text."""
+    """Nor does any use of the characters that have a meaning in YAML; each problem is in the text, or right after."""
     _, _, problems = parse("f.yaml", text.encode())
     for problem in problems:
-        assert 1 <= problem.place.line <= text.count("\n") + 1
+        assert 1 <= problem.place.line <= text.count("\n") + 2
         assert problem.place.column >= 1
 
 
