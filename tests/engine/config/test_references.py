@@ -32,9 +32,8 @@ def test_a_pattern_that_feeds_itself_is_a_cycle(built: Build) -> None:
 
 def test_aliases_may_follow_one_another(built: Build) -> None:
     """An alias of an alias is fine, and of a pattern as well."""
-    assert slugs(
-        built({"routes.d/a.yaml": 'aliases: {old: gpt-4, older: old, "o/*": "openai/*", o4: o/gpt-4o}\n'})
-    ) == ["unknown-model"]
+    aliases = 'aliases: {old: gpt-4, older: old, "o/*": "openai/*", o4: o/gpt-4o}\n'
+    assert slugs(built({"routes.d/a.yaml": aliases})) == []
 
 
 def test_the_last_at_counts(built: Build) -> None:
