@@ -160,7 +160,7 @@ def gateway(
 ) -> Iterator[Gateway]:
     """`engine serve` over *root* with its data beside it."""
     port, data, log = harness.free_port(), root.with_name(f"{root.name}-data"), root.with_name(f"{root.name}.log")
-    command = [sys.executable, "-m", "engine", "serve", "--config", root, "--data", data]
+    command: list[str | Path] = [sys.executable, "-m", "engine", "serve", "--config", root, "--data", data]
     command += ["--port", str(port), "--workers", str(workers), *words]
     with process(command, cores=cores, log=log, environ=os.environ | {"BENCH_SECRET": "sk-bench"}) as started:
         peer = Gateway("engine", port, started.pid, data, log)

@@ -19,8 +19,7 @@ class End(asyncio.Protocol):
         self.other: asyncio.Transport | None = None
         self.held = b""
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # what loops call it with
         self.transport = transport
 
     def data_received(self, data: bytes) -> None:
@@ -37,7 +36,7 @@ class End(asyncio.Protocol):
 class Accepted(End):
     """The caller's end: dials the upstream as soon as it exists."""
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # what loops call it with
         super().connection_made(transport)
         self.task = asyncio.get_running_loop().create_task(self.dial())
 
