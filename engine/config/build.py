@@ -104,13 +104,14 @@ def _source_hash(file: str, bundle: Bundle) -> str:
 
 def _counts(parts: Parts, bundle: Bundle) -> Mapping[str, int]:
     root = parts.root
+    aliases = {*root.aliases, *(alias for part in parts.providers for alias in part.aliases)}
     return MappingProxyType(
         {
             "files": len(bundle.files),
             "providers": len(parts.providers),
             "models": len({offer.model for part in parts.providers for offer in part.offers}),
             "virtual models": len(root.virtual),
-            "aliases": len(root.aliases) + len(root.alias_patterns),
+            "aliases": len(aliases) + len(root.alias_patterns),
             "rules": len(root.rules),
             "consumers": len({caller.id for caller in root.callers.values()}),
         }

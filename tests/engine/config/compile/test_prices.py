@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.config import bundle as bundles
@@ -17,6 +17,7 @@ def _prices(price: str) -> tuple[Price, ...]:
     return built.parts.providers[0].offers[0].prices
 
 
+@settings(deadline=None, max_examples=20)
 @given(st.integers(0, 10**9))
 def test_money_is_exact(millionths: int) -> None:
     """Six decimal places per million tokens are so many pico-dollars per token, to the last digit."""
