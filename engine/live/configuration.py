@@ -129,8 +129,8 @@ class Configuration:
             return ""
         if not self._source.allow_missing_secrets:
             return "\n".join([MISSING, *(_describe(need) for need in missing), MISSING_HINT])
-        for need in missing:
-            self._log.warning("provider_unconfigured", provider=need.provider, secret=need.name, place=need.place)
+        without = {need.provider: need.name for need in missing}
+        self._log.warning("providers_unconfigured", missing_secrets=without)
         return ""
 
     def _parts(self, compiled: Compiled) -> dict[str, Part]:

@@ -28,6 +28,8 @@ __all__ = ["Loaded", "WorkerChild", "WorkerCommand"]
 
 SWAP_TIMEOUT_S = 30.0
 """A worker that has not swapped by then does not get its loop turned; it is killed and starts with the new parts."""
+KILL_AFTER_S = 5.0
+"""Beyond the grace, which the worker keeps itself: to close connections, flush its journal and end."""
 READ_BYTES = 65536
 
 WorkerCommand = Callable[[int, int, int], Sequence[str]]
@@ -106,9 +108,9 @@ class WorkerChild:
         self._send(Report(loaded.status))
 
     async def end(self, grace_s: float) -> None:
-        """Drain the worker within *grace_s*, then kill it."""
+        """Drain the worker within *grace_s*; kill it when it does not keep to that."""
         self._send(Drain())
-        await self.child.end(grace_s)
+        await self.child.end(grace_s + KILL_AFTER_S)
 
     def _launch(self) -> Launch:
         """A fresh control socket for each process."""

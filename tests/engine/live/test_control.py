@@ -1,5 +1,7 @@
 """Messages between supervisor and workers survive however a socket cuts them."""
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -54,7 +56,7 @@ def test_any_cuts(cuts: list[int]) -> None:
     data = b"".join(map(encode, MESSAGES))
     places = sorted({0, len(data), *(cut % len(data) for cut in cuts)})
     decoder, seen = FrameDecoder(), []
-    for start, end in zip(places, places[1:], strict=False):
+    for start, end in pairwise(places):
         seen += decoder.feed(data[start:end])
 
     assert seen == MESSAGES

@@ -161,7 +161,8 @@ def test_requests_there_are_limited_over_workers(make_part: MakePart, make_state
     refused = one.admit(offer, "main", 0, 100.0)
 
     assert all(isinstance(each, Admission) for each in admitted)
-    assert refused == NoRoom(pytest.approx(100.5))
+    assert isinstance(refused, NoRoom)
+    assert refused.until_s == pytest.approx(100.5)
     assert two.full_until_s(offer, 100.0) == pytest.approx(100.5)
     assert isinstance(one.admit(offer, "main", 0, 100.6), Admission)
 

@@ -175,7 +175,7 @@ def test_sighup_reloads(serve: Callable[..., Running]) -> None:
 
 
 def test_a_killed_worker_is_replaced_and_its_counts_forgotten(serve: Callable[..., Running]) -> None:
-    """kill -9 of a worker: its requests in flight count no more, its successor serves, and it is written down."""
+    """A worker is killed: its requests in flight count no more, its successor serves, and it is written down."""
     running = serve()
     before = running.get("/busy")
     with contextlib.suppress(ConnectionError):

@@ -25,6 +25,7 @@ class Journal:
         self._path = path
 
     def append(self, record: Record) -> None:
+        self._path.parent.mkdir(parents=True, exist_ok=True)
         with self._path.open("ab") as file:
             file.write(msgspec.json.encode(record) + b"\n")
 
@@ -33,9 +34,14 @@ class Log:
     """Lines of JSON on stderr."""
 
     def info(self, event: str, /, **fields: object) -> None:
-        print(json.dumps({"event": event, **fields}, default=str), file=sys.stderr, flush=True)
+        sys.stderr.write(json.dumps({"event": event, **fields}, default=str) + "\n")
 
     warning = error = info
+
+
+def said(port: int) -> None:
+    sys.stdout.write(f"{port}\n")
+    sys.stdout.flush()
 
 
 def python(script: str, *words: object) -> list[str]:
@@ -43,7 +49,6 @@ def python(script: str, *words: object) -> list[str]:
 
 
 async def main(root: Path, data: Path, workers: int, words: set[str]) -> None:
-    data.mkdir(parents=True, exist_ok=True)
     settings = Settings(
         data=data,
         host="127.0.0.1",
@@ -68,7 +73,7 @@ async def main(root: Path, data: Path, workers: int, words: set[str]) -> None:
         source,
         journal=Journal(data / "journal.jsonl"),
         log=Log(),
-        serving=lambda port: print(port, flush=True),
+        serving=said,
     )
     await supervisor.run()
 

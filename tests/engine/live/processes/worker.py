@@ -1,7 +1,8 @@
 """A worker for tests: HTTP on the inherited socket, one JSON answer per connection, over the real link and board.
 
-/          what is served     /reload  asks for a reload     /busy  takes room at the first offer and never gives it back
-/slow      answers after 0.6 s, as a stream that drains      /die   ends the process at once, SIGKILL
+/        what is served          /reload  asks for a reload
+/busy    takes room at the first offer, and never gives it back
+/slow    answers after 0.6 s     /die     ends the process at once, SIGKILL
 """
 
 import asyncio

@@ -1,0 +1,39 @@
+"""The last good files are kept whole, and replaced whole."""
+
+from pathlib import Path
+
+from engine.live.last_good import LastGood
+
+
+def test_nothing_was_kept(tmp_path: Path) -> None:
+    """A fresh data directory has no last good configuration."""
+    assert LastGood(tmp_path / "last-good").root is None
+
+
+def test_the_newest_replaces_the_older(tmp_path: Path) -> None:
+    """Files that the newer configuration does not have are gone from the copy, and nothing is left beside it."""
+    kept = LastGood(tmp_path / "last-good")
+    kept.keep({"routes.yaml": b"one", "providers.d/a.yaml": b"a"})
+    kept.keep({"routes.yaml": b"two"})
+
+    assert [str(p.relative_to(tmp_path)) for p in sorted(tmp_path.rglob("*"))] == ["last-good", "last-good/routes.yaml"]
+    assert kept.root is not None
+    assert (kept.root / "routes.yaml").read_bytes() == b"two"
+
+
+def test_a_configuration_without_files(tmp_path: Path) -> None:
+    """The demo over an empty directory has no files of its own: that is kept as such."""
+    kept = LastGood(tmp_path / "last-good")
+    kept.keep({})
+
+    assert kept.root is not None
+
+
+def test_left_overs_of_a_kill_do_not_matter(tmp_path: Path) -> None:
+    """A copy that was being written when the process was killed is written afresh."""
+    (tmp_path / "last-good.new").mkdir()
+    (tmp_path / "last-good.new" / "half.yaml").write_bytes(b"ha")
+    kept = LastGood(tmp_path / "last-good")
+    kept.keep({"routes.yaml": b"one"})
+
+    assert [p.name for p in (tmp_path / "last-good").iterdir()] == ["routes.yaml"]
