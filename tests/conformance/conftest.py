@@ -1,8 +1,10 @@
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Callable
 from ipaddress import ip_network
 
 import httpx
 import pytest
+import uvloop
 
 from engine.rules.program import Connections
 from engine.upstream.dial import Dialer
@@ -12,6 +14,11 @@ from engine.upstream.tls import TlsContexts
 from engine.upstream.transport import PoolTransport
 
 LIMIT = 2
+
+
+def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """Every test runs on both loops: asyncio's own, and the one that serves."""
+    return {"asyncio": asyncio.new_event_loop, "uvloop": uvloop.new_event_loop}
 
 
 @pytest.fixture(params=["own", "httpx"])
