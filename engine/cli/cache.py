@@ -3,7 +3,9 @@
 import hashlib
 import os
 import pickle
+from contextlib import suppress
 from decimal import Decimal
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +27,7 @@ def cache_file(root: Path, name: str) -> Path:
     return Path(base) / "engine" / f"{digest}.{name}"
 
 
+@cache
 def _make() -> str:
     """What results depend on beside their keys: the version, and in a working tree the newest file of the code."""
     newest = max(path.stat().st_mtime_ns for path in PACKAGE.rglob("*.py"))
@@ -76,7 +79,8 @@ class DiskCache:
             temporary.write_bytes(pickle.dumps((self._make, self._used), protocol=pickle.HIGHEST_PROTOCOL))
             temporary.replace(self._file)
         except OSError:
-            temporary.unlink(missing_ok=True)
+            with suppress(OSError):
+                temporary.unlink()
 
 
 def _loaded(file: Path, make: str) -> dict[str, Any]:

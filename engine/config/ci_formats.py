@@ -96,7 +96,8 @@ def _case(name: str, problems: Sequence[Problem]) -> Iterator[str]:
     warnings = [problem for problem in problems if not _is_error(problem)]
     yield f'  <testcase classname="engine" name="{escape(name)}">'
     if errors:
-        yield f'    <failure message="{len(errors)} {"problem" if len(errors) == 1 else "problems"}">{_listed(errors)}</failure>'
+        count = "1 problem" if len(errors) == 1 else f"{len(errors)} problems"
+        yield f'    <failure message="{count}">{_listed(errors)}</failure>'
     if warnings:
         yield f"    <system-out>{_listed(warnings)}</system-out>"
     yield "  </testcase>"

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, Literal
 
 from engine.config import ci_formats
-from engine.config.leaks import printable, redacted
+from engine.config.leaks import printable, redacted, redacted_line
 from engine.errors import Place, Problem, Severity
 
 __all__ = ["FORMATS", "MAX_PROBLEMS", "Format", "render"]
@@ -86,7 +86,7 @@ def _excerpt(place: Place, files: Mapping[str, bytes]) -> Iterator[str]:
         return
     row, column = printable(rows[place.line - 1]), place.column - 1
     margin = f"  {place.line} | "
-    hidden = redacted(row)
+    hidden = redacted_line(row)
     if hidden != row:
         yield margin + hidden[:MAX_EXCERPT]
         return

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from engine.errors import Place, Problem
 
-__all__ = ["leaks", "printable", "redacted"]
+__all__ = ["leaks", "printable", "redacted", "redacted_line"]
 
 VENDOR_KEY = re.compile(
     r"""(?<![A-Za-z0-9])(
@@ -25,8 +25,13 @@ HIDDEN = "•••"
 
 
 def redacted(text: str) -> str:
-    """*text* without anything that looks like a secret."""
-    return LITERAL.sub(rf"\1{HIDDEN}", VENDOR_KEY.sub(HIDDEN, text))
+    """*text* without anything that looks like a vendor's key."""
+    return VENDOR_KEY.sub(HIDDEN, text)
+
+
+def redacted_line(line: str) -> str:
+    """A line of a file without such keys, and without what stands for a secret there, whatever it looks like."""
+    return LITERAL.sub(rf"\1{HIDDEN}", redacted(line))
 
 
 def printable(text: str) -> str:

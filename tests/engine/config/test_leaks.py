@@ -2,7 +2,7 @@
 
 import pytest
 
-from engine.config.leaks import leaks, printable, redacted
+from engine.config.leaks import leaks, printable, redacted, redacted_line
 
 KEYS = [
     "sk-proj-abcdefghijklmnop0123456789",
@@ -33,18 +33,18 @@ def test_a_vendors_key_is_found_anywhere(key: str) -> None:
 def test_ordinary_words_are_not_secrets(text: str) -> None:
     """A check that cries wolf is switched off."""
     assert not list(leaks("f.yaml", text.encode()))
-    assert redacted(text) == text
+    assert redacted_line(text) == text
 
 
 @pytest.mark.parametrize("written", ["secret: abc", "{secret: abc, weight: 1}", "secret: 'abc'", 'secret: "abc d"'])
 def test_a_literal_beside_secret_is_hidden(written: str) -> None:
     """Whatever else is wrong in a line, what stands for a secret is not shown."""
-    assert "abc" not in redacted(written)
+    assert "abc" not in redacted_line(written)
 
 
 def test_a_reference_is_shown() -> None:
     """A reference is no secret."""
-    assert redacted('secret: "${env:A}"') == 'secret: "${env:A}"'
+    assert redacted_line('secret: "${env:A}"') == 'secret: "${env:A}"'
 
 
 def test_nothing_moves_the_cursor() -> None:
