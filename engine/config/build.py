@@ -67,7 +67,7 @@ def build(bundle: Bundle, cache: Cache | None = None, *, today: date | None = No
         problems=problems,
         config_hash=parts.root.config_hash,
         bundle_hash=bundle.bundle_hash,
-        counts=_counts(parts, bundle),
+        counts=_counts(parts, tree, bundle),
         tables=tuple(rows(parts)),
     )
 
@@ -102,7 +102,7 @@ def _source_hash(file: str, bundle: Bundle) -> str:
     return digest.hexdigest()
 
 
-def _counts(parts: Parts, bundle: Bundle) -> Mapping[str, int]:
+def _counts(parts: Parts, tree: Tree, bundle: Bundle) -> Mapping[str, int]:
     root = parts.root
     aliases = {*root.aliases, *(alias for part in parts.providers for alias in part.aliases)}
     return MappingProxyType(
@@ -113,6 +113,6 @@ def _counts(parts: Parts, bundle: Bundle) -> Mapping[str, int]:
             "virtual models": len(root.virtual),
             "aliases": len(aliases) + len(root.alias_patterns),
             "rules": len(root.rules),
-            "consumers": len({caller.id for caller in root.callers.values()}),
+            "consumers": len(tree.policies["consumers"].value),
         }
     )

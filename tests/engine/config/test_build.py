@@ -22,7 +22,7 @@ def test_a_clean_configuration_has_parts(built: Build) -> None:
         "virtual models": 1,
         "aliases": 1,
         "rules": 1,
-        "consumers": 0,
+        "consumers": 1,
     }
     assert {row["table"] for row in result.tables} == {"models", "providers", "prices"}
 
