@@ -4,21 +4,12 @@ from pathlib import Path
 
 import rich_click as click
 
+from engine.cli.logs import logger
 from engine.errors import EngineError
 from engine.store.layout import Layout
 from engine.store.refresh import refresh
 
-__all__ = ["Lines", "data_option", "fresh_catalog"]
-
-
-class Lines:
-    """A log of one line an event, on stderr."""
-
-    def info(self, event: str, /, **fields: object) -> None:
-        """Write the line."""
-        click.echo(" ".join([event, *(f"{name}={value}" for name, value in fields.items())]), err=True)
-
-    error = info
+__all__ = ["data_option", "fresh_catalog"]
 
 
 data_option = click.option(
@@ -41,6 +32,6 @@ def fresh_catalog(data: Path) -> Path:
     layout = Layout(data)
     if not layout.journal.exists() and not layout.catalog.exists():
         raise EngineError(f"no usage in {data}: is it the data directory that `engine serve` writes to?")
-    if refresh(layout, log=Lines()) is None:
+    if refresh(layout, log=logger("console")) is None:
         click.echo("the projector does not answer; what follows is from its last publication", err=True)
     return layout.catalog

@@ -3,11 +3,13 @@
 import os
 import signal
 import socket
+import sys
 from pathlib import Path
 
 import rich_click as click
 
-from engine.cli.data import Lines, data_option
+from engine.cli.data import data_option
+from engine.cli.logs import FORMATS, Format, Logger, logger
 from engine.errors import EngineError
 from engine.store.layout import Layout
 from engine.store.projection import Stop, bring_up_to_date, run
@@ -22,23 +24,32 @@ NICENESS = 5
 @data_option
 @click.option("--once", is_flag=True, help="Load and publish what is there, then end.")
 @click.option("--child", is_flag=True, help="End when the process that started this one ends.")
-def command(data: Path, once: bool, child: bool) -> None:
+@click.option(
+    "--log-format",
+    envvar="ENGINE_LOG_FORMAT",
+    show_envvar=True,
+    default=lambda: "console" if sys.stderr.isatty() else "json",
+    show_default="console on a terminal, else json",
+    type=click.Choice(FORMATS),
+    help="How log lines are written.",
+)
+def command(*, data: Path, once: bool, child: bool, log_format: Format) -> None:
     """Load journals into the usage database and publish the catalog, until interrupted.
 
     `engine serve` runs this by itself. One process projects a data directory; a second one stands by for it.
     """
-    layout = Layout(data)
+    layout, log = Layout(data), logger(log_format)
     if once:
-        _once(layout)
+        _once(layout, log)
         return
     if child:
         os.nice(NICENESS)
     parent = os.getppid()
-    run(layout, Stop(_stop_signals(), lambda: child and os.getppid() != parent), log=Lines())
+    run(layout, Stop(_stop_signals(), lambda: child and os.getppid() != parent), log=log)
 
 
-def _once(layout: Layout) -> None:
-    as_of = bring_up_to_date(layout, log=Lines())
+def _once(layout: Layout, log: Logger) -> None:
+    as_of = bring_up_to_date(layout, log=log)
     if as_of is None:
         raise EngineError(f"another process projects {layout.data}; it publishes every minute and for `engine sql`")
     click.echo(f"{layout.catalog} is complete up to {as_of.isoformat(timespec='seconds')}")

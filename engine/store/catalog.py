@@ -9,7 +9,7 @@ from pathlib import Path
 
 import duckdb
 
-from engine.store.hot import GROWING, Hot, Part, sync
+from engine.store.hot import GROWING, Hot, sync
 from engine.store.text import quoted, script
 
 __all__ = ["DECLARED", "build"]
@@ -25,13 +25,14 @@ def build(hot: Hot, parts_folder: Path, path: Path, as_of: datetime) -> None:
     """
     fresh = path.with_name(f".{path.name}.new")
     fresh.unlink(missing_ok=True)
+    folder = parts_folder.resolve()
     parts = hot.parts()
     with hot.catalog(fresh) as db:
         for table in GROWING:
-            db.execute(_view(table, [parts_folder / part.file for part in parts if part.table == table]))
+            db.execute(_view(table, [folder / part.file for part in parts if part.table == table]))
         for table in DECLARED:
             db.execute(f"CREATE TABLE {table} AS FROM hot.{table}")
-        _publication(db, parts, parts_folder, as_of)
+        _publication(db, parts[-1].publication, folder, as_of)
         db.execute(script("views.sql"))
         _comment(db)
     sync(fresh)
@@ -40,16 +41,19 @@ def build(hot: Hot, parts_folder: Path, path: Path, as_of: datetime) -> None:
 
 
 def _view(table: str, files: list[Path]) -> str:
-    """Absolute paths, so that the catalog works from every working directory."""
-    listed = ", ".join(quoted(str(file.resolve())) for file in files)
+    """The paths are absolute, so that the catalog works from every working directory."""
+    listed = ", ".join(quoted(str(file)) for file in files)
     return f"CREATE VIEW {table} AS FROM read_parquet([{listed}])"
 
 
-def _publication(db: duckdb.DuckDBPyConnection, parts: list[Part], folder: Path, as_of: datetime) -> None:
+def _publication(db: duckdb.DuckDBPyConnection, number: int, folder: Path, as_of: datetime) -> None:
     db.execute(script("publication.sql"))
-    db.execute("INSERT INTO publication VALUES (?, ?)", [parts[-1].publication, as_of])
-    rows = [(part.table, str((folder / part.file).resolve()), part.rows, part.first_at, part.last_at) for part in parts]
-    db.executemany("INSERT INTO parts VALUES (?, ?, ?, ?, ?)", rows)
+    db.execute("INSERT INTO publication VALUES (?, ?)", [number, as_of])
+    db.execute(
+        "INSERT INTO parts SELECT table_name, $folder || '/' || file, row_count, first_ts, last_ts"
+        " FROM hot.parts ORDER BY publication, table_name",
+        {"folder": str(folder)},
+    )
 
 
 def _comment(db: duckdb.DuckDBPyConnection) -> None:

@@ -42,9 +42,9 @@ MAX_PAYLOAD_BYTES = 64 << 20
 """Far above the largest record, a bundle of thousands of models; a damaged length is told by being larger."""
 SUFFIX = ".jnl"
 
-TAGS: Mapping[type, bytes] = MappingProxyType({RequestRecord: b"r", ConfigRecord: b"c", EventRecord: b"e"})
+TAGS: Mapping[type, int] = MappingProxyType({RequestRecord: ord("r"), ConfigRecord: ord("c"), EventRecord: ord("e")})
 DECODERS: Mapping[int, msgspec.msgpack.Decoder[Record]] = MappingProxyType(
-    {tag[0]: msgspec.msgpack.Decoder(kind) for kind, tag in TAGS.items()}
+    {tag: msgspec.msgpack.Decoder(kind) for kind, tag in TAGS.items()}
 )
 
 
@@ -72,7 +72,8 @@ class Encoder:
     """Records in, frames out. Reuses one buffer: a frame is valid until the next."""
 
     def __init__(self) -> None:
-        self._msgpack = msgspec.msgpack.Encoder(enc_hook=_plain)
+        # Read-only mappings are written as mappings; whatever else is foreign to MessagePack, `dict` refuses too.
+        self._msgpack = msgspec.msgpack.Encoder(enc_hook=dict)
         self._frame = bytearray(HEAD.size + 1)
 
     def frame(self, record: Record) -> bytearray:
@@ -84,11 +85,11 @@ class Encoder:
         """
         frame = self._frame
         self._msgpack.encode_into(record, frame, HEAD.size + 1)
-        frame[HEAD.size : HEAD.size + 1] = TAGS[type(record)]
-        with memoryview(frame) as view, view[HEAD.size :] as payload:
-            if len(payload) > MAX_PAYLOAD_BYTES:
-                raise ValueError(f"a record of {len(payload)} bytes")
-            HEAD.pack_into(frame, 0, len(payload), crc32(payload))
+        frame[HEAD.size] = TAGS[type(record)]
+        length = len(frame) - HEAD.size
+        if length > MAX_PAYLOAD_BYTES:
+            raise ValueError(f"a record of {length} bytes")
+        HEAD.pack_into(frame, 0, length, crc32(frame[HEAD.size :]))
         return frame
 
 
@@ -190,10 +191,3 @@ def _publish(unnamed: Path, directory: Path) -> None:
         except FileExistsError:
             continue
         return
-
-
-def _plain(value: object) -> object:
-    """For msgspec: read-only mappings are written as mappings."""
-    if isinstance(value, MappingProxyType):
-        return dict(value)
-    raise TypeError(f"{type(value).__name__} in a record")

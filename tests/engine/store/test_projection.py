@@ -1,5 +1,6 @@
 """The projector's process: elected, asked, stopped."""
 
+import json
 import signal
 import socket
 import subprocess
@@ -35,6 +36,10 @@ def rows(layout: Layout) -> int:
         row = db.execute("SELECT count(*) FROM requests").fetchone()
     assert row is not None
     return int(row[0])
+
+
+def event(line: str) -> object:
+    return json.loads(line)["event"]
 
 
 def until(holds: Callable[[], bool]) -> None:
@@ -134,12 +139,12 @@ def test_a_signal_ends_the_process_after_a_last_publication(
         [sys.executable, "-m", "engine", "project", "--data", str(layout.data)], stderr=subprocess.PIPE, text=True
     )
     assert process.stderr is not None
-    assert process.stderr.readline().startswith("projector_started")
+    assert event(process.stderr.readline()) == "projector_started"
     journalled(layout, log, make_request())
     process.send_signal(number)
     _, err = process.communicate(timeout=10)
     assert process.returncode == 0
-    assert err == "projector_stopped\n"
+    assert event(err) == "projector_stopped"
     assert rows(layout) == 1
 
 
@@ -152,10 +157,10 @@ def test_a_child_ends_with_its_parent(layout: Layout, log: Any, make_request: Ma
     )
     parent = subprocess.Popen([sys.executable, "-c", program, str(layout.data)], stderr=subprocess.PIPE, text=True)
     assert parent.stderr is not None
-    assert parent.stderr.readline().startswith("projector_started")
+    assert event(parent.stderr.readline()) == "projector_started"
     journalled(layout, log, make_request())
     parent.kill()
     assert parent.wait(5) == -9
-    assert parent.stderr.read() == "projector_stopped\n"
+    assert event(parent.stderr.read()) == "projector_stopped"
     parent.stderr.close()
     assert rows(layout) == 1

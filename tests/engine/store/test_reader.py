@@ -47,7 +47,6 @@ ATTACKS = [
     "SET allowed_paths = ['/etc/passwd']",
     "RESET lock_configuration",
     "PRAGMA threads = 64",
-    "PRAGMA database_list",
     "CALL pragma_version()",
     "CALL enable_logging(storage = 'file')",
     "PREPARE p AS SELECT 1",

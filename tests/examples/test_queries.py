@@ -8,7 +8,7 @@ from engine.store.layout import Layout
 from engine.store.projector import Projector
 from engine.store.query import ask
 
-QUERIES = sorted((Path(__file__).parents[3] / "examples/queries").glob("*.sql"))
+QUERIES = sorted((Path(__file__).parents[2] / "examples/queries").glob("*.sql"))
 
 
 @pytest.fixture(scope="module")
