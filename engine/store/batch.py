@@ -14,7 +14,7 @@ KINDS = ("requests", "configs", "events", "models", "providers", "prices", "posi
 KIND_OF = MappingProxyType({RequestRecord: "requests", ConfigRecord: "configs", EventRecord: "events"})
 DECLARED = ("models", "providers", "prices")
 
-encode = msgspec.json.Encoder().encode
+encode = msgspec.json.Encoder(enc_hook=dict).encode
 
 
 class Batch:
