@@ -121,7 +121,8 @@ class AttemptPlan:
 
     One thing at a time: a `Start` is followed by `Ended` or `Full`, a `Wait` by `Woke`, a `Finish` by nothing;
     `Cancelled` may come at any time. It always ends: every attempt uses up one of `retry.attempts` of an offer of the
-    chains, every wait some of an offer's patience.
+    chains, every wait some of an offer's patience. The retry budget bounds what is asked of the same offer again; that
+    an outage is not made worse by handing over is the work of breakers and resting keys.
     """
 
     def __init__(self, decision: Decision, *, started_s: float) -> None:
@@ -200,7 +201,7 @@ class AttemptPlan:
         if now_s + pause_s >= self._deadline_s:
             return None
         if not live.may_retry(now_s):
-            return self._finish(now_s)
+            return None
         return Wait(pause_s, again.reason) if pause_s else again
 
     def _backoff_s(self, made: int) -> float:
@@ -222,8 +223,6 @@ class AttemptPlan:
             started = self._started(candidate, role, why, now_s, live)
             if started is None:
                 self._skip(candidate, "rate_limited", self._awake_at_s(candidate, live))
-            elif self._n and not live.may_retry(now_s):
-                return self._finish(now_s)
             else:
                 return started
         return self._last_resort(now_s, live)

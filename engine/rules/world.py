@@ -35,8 +35,8 @@ class Live(Protocol):
         ...
 
     def may_retry(self, now_s: float) -> bool:
-        """Whether the retry budget allows one more attempt of the same target or another (20 %, at least 3).
+        """Whether the retry budget allows one more attempt of the same offer (20 % of the requests, at least 3).
 
-        Asked once for each extra attempt, just before it is made: a yes is counted as that attempt.
+        Asked once for each retry, just before it is made: a yes is counted as that attempt.
         """
         ...
