@@ -29,8 +29,6 @@ _BY_CODE = {
     "ratelimitreached": OutcomeKind.RATE_LIMITED,
     "rate_limit_error": OutcomeKind.RATE_LIMITED,
     "overloaded_error": OutcomeKind.OVERLOADED,
-    "server_error": OutcomeKind.SERVER_ERROR,
-    "internal_server_error": OutcomeKind.SERVER_ERROR,
     "invalid_api_key": OutcomeKind.PROVIDER_AUTH,
     "authentication_error": OutcomeKind.PROVIDER_AUTH,
     "model_not_found": OutcomeKind.MODEL_NOT_FOUND,
