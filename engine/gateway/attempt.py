@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from engine.errors import BadRequest, OutcomeKind, UpstreamFault, UpstreamTimeout
-from engine.gateway.exchange import Exchange, Understood
+from engine.gateway.exchange import Exchange, Understood, milliseconds
 from engine.gateway.ports import Admission, Answer, Call, Clock, LiveState, NoRoom, Sink, Upstream
 from engine.gateway.reply import stream_head
 from engine.pricing import Cost, cost, price_at
@@ -70,7 +70,7 @@ class Attempt:
     async def _exchange_bytes(self, call: Call) -> Outcome:
         """Send the request and receive the answer, whatever shape it has."""
         self.answer = await self.upstream.send(call)
-        self.ttfb_ms = (self.clock.monotonic() - self.started_s) * 1e3
+        self.ttfb_ms = milliseconds(self.clock.monotonic() - self.started_s)
         if not 200 <= self.answer.status < 300:
             return self._classed(await self._body(ERROR_LIMIT_BYTES))
         if self.asked.chat.stream:
@@ -174,7 +174,7 @@ class Attempt:
         """From here on no other target can take over."""
         exchange = self.exchange
         exchange.committed, exchange.answered = True, self.start.candidate.offer
-        exchange.ttft_ms = (self.clock.monotonic() - exchange.started_s) * 1e3
+        exchange.ttft_ms = milliseconds(self.clock.monotonic() - exchange.started_s)
         await self.sink.start(200, stream_head(exchange, self.start.n))
 
     def _kind(self, fault: UpstreamFault) -> OutcomeKind:
@@ -223,10 +223,10 @@ class Attempt:
             address=answer.address if answer else "",
             key_label=self.start.key_label,
             upstream_request_id=_upstream_request_id(answer),
-            started_ms=(self.started_s - self.exchange.started_s) * 1e3,
+            started_ms=milliseconds(self.started_s - self.exchange.started_s),
             connect_ms=answer.connect_ms if answer else None,
             ttfb_ms=self.ttfb_ms,
-            total_ms=(now_s - self.started_s) * 1e3,
+            total_ms=milliseconds(now_s - self.started_s),
             status=answer.status if answer else None,
             error_kind=outcome.kind if failed else None,
             error_detail=self.detail or (outcome.message if failed else ""),

@@ -12,7 +12,7 @@ from engine.snapshot import Snapshot
 from engine.values import AttemptRecord, Facts, RequestRecord, Surface, Usage
 from engine.wire.openai_chat import ChatRequest
 
-__all__ = ["Exchange", "Inbound", "Understood", "source_prefix"]
+__all__ = ["Exchange", "Inbound", "Understood", "milliseconds", "source_prefix"]
 
 HUNG_UP = 499
 """What a caller who hung up is booked under; nginx's word for it."""
@@ -139,6 +139,11 @@ class Exchange:
 
 NOBODY = Caller(id="", anonymous=True)
 """Stands for a caller who could not be identified; such requests are counted, not journalled."""
+
+
+def milliseconds(seconds: float) -> float:
+    """A duration as it is written down: to the microsecond, which is as much as the clocks are worth."""
+    return round(seconds * 1e3, 3)
 
 
 def source_prefix(ip: str) -> str:

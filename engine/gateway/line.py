@@ -6,7 +6,7 @@ from typing import assert_never
 
 from engine.errors import CallerFault, OutcomeKind, Refused
 from engine.gateway.attempt import Attempt
-from engine.gateway.exchange import Exchange, Inbound, Understood
+from engine.gateway.exchange import Exchange, Inbound, Understood, milliseconds
 from engine.gateway.ports import Clock, Entropy, Journal, LiveState, Metrics, Sink, Upstream
 from engine.gateway.reply import cost_comment, error_reply, failed_event, plain_head, stream_head
 from engine.rules.decide import decide
@@ -145,7 +145,7 @@ class Gateway:
 
     def _write_down(self, exchange: Exchange) -> None:
         """Count the request, and journal it unless nobody can be named for it."""
-        record = exchange.record(self.node, (self.clock.monotonic() - exchange.started_s) * 1e3)
+        record = exchange.record(self.node, milliseconds(self.clock.monotonic() - exchange.started_s))
         if exchange.caller is not None:
             self.journal.append(record)
         self.metrics.observe(record)

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_address
 from typing import Any
 
+from litestar.exceptions import MethodNotAllowedException
+
 from engine.errors import Bug, TooLarge
 from engine.gateway import Gateway, Headers, Inbound
 from engine.live.current import Current
@@ -56,6 +58,8 @@ class Inference:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request; a caller who hangs up cancels it."""
+        if scope["method"] != "POST":
+            raise MethodNotAllowedException(detail=f"{scope['path']} takes POST", headers={"allow": "POST"})
         sink, hangup = AsgiSink(send), _hangup(scope)
         task = asyncio.current_task()
         assert task is not None
