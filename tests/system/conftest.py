@@ -115,10 +115,10 @@ class Gateway:
 
     def start(self) -> None:
         command = [sys.executable, "-m", "engine", "serve", "--config", str(self.root), "--data", str(self.data)]
-        command += ["--port", str(self.port), "--grace", "5s", *self.arguments]
+        command += ["--port", str(self.port), "--grace", "5", *self.arguments]
         environment = os.environ | {"PROVIDER_SECRET": "sk-canary-secret"}
-        log = (self.data.parent / "serve.log").open("ab")
-        self.process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
+        with (self.data.parent / "serve.log").open("ab") as log:
+            self.process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
         wait_until(lambda: self.process is not None and (self.process.poll() is not None or self.is_ready), "ready")
         assert self.process.poll() is None, self.log
 
