@@ -6,7 +6,7 @@ were read up to, or a publication and the rows that went into it, become true to
 
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -166,11 +166,10 @@ class Hot:
     @contextmanager
     def _transaction(self) -> Iterator[None]:
         self._db.begin()
-        try:
+        with ExitStack() as undo:
+            undo.callback(self._db.rollback)
             yield
-        except BaseException:
-            self._db.rollback()
-            raise
+            undo.pop_all()
         self._db.commit()
 
     def _one(self, query: str) -> tuple[int, ...]:

@@ -127,7 +127,7 @@ def provider_row(discount: Fraction) -> ProviderRow:
     }
 
 
-@settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=3, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     usages=st.lists(USAGES, min_size=20, max_size=20),
     base=RATES,
@@ -215,7 +215,7 @@ def test_readers_see_whole_publications_that_only_grow(tmp_path: Path, log: Any,
         threads = [threading.Thread(target=keep_reading) for _ in range(2)]
         for thread in threads:
             thread.start()
-        for _ in range(12):
+        for _ in range(7):
             for _ in range(9):
                 writer.append(make_request())
             projector.catch_up()
