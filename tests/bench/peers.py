@@ -71,6 +71,7 @@ class Gateway(Peer):
 
     data: Path
     log: Path
+    process: subprocess.Popen[bytes]
 
     @property
     def url(self) -> str:
@@ -163,14 +164,14 @@ def gateway(
     command: list[str | Path] = [sys.executable, "-m", "engine", "serve", "--config", root, "--data", data]
     command += ["--port", str(port), "--workers", str(workers), *words]
     with process(command, cores=cores, log=log, environ=os.environ | {"BENCH_SECRET": "sk-bench"}) as started:
-        peer = Gateway("engine", port, started.pid, data, log)
-        harness.wait_until(lambda: is_ready(peer, started), "the gateway is ready", ready_s)
+        peer = Gateway("engine", port, started.pid, data, log, started)
+        harness.wait_until(lambda: is_ready(peer), "the gateway is ready", ready_s)
         yield peer
 
 
-def is_ready(peer: Gateway, started: subprocess.Popen[bytes]) -> bool:
+def is_ready(peer: Gateway) -> bool:
     """Whether it serves. Raises BenchError with its last words when it has ended."""
-    if started.poll() is not None:
+    if peer.process.poll() is not None:
         raise harness.BenchError(f"engine serve ended: {peer.log.read_text(encoding='utf-8')[-2000:]}")
     return harness.fetched(f"{peer.url}/ready")[0] == 200
 
