@@ -127,6 +127,7 @@ def _build(provider: Provider, surface: Surface, key_label: str, secrets: Secret
     secret = _secret(provider, key_label, secrets)
     headers, query = _headers(provider, secrets), [(name, _text(v, secrets, "query")) for name, v in provider.query]
     _add_credential(provider, secret, headers, query)
+    _check(headers)
     try:
         origin, path = split_base_url(
             _text(provider.base_url, secrets, "base_url"),
@@ -153,9 +154,7 @@ def _headers(provider: Provider, secrets: Secrets) -> dict[str, str]:
     """Our own headers, then the provider's; names in lower case."""
     headers = {"content-type": "application/json", "accept": "*/*", "user-agent": f"engine/{__version__}"}
     for name, value in provider.headers:
-        if not TOKEN.fullmatch(name) or name.lower() in FRAMING:
-            raise UpstreamUnreachable(f"the header name {name!r} cannot be sent")
-        headers[name.lower()] = _value(_text(value, secrets, "headers"), f"header {name}")
+        headers[name.lower()] = _text(value, secrets, "headers")
     return headers
 
 
@@ -186,7 +185,7 @@ def _secret(provider: Provider, key_label: str, secrets: Secrets) -> str:
     secret = secrets.read(key.secret)
     if secret is None:
         raise UpstreamUnreachable(f"the secret of key {key_label!r} is missing")
-    return _value(secret, f"key {key_label}")
+    return secret
 
 
 def _text(text: str, secrets: Secrets, where: str) -> str:
@@ -196,8 +195,10 @@ def _text(text: str, secrets: Secrets, where: str) -> str:
     return expanded
 
 
-def _value(value: str, where: str) -> str:
-    """*value*, which must be printable ASCII; it is not quoted in the error, since it may be a secret."""
-    if not HEADER_VALUE.fullmatch(value):
-        raise UpstreamUnreachable(f"the value of {where} holds characters that a header cannot carry")
-    return value
+def _check(headers: dict[str, str]) -> None:
+    """Every name and value can be sent. A value is not quoted in the error, since it may be a secret."""
+    for name, value in headers.items():
+        if not TOKEN.fullmatch(name) or name in FRAMING:
+            raise UpstreamUnreachable(f"the header name {name!r} cannot be sent")
+        if not HEADER_VALUE.fullmatch(value):
+            raise UpstreamUnreachable(f"the value of header {name!r} holds characters that cannot be sent")

@@ -245,6 +245,7 @@ class _HttpxAnswer:
     async def _body(self) -> AsyncGenerator[bytes, None]:
         async for chunk in cast(AsyncIterator[bytes], self._response.stream):
             yield chunk
+        await self._response.aclose()  # what gives the connection back to httpcore's pool
 
     async def _next(self, timeout_s: float) -> bytes:
         loop = asyncio.get_running_loop()

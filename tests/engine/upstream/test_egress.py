@@ -1,0 +1,94 @@
+from collections.abc import Sequence
+from ipaddress import ip_network
+
+import pytest
+
+from engine.errors import UpstreamUnreachable
+from engine.upstream.egress import CACHED_S, Guard, is_allowed, system_resolve
+
+FORBIDDEN = [
+    "127.0.0.1", "10.1.2.3", "172.16.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1", "0.0.0.0", "224.0.0.1",
+    "255.255.255.255", "240.0.0.1", "::1", "::", "fe80::1", "fe80::1%eth0", "fc00::1", "ff02::1",
+    "::ffff:127.0.0.1", "::ffff:10.0.0.1", "2002:7f00:1::", "2002:a00:1::", "64:ff9b::7f00:1", "64:ff9b::a00:1",
+    "64:ff9b:1::a00:1",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("address", FORBIDDEN)
+def test_private_addresses_are_forbidden(address: str) -> None:
+    """Nothing that is not public may be dialled, however it is spelled or wrapped."""
+    assert not is_allowed(address, ())
+
+
+@pytest.mark.parametrize("address", ["1.1.1.1", "2606:4700:4700::1111", "::ffff:8.8.8.8", "64:ff9b::808:808"])
+def test_public_addresses_are_allowed(address: str) -> None:
+    """Public addresses need no leave."""
+    assert is_allowed(address, ())
+
+
+def test_a_provider_may_declare_networks() -> None:
+    """`allow_private` opens its networks and no others, of either version."""
+    networks = (ip_network("10.0.0.0/8"), ip_network("fc00::/7"))
+    assert [is_allowed(a, networks) for a in ("10.1.1.1", "::ffff:10.1.1.1", "fc00::1", "192.168.0.1", "::1")] == [
+        True,
+        True,
+        True,
+        False,
+        False,
+    ]
+
+
+@pytest.mark.parametrize(
+    "host", ["127.0.0.1", "2130706433", "0x7f.1", "127.1", "localhost", "0.0.0.0", "::ffff:127.0.0.1", "::1"]
+)
+async def test_every_spelling_of_loopback_is_caught(host: str) -> None:
+    """The system resolves all of these to this machine; the guard judges what comes out, not what is written."""
+    with pytest.raises(UpstreamUnreachable):
+        await Guard(system_resolve).addresses(host, 80, ())
+
+
+class Resolver:
+    """Gives one answer after the other, the last for ever, and counts."""
+
+    def __init__(self, *answers: Sequence[str]) -> None:
+        self.answers = list(answers)
+        self.asked = 0
+
+    async def __call__(self, host: str, port: int) -> Sequence[str]:
+        self.asked += 1
+        return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+
+
+async def test_one_bad_address_spoils_the_name() -> None:
+    """A name with a public and a private address is refused."""
+    with pytest.raises(UpstreamUnreachable):
+        await Guard(Resolver(["1.1.1.1", "10.0.0.1"])).addresses("x", 443, ())
+
+
+async def test_answers_are_kept_for_a_while_and_checked_every_time() -> None:
+    """A name is resolved once in 30 s; when it moves to a private address (rebinding), that is seen and refused."""
+    now = 0.0
+    resolver = Resolver(["1.1.1.1", "1.1.1.1"], ["127.0.0.1"])
+    guard = Guard(resolver, now=lambda: now)
+    assert await guard.addresses("x", 443, ()) == ("1.1.1.1",)
+    now = CACHED_S - 1
+    assert await guard.addresses("x", 443, ()) == ("1.1.1.1",)
+    assert resolver.asked == 1
+    now = CACHED_S
+    for _ in range(2):
+        with pytest.raises(UpstreamUnreachable):
+            await guard.addresses("x", 443, ())
+    assert await guard.addresses("x", 443, (ip_network("127.0.0.0/8"),)) == ("127.0.0.1",)
+    assert resolver.asked == 2
+
+
+async def test_a_name_that_is_none() -> None:
+    """Failures of the resolver are unreachable, without the name in the message."""
+
+    async def fails(host: str, port: int) -> Sequence[str]:
+        raise OSError(host)
+
+    for guard in (Guard(fails), Guard(Resolver([]))):
+        with pytest.raises(UpstreamUnreachable) as caught:
+            await guard.addresses("secret-host.internal", 443, ())
+        assert "secret-host" not in caught.value.detail
