@@ -1,9 +1,11 @@
+import asyncio
 from collections.abc import Callable
 from ipaddress import ip_network
 from types import MappingProxyType
 from typing import Any
 
 import pytest
+import uvloop
 
 from engine.errors import Place
 from engine.gateway import Call
@@ -24,6 +26,11 @@ from engine.values import ModelId, ProviderId, SecretRef, Surface
 
 PLACE = Place("providers.d/p.yaml", 1)
 SECRET = "sk-canary-0123456789"
+
+
+def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """Every test of a connection runs on both loops: asyncio's own, and the one that serves."""
+    return {"asyncio": asyncio.new_event_loop, "uvloop": uvloop.new_event_loop}
 
 
 @pytest.fixture

@@ -1,0 +1,270 @@
+"""The pool on its own: who gets which connection, who waits, and what is sent twice."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from ipaddress import ip_network
+from typing import Any
+
+import pytest
+
+from engine.errors import UpstreamFault, UpstreamReset, UpstreamTimeout, UpstreamUnreachable
+from engine.rules.program import Connections
+from engine.upstream.dial import Dialer
+from engine.upstream.egress import Guard
+from engine.upstream.exchange import Exchange
+from engine.upstream.origin import Origin
+from engine.upstream.pool import STALE_WITHIN_S, Job, Pool, Pools
+from engine.upstream.tls import TlsContexts
+
+Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+Loopback = Callable[[Handler], Awaitable[int]]
+
+HELLO = b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello"
+LOOPBACK = (ip_network("127.0.0.0/8"),)
+
+
+@pytest.fixture
+async def pools() -> AsyncIterator[Pools]:
+    """The pools of a worker."""
+    made = Pools(Dialer(Guard(), TlsContexts()))
+    yield made
+    made.close()
+
+
+def pool_at(pools: Pools, port: int) -> Pool:
+    return pools.pool(Origin(scheme="http", host="127.0.0.1", port=port, allow_private=LOOPBACK))
+
+
+def job(path: str = "/", *, most: int = 2, keepalive_s: float = 30.0, **changes: Any) -> Job:
+    fields: dict[str, Any] = {
+        "head": f"GET {path} HTTP/1.1\r\nhost: x\r\n\r\n".encode(),
+        "connections": Connections(max=most, keepalive_s=keepalive_s),
+        "connect_timeout_s": 1.0,
+        "head_timeout_s": 3.0,
+        "total_timeout_s": 3.0,
+    }
+    return Job(**(fields | changes))
+
+
+class Server:
+    """Answers a path when it is let, with the number of the connection it came over; counts."""
+
+    def __init__(self) -> None:
+        self.connections = 0
+        self.seen: list[tuple[str, int]] = []
+        self.held: dict[str, asyncio.Event] = {}
+        self.arrived = asyncio.Condition()
+
+    async def __call__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        number = self.connections
+        while head := await reader.readuntil(b"\r\n\r\n"):
+            path = head.split(b" ")[1].decode()
+            async with self.arrived:
+                self.seen.append((path, number))
+                self.arrived.notify_all()
+            if path in self.held:
+                await self.held[path].wait()
+            writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 1\r\n\r\n%d" % number)
+
+    async def saw(self, count: int) -> None:
+        async with self.arrived:
+            await self.arrived.wait_for(lambda: len(self.seen) >= count)
+
+
+async def body(exchange: Exchange) -> bytes:
+    return await exchange.read_all(100)
+
+
+async def test_newest_first(pools: Pools, loopback: Loopback) -> None:
+    """Of several idle connections the one used last is used next."""
+    server = Server()
+    server.held = {"/a": asyncio.Event(), "/b": asyncio.Event()}
+    pool = pool_at(pools, await loopback(server))
+    first = asyncio.ensure_future(pool.perform(job("/a")))
+    await server.saw(1)
+    second = asyncio.ensure_future(pool.perform(job("/b")))
+    await server.saw(2)
+    for path, call in (("/b", second), ("/a", first)):
+        server.held[path].set()
+        await call
+    assert [await body(await pool.perform(job())) for _ in range(3)] == [b"1"] * 3
+
+
+async def test_waiters_are_served_in_order(pools: Pools, loopback: Loopback) -> None:
+    """Above the bound requests wait, and go out in the order they came; who gave up is passed over."""
+    server = Server()
+    server.held = {"/a": asyncio.Event()}
+    pool = pool_at(pools, await loopback(server))
+    calls = [asyncio.ensure_future(pool.perform(job("/a", most=1)))]
+    await server.saw(1)
+    for path in ("/b", "/c", "/d"):
+        calls.append(asyncio.ensure_future(pool.perform(job(path, most=1))))
+        await asyncio.sleep(0)
+    calls.pop(2).cancel()
+    server.held["/a"].set()
+    async with asyncio.timeout(2):
+        for call in calls:
+            await body(await call)
+    assert server.seen == [("/a", 1), ("/b", 1), ("/d", 1)]
+
+
+async def test_a_slot_is_never_lost(pools: Pools, loopback: Loopback) -> None:
+    """However calls end (answered, cancelled at any moment, refused), afterwards the bound is what it was."""
+    pool = pool_at(pools, await loopback(Server()))
+    for turn in range(200):
+        calls = [asyncio.ensure_future(pool.perform(job())) for _ in range(4)]
+        for _ in range(turn % 20):
+            await asyncio.sleep(0)
+        for call in calls[turn % 4 :]:
+            call.cancel()
+        for ended in await asyncio.gather(*calls, return_exceptions=True):
+            if isinstance(ended, Exchange):
+                ended.abort()
+    async with asyncio.timeout(2):
+        await asyncio.gather(*(pool.perform(job()) for _ in range(10)))
+    assert pool.open <= 2
+
+
+async def test_a_failed_dial_gives_its_slot_back(pools: Pools) -> None:
+    """Waiters behind a dial that fails dial themselves; each learns that nobody listens."""
+    pool = pool_at(pools, 1)
+    ends = await asyncio.gather(*(pool.perform(job(most=1)) for _ in range(5)), return_exceptions=True)
+    assert [type(end) for end in ends] == [UpstreamUnreachable] * 5
+    assert pool.open == 0
+
+
+async def test_idle_connections_expire(pools: Pools, loopback: Loopback) -> None:
+    """After `keepalive` an idle connection is closed, by its own timer."""
+    closed = asyncio.Event()
+
+    async def watch(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(HELLO)
+        await reader.read()
+        closed.set()
+
+    pool = pool_at(pools, await loopback(watch))
+    await body(await pool.perform(job(keepalive_s=0.05)))
+    async with asyncio.timeout(1):
+        await closed.wait()
+    assert pool.open == 0
+
+
+class Dying:
+    """Answers the first request of every connection; lets the second one wait, then closes without a word."""
+
+    def __init__(self, wait_s: float = 0.0, last_words: bytes = b"") -> None:
+        self.requests = 0
+        self.wait_s = wait_s
+        self.last_words = last_words
+
+    async def __call__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        self.requests += 1
+        writer.write(HELLO)
+        await reader.readuntil(b"\r\n\r\n")
+        self.requests += 1
+        await asyncio.sleep(self.wait_s)
+        writer.write(self.last_words)
+
+
+async def test_a_stale_connection_is_replaced_once(pools: Pools, loopback: Loopback) -> None:
+    """A reused connection that dies at once and without a byte: the request goes out again, on a new one."""
+    server = Dying()
+    pool = pool_at(pools, await loopback(server))
+    assert await body(await pool.perform(job())) == b"hello"
+    assert await body(await pool.perform(job())) == b"hello"
+    assert server.requests == 3
+
+
+@pytest.mark.parametrize(
+    ("wait_s", "last_words"),
+    [(STALE_WITHIN_S + 0.1, b""), (0.0, b"HTTP/1.1 200")],
+    ids=["it was taken", "an answer had begun"],
+)
+async def test_what_may_have_been_taken_is_not_sent_again(
+    wait_s: float, last_words: bytes, pools: Pools, loopback: Loopback
+) -> None:
+    """A request that may have been read is sent once: whether to try again is the plan's decision."""
+    server = Dying(wait_s, last_words)
+    pool = pool_at(pools, await loopback(server))
+    await body(await pool.perform(job()))
+    with pytest.raises(UpstreamReset):
+        await pool.perform(job())
+    assert server.requests == 2
+
+
+async def test_a_new_connection_that_dies_is_not_replaced(pools: Pools, loopback: Loopback) -> None:
+    """A server that closes every new connection sees each request once."""
+    connections = 0
+
+    async def hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal connections
+        connections += 1
+        await reader.readuntil(b"\r\n\r\n")
+
+    pool = pool_at(pools, await loopback(hang_up))
+    with pytest.raises(UpstreamReset):
+        await pool.perform(job())
+    assert connections == 1
+
+
+async def test_bytes_to_an_idle_connection_end_it(pools: Pools, loopback: Loopback) -> None:
+    """An answer that nobody asked for is not kept for the next request."""
+    spoken = asyncio.Event()
+
+    async def chatter(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(HELLO)
+        await asyncio.sleep(0.02)
+        writer.write(HELLO)
+        await writer.drain()
+        spoken.set()
+        await reader.read()
+
+    pool = pool_at(pools, await loopback(chatter))
+    assert (await pool.perform(job())).connect_ms is not None
+    await spoken.wait()
+    await asyncio.sleep(0.02)
+    assert pool.open == 0
+
+
+async def test_an_answer_is_read_after_its_connection_moved_on(pools: Pools, loopback: Loopback) -> None:
+    """A complete answer that is not read yet does not hold its connection, and aborting it harms no one else's."""
+    pool = pool_at(pools, await loopback(Server()))
+    first = await pool.perform(job("/a", most=1))
+    second = await pool.perform(job("/b", most=1))
+    first.abort()
+    assert await body(second) == b"1"
+    assert await body(await pool.perform(job("/c", most=1))) == b"1"
+
+
+async def test_a_retired_pool_closes_after_use(pools: Pools, loopback: Loopback) -> None:
+    """After `retain` without its origin a pool keeps nothing open, and still ends what is under way."""
+    server = Server()
+    server.held = {"/a": asyncio.Event()}
+    pool = pool_at(pools, await loopback(server))
+    await body(await pool.perform(job()))
+    under_way = asyncio.ensure_future(pool.perform(job("/a")))
+    await server.saw(2)
+    pools.retain(set())
+    server.held["/a"].set()
+    assert await body(await under_way) == b"1"
+    assert pool.open == 0
+    assert pools.pool(pool.origin) is not pool
+
+
+async def test_the_total_bounds_the_wait_for_a_connection(pools: Pools, loopback: Loopback) -> None:
+    """When the total ends before the connect timeout, it is the total that has run out."""
+    server = Server()
+    server.held = {"/a": asyncio.Event()}
+    pool = pool_at(pools, await loopback(server))
+    holder = asyncio.ensure_future(pool.perform(job("/a", most=1)))
+    await server.saw(1)
+    with pytest.raises(UpstreamTimeout) as caught:
+        await pool.perform(job(most=1, total_timeout_s=0.05))
+    assert caught.value.kind == "timeout_total"
+    holder.cancel()
+    with pytest.raises((asyncio.CancelledError, UpstreamFault)):
+        await holder
