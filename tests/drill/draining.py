@@ -19,7 +19,7 @@ GRACE_S = 30.0
 
 def drill(directory: Path, _rounds: int, _random: Random) -> Iterator[Line]:
     """Forty streams over two workers, ended in their middle by nothing but their own end."""
-    with scene(directory, "--grace", f"{GRACE_S:.0f}s", workers=2) as at:
+    with scene(directory, "--grace", f"{GRACE_S:.0f}", workers=2) as at:
         with Callers(at.engine.port, KEY, "t/slow", threads=STREAMS, stream=True, requests=1) as callers:
             time.sleep(AFTER_S)
             signalled_s = time.monotonic()

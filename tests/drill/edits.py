@@ -18,6 +18,10 @@ from tests.drill.scene import Scene, scene
 TAKEN_UP_S = 20.0
 """The most that one edit may take until it is served or reported."""
 GOOD = "providers.d/a.yaml"
+UNFINISHED_RULE = """\
+routes:
+  - {name: r, match: {model: t/ok, when: 1 +}, to: t/ok}
+"""
 
 
 @dataclass(frozen=True, slots=True)
