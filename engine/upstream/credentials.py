@@ -63,10 +63,9 @@ class Head:
     """What it was built from: it holds as long as these read the same."""
 
     def forwarded(self, headers: Headers) -> Iterator[tuple[bytes, bytes]]:
-        """Those of the caller's *headers* that may go along: well-formed, and not set by us.
+        """Those of the caller's *headers* that may go along: not set by us, and plain.
 
-        A malformed one cannot come through our server, whose parser is as strict; one that came another way is
-        dropped rather than sent.
+        One that holds anything but printable ASCII is dropped rather than sent: not every parser reads it the same.
         """
         for name, value in headers:
             if name not in self.names and _FORWARDED_NAME.fullmatch(name) and _FORWARDED_VALUE.fullmatch(value):

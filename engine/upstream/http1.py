@@ -25,7 +25,6 @@ class ResponseParser:
     """
 
     __slots__ = (
-        "_head_bytes",
         "_idle_bytes",
         "_interim",
         "_parser",
@@ -58,7 +57,6 @@ class ResponseParser:
         self.keep_alive = False
         """Once complete: whether the connection can carry another exchange."""
         self._interim = 0
-        self._head_bytes = 0
         self._idle_bytes = 0
         self._problem = ""
 
@@ -115,17 +113,12 @@ class ResponseParser:
             self.keep_alive = False
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Count, and keep while the head is open."""
-        self._head_bytes += len(name) + len(value)
-        if self._head_bytes > MAX_HEAD_BYTES:
-            self._problem = "a head of more than 64 KiB"
-        elif not self.head_complete:
+        """Keep while the head is open; trailers are dropped. `on_headers_complete` counts."""
+        if not self.head_complete:
             self.headers.append((name.lower(), value))
-            if len(self.headers) > MAX_HEADERS:
-                self._problem = f"more than {MAX_HEADERS} headers"
 
     def on_headers_complete(self) -> None:
-        """Take the status; look once at what decides framing and decoding."""
+        """Take the status; count the headers, and look once at those that decide framing and decoding."""
         if self.complete:
             return
         self.status = self._parser.get_status_code()
@@ -134,11 +127,15 @@ class ResponseParser:
                 self._problem = f"a status of {self.status}"
             return
         self.head_complete = True
+        size = 0
         for name, value in self.headers:
+            size += len(name) + len(value)
             if name == b"content-encoding":
                 self.content_encoding = value.strip().lower()
             elif name == b"transfer-encoding" and value.strip().lower() != b"chunked":
                 self._problem = "a transfer encoding other than chunked"
+        if size > MAX_HEAD_BYTES or len(self.headers) > MAX_HEADERS:
+            self._problem = "a head of too many bytes or headers"
 
     def on_body(self, data: bytes) -> None:
         """Keep a piece of the body."""

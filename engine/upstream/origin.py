@@ -1,6 +1,6 @@
 """Where a connection leads to, and what makes two connections interchangeable."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network
 from urllib.parse import urlsplit
 
@@ -11,7 +11,7 @@ _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Origin:
-    """The fingerprint of a connection: connections of equal origins serve each other's requests, across reloads.
+    """What defines a connection: connections of equal origins serve each other's requests, across reloads.
 
     `allow_private` is part of it, so that no provider rides on a connection that only another one was allowed to make.
     """
@@ -23,6 +23,13 @@ class Origin:
     port: int
     ca_file: str | None = None
     allow_private: tuple[IPv4Network | IPv6Network, ...] = ()
+    fingerprint: str = field(init=False, repr=False, compare=False)
+    """All of the above in one text: a key whose hash Python keeps, where that of networks costs microseconds."""
+
+    def __post_init__(self) -> None:
+        networks = ",".join(str(network) for network in self.allow_private)
+        text = f"{self.scheme}://{self.address} ca={self.ca_file} private={networks}"
+        object.__setattr__(self, "fingerprint", text)
 
     @property
     def is_tls(self) -> bool:

@@ -235,24 +235,24 @@ class Pool:
 
 
 class Pools:
-    """All pools of a worker, by origin. They outlive snapshots."""
+    """All pools of a worker, by fingerprint of their origin. They outlive snapshots."""
 
     def __init__(self, dialer: Dialer) -> None:
         self._dialer = dialer
         self._sweeper = Sweeper()
-        self._pools: dict[Origin, Pool] = {}
+        self._pools: dict[str, Pool] = {}
 
     def pool(self, origin: Origin) -> Pool:
         """The pool of *origin*, new or known. Must be called on the loop that will use it."""
-        pool = self._pools.get(origin)
+        pool = self._pools.get(origin.fingerprint)
         if pool is None:
-            pool = self._pools[origin] = Pool(origin, self._dialer, self._sweeper)
+            pool = self._pools[origin.fingerprint] = Pool(origin, self._dialer, self._sweeper)
         return pool
 
     def retain(self, origins: set[Origin]) -> None:
         """Retire every pool that is not of one of *origins*; exchanges under way end in peace."""
-        for origin in self._pools.keys() - origins:
-            self._pools.pop(origin).retire()
+        for fingerprint in self._pools.keys() - {origin.fingerprint for origin in origins}:
+            self._pools.pop(fingerprint).retire()
 
     def close(self) -> None:
         """Close what is idle and stop all timers; exchanges under way must have ended."""
