@@ -84,7 +84,7 @@ def run(rig: Path, load: Load, cores: Iterable[int] = RIG_CORES) -> Burst:
 
 
 def begin(rig: Path, load: Load, cores: Iterable[int] = RIG_CORES) -> subprocess.Popen[bytes]:
-    """The rig at work; `burst` waits for it."""
+    """The rig at work; `burst` waits for it. SIGTERM ends it sooner, with what it has seen so far."""
     with on_cores(cores):
         return subprocess.Popen([rig, *load.words()], stdout=subprocess.PIPE)
 

@@ -5,7 +5,7 @@
  *
  * Both are one epoll loop on one thread, so that neither is what is measured. `load` prints one line of JSON; with a RATE
  * latencies count from the instant a request was due, so that a stall is seen by every request that it delayed.
- * Loopback only, bounded by SECONDS.
+ * Loopback only, bounded by SECONDS, or by SIGTERM if that comes first.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -142,6 +142,7 @@ typedef struct {
     char in[BUFFER];
 } Call;
 
+static volatile sig_atomic_t enough;
 static uint32_t *latencies;
 static long finished, failed;
 
@@ -202,8 +203,14 @@ static int ascending(const void *a, const void *b) {
     return (x > y) - (x < y);
 }
 
+static void stop(int signal) {
+    (void)signal;
+    enough = 1;
+}
+
 static void load(int port, int connections, double seconds, double rate, const char *key, const char *model, int stream) {
     static Call calls[MOST];
+    signal(SIGTERM, stop);
     char body[1024], request[2048];
     int epoll = epoll_create1(0);
     int n = snprintf(body, sizeof body, "{\"model\":\"%s\",\"messages\":[{\"role\":\"user\",\"content\":\"Please summarise the following text in one "
@@ -215,7 +222,7 @@ static void load(int port, int connections, double seconds, double rate, const c
     latencies = malloc(LATENCIES * sizeof *latencies);
     for (int i = 0; i < connections; i++) dial(&calls[i], epoll, port);
     double start = now(), end = start + seconds, step = rate > 0 ? 1 / rate : 0, due = start;
-    for (struct epoll_event ready[256]; now() < end;) {
+    for (struct epoll_event ready[256]; !enough && now() < end;) {
         for (int i = 0; i < connections; i++) {
             if (calls[i].busy || (step > 0 && due > now())) continue;
             ask(&calls[i], request, length, step > 0 ? due : now());
