@@ -34,7 +34,14 @@ PUSD_PER_USD_PER_MTOK = 10**6
     help="The configuration root.",
 )
 @click.option("--overlay", default="", help="The overlay to lay over it.")
-@click.option("--format", "style", type=click.Choice(["table", "json"]), default="table", show_default=True)
+@click.option(
+    "--format",
+    "style",
+    type=click.Choice(["table", "json"]),
+    default="table",
+    show_default=True,
+    help="How the list is written.",
+)
 def command(root: Path, overlay: str, style: str) -> None:
     """List models, the providers that offer them, and what they cost today."""
     bundle = bundles.read(root)
