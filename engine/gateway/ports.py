@@ -1,9 +1,10 @@
 """The ports: what the straight line needs of the world, each the smallest thing that serves it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
+
+import msgspec
 
 from engine.rules.program import Offer
 from engine.rules.world import Live
@@ -56,8 +57,7 @@ class Entropy(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Call:
+class Call(msgspec.Struct, frozen=True, kw_only=True):
     """One attempt, ready to be sent."""
 
     offer: Offer
@@ -114,8 +114,7 @@ class Upstream(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Admission:
+class Admission(msgspec.Struct, frozen=True):
     """Room taken at a provider; given back by `LiveState.settle`."""
 
     offer: Offer
@@ -128,8 +127,7 @@ class Admission:
     """The same for the breaker of this model there."""
 
 
-@dataclass(frozen=True, slots=True)
-class NoRoom:
+class NoRoom(msgspec.Struct, frozen=True):
     """Our own limit at a provider has no room before *until_s* (monotonic)."""
 
     until_s: float

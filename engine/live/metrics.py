@@ -5,7 +5,7 @@ Which counters there are is said once, in `FAMILIES`; `live.exposition` prints t
 
 from bisect import bisect_left
 from collections.abc import Container
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from enum import Enum
 from operator import attrgetter
 from pathlib import Path
@@ -24,7 +24,7 @@ SUM: Final = "sum"
 """The bucket label under which a histogram's sum is counted."""
 OTHER: Final = "other"
 PUSD_PER_USD: Final = 1e12
-TOKEN_KINDS: Final = tuple(kind.name for kind in fields(Usage) if kind.name != "source")
+TOKEN_KINDS: Final = tuple(kind for kind in Usage.__struct_fields__ if kind != "source")
 
 
 class Kind(Enum):

@@ -1,15 +1,19 @@
 """What a decision says: the chain to try, everything that was left out and why, each with its place."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
+
+import msgspec
 
 from engine.errors import OutcomeKind, Place
 from engine.rules.program import Offer, RetryPolicy, Rule, Strategy, VirtualModel
 from engine.wire.json_edit import Edit
 
 __all__ = ["Candidate", "Decision", "Dropped", "Reason", "Refusal"]
+
+
+NO_CHAINS: Mapping[OutcomeKind, "tuple[Candidate, ...]"] = MappingProxyType({})
 
 
 class Reason(StrEnum):
@@ -35,8 +39,7 @@ class Reason(StrEnum):
     """The chain already holds this offer, or eight others."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Candidate:
+class Candidate(msgspec.Struct, frozen=True, kw_only=True):
     """One offer of the chain."""
 
     offer: Offer
@@ -50,8 +53,7 @@ class Candidate:
     """Of the virtual models it was reached through, inner first."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Dropped:
+class Dropped(msgspec.Struct, frozen=True, kw_only=True):
     """One offer that was considered and left out."""
 
     offer: str
@@ -65,8 +67,7 @@ class Dropped:
     """When it could be eligible again (monotonic), for resting keys, limits and breakers."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Refusal:
+class Refusal(msgspec.Struct, frozen=True, kw_only=True):
     """Why nothing is tried, as the caller is told."""
 
     status: int
@@ -77,8 +78,7 @@ class Refusal:
     place: Place | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Decision:
+class Decision(msgspec.Struct, frozen=True, kw_only=True):
     """The outcome of `decide`, complete enough to be explained and replayed."""
 
     asked: str
@@ -93,7 +93,7 @@ class Decision:
     pool: str = ""
     """Name under which the pool takes turns: the virtual model, the rule, or the canonical name."""
     chain: tuple[Candidate, ...] = ()
-    chains_for: Mapping[OutcomeKind, tuple[Candidate, ...]] = field(default_factory=lambda: MappingProxyType({}))
+    chains_for: Mapping[OutcomeKind, tuple[Candidate, ...]] = NO_CHAINS
     """Chains that replace what is left of `chain` after an outcome of that kind."""
     dropped: tuple[Dropped, ...] = ()
     refusal: Refusal | None = None

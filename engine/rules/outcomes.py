@@ -5,10 +5,12 @@ chains or time; `plan` walks the table. Source: the specification's page on rout
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import Enum
 from types import MappingProxyType
 from typing import Final
+
+import msgspec
 
 from engine.errors import OutcomeKind, Refused
 from engine.expr.regex import Regex
@@ -154,7 +156,7 @@ def sharpen(provider: Provider, outcome: Outcome, body: bytes) -> Outcome:
         if rule.status is not None and rule.status != outcome.status:
             continue
         if rule.body is None or Regex(rule.body).search(body):
-            return replace(outcome, kind=rule.kind)
+            return msgspec.structs.replace(outcome, kind=rule.kind)
     return outcome
 
 

@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Final, assert_never
 
+import msgspec
+
 from engine.errors import OutcomeKind
 from engine.rules.decision import Candidate, Decision, Reason
 from engine.rules.order import by_weight, hashed
@@ -25,41 +27,35 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class Begin:
+class Begin(msgspec.Struct, frozen=True):
     """The request has been decided; nothing was tried yet."""
 
 
-@dataclass(frozen=True, slots=True)
-class Ended:
+class Ended(msgspec.Struct, frozen=True):
     """The attempt that `Start` asked for has ended; *committed* when content has already gone to the caller."""
 
     outcome: Outcome
     committed: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Full:
+class Full(msgspec.Struct, frozen=True):
     """The attempt could not start: our own limit at that provider has no room until then (monotonic seconds)."""
 
     until_s: float
 
 
-@dataclass(frozen=True, slots=True)
-class Woke:
+class Woke(msgspec.Struct, frozen=True):
     """The time that `Wait` asked for has passed."""
 
 
-@dataclass(frozen=True, slots=True)
-class Cancelled:
+class Cancelled(msgspec.Struct, frozen=True):
     """The caller hung up."""
 
 
 Event = Begin | Ended | Full | Woke | Cancelled
 
 
-@dataclass(frozen=True, slots=True)
-class Start:
+class Start(msgspec.Struct, frozen=True):
     """Make this attempt, with this key, within so many seconds of the request's deadline."""
 
     n: int
@@ -70,16 +66,14 @@ class Start:
     left_s: float
 
 
-@dataclass(frozen=True, slots=True)
-class Wait:
+class Wait(msgspec.Struct, frozen=True):
     """Do nothing for so long, then say `Woke`."""
 
     seconds: float
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Finish:
+class Finish(msgspec.Struct, frozen=True):
     """Stop: the outcome that the caller is told, and when trying again could help."""
 
     outcome: Outcome

@@ -1,15 +1,13 @@
 """CPU per request of the living state and of the metrics, on one worker, nobody else at the board.
 
-Run: python tests/bench/bench_live.py
+Run: python -m tests.bench.bench_live
 """
 
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import fields
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
 
 from engine.errors import OutcomeKind, Place
 from engine.gateway import Admission
@@ -20,7 +18,8 @@ from engine.live.slots import RETRY_BUDGET, names
 from engine.live.state import BoardState
 from engine.rules.program import Auth, Connections, Offer, Provider, ProviderLimits, Scheme, Timeouts, WhenFull
 from engine.snapshot import ProviderPart
-from engine.values import AttemptRecord, ModelId, Outcome, ProviderId, RequestRecord, Role, Surface, Usage
+from engine.values import ModelId, Outcome, ProviderId, Surface, Usage
+from tests.bench.rows import row
 
 ROUNDS = 100_000
 PLACE = Place("providers.d/p.yaml", 1)
@@ -46,15 +45,6 @@ def part() -> ProviderPart:
     return ProviderPart(provider=provider, offers=(offer,), aliases=MappingProxyType({}), source_hash="")
 
 
-def record() -> RequestRecord:
-    attempt: dict[str, Any] = {field.name: None for field in fields(AttemptRecord)}
-    usage = Usage(input=10, output=5)
-    made = AttemptRecord(**{**attempt, "role": Role.FIRST, "provider": "p", "model": "m", "usage": usage})
-    request: dict[str, Any] = {field.name: None for field in fields(RequestRecord)}
-    named = {"surface": "chat", "status": 200, "team": "t", "total_ms": 12.0, "ttft_ms": 5.0, "provider": "p"}
-    return RequestRecord(**{**request, **named, "attempts": (made,)})
-
-
 def timed(what: str, work: Callable[[], object]) -> None:
     start = time.process_time()
     for _ in range(ROUNDS):
@@ -70,8 +60,8 @@ def main() -> None:
         state.adopt_root(directory.assign([RETRY_BUDGET]))
         state.adopt(made, directory.assign(names(made)))
         metrics = Metrics(Path(folder) / "0.metrics")
-        metrics.know(frozenset({("m", "p")}))
-        offer, ok, usage, counted = made.offers[0], Outcome(kind=OutcomeKind.OK), Usage(output=20), record()
+        metrics.know(frozenset({("bench/mock", "mock")}))
+        offer, ok, usage, counted = made.offers[0], Outcome(kind=OutcomeKind.OK), Usage(output=20), row(0)
 
         def attempt() -> None:
             admission = state.admit(offer, "", 10, now_s := time.monotonic())
@@ -88,4 +78,5 @@ def main() -> None:
         timed("metrics of one request", lambda: metrics.observe(counted))
 
 
-main()
+if __name__ == "__main__":
+    main()

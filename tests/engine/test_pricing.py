@@ -6,6 +6,7 @@ from fractions import Fraction
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from engine.errors import PriceInvalid
 from engine.pricing import Cost, Price, Rates, Tier, cost, price_at, rates
@@ -126,7 +127,7 @@ def test_the_cost_of_parts_is_the_cost_of_the_whole(one: Usage, other: Usage, pr
 @given(USAGES, st.sampled_from(KINDS), PRICES, DISCOUNTS)
 def test_one_more_token_never_costs_less(usage: Usage, kind: str, price: Price, discount: Fraction) -> None:
     """Cost rises with every kind of token, discounted or not."""
-    more = replace(usage, **{kind: getattr(usage, kind) + 1})
+    more = structs.replace(usage, **{kind: getattr(usage, kind) + 1})
     less_pusd, more_pusd = cost(usage, price, discount).pusd, cost(more, price, discount).pusd
     assert less_pusd is not None
     assert more_pusd is not None

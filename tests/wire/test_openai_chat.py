@@ -5,7 +5,6 @@
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +28,7 @@ def pieces(data: bytes, size: int) -> Iterator[bytes]:
 
 
 def counts(usage: Usage | None) -> dict[str, Any] | None:
-    return {name: count for name, count in asdict(usage).items() if count} if usage else None
+    return {name: count for name, count in msgspec.structs.asdict(usage).items() if count} if usage else None
 
 
 def relayed(case: str, size: int) -> tuple[bytes, dict[str, Any]]:

@@ -2,11 +2,11 @@
 
 import subprocess
 import sys
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from engine.store.journal import SegmentWriter
 from engine.values import RequestRecord, Usage

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -18,14 +17,14 @@ KNOWN = frozenset({("openai/gpt-4o", "openai")})
 
 
 def attempt(**words: Any) -> AttemptRecord:
-    empty: dict[str, Any] = {field.name: None for field in fields(AttemptRecord)}
+    empty: dict[str, Any] = dict.fromkeys(AttemptRecord.__struct_fields__)
     return AttemptRecord(
         **{**empty, "role": Role.FIRST, "provider": "openai", "model": "openai/gpt-4o", **words},
     )
 
 
 def record(*attempts: AttemptRecord, **words: Any) -> RequestRecord:
-    empty: dict[str, Any] = {field.name: None for field in fields(RequestRecord)}
+    empty: dict[str, Any] = dict.fromkeys(RequestRecord.__struct_fields__)
     named = {"surface": "chat", "status": 200, "team": "support", "total_ms": 25.0, "provider": "openai"}
     return RequestRecord(**{**empty, **named, "attempts": attempts, **words})
 

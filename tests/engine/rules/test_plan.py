@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 
 from engine.errors import OutcomeKind
 from engine.rules.decision import Decision
@@ -60,7 +61,7 @@ def chained(make: "Make", *providers: str, retry: RetryPolicy | None = None, **c
     """The decision for one model at these providers."""
     offers = [make.offer(make.provider(name, **changed), "a/b") for name in providers]
     decision = make.asked(make.program(*offers), "a/b")
-    return replace(decision, retry=retry or decision.retry)
+    return structs.replace(decision, retry=retry or decision.retry)
 
 
 SAME_THEN_NEXT = [K.CONNECT, K.RESET, K.OVERLOADED, K.SERVER_ERROR, K.MALFORMED]
@@ -272,7 +273,7 @@ def test_reject_does_not_hand_over(make: "Make") -> None:
 def test_one_deadline_covers_everything(make: "Make") -> None:
     """What is left is handed to each attempt; when it is over, nothing starts."""
     decision = chained(make, "one", "two")
-    scenario = planned(make, replace(decision, retry=replace(decision.retry, deadline_s=10.0)))
+    scenario = planned(make, structs.replace(decision, retry=replace(decision.retry, deadline_s=10.0)))
     scenario.now_s += 4
     scenario.fail(K.TIMEOUT_TOTAL)
     assert isinstance(scenario.command, Start)

@@ -1,12 +1,13 @@
 """What the store's tests share: records to write, and a log that remembers."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from types import MappingProxyType
 
 import pytest
+from msgspec.structs import replace
 
 from engine.values import AttemptRecord, ConfigRecord, RequestRecord, Role, Usage
 

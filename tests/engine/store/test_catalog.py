@@ -2,13 +2,13 @@
 
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import fields
 from datetime import UTC, datetime
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, get_type_hints
 
 import duckdb
+import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -33,7 +33,7 @@ from engine.values import (
 MakeRequest = Callable[..., RequestRecord]
 MakeConfig = Callable[..., ConfigRecord]
 
-KINDS = [field.name for field in fields(Usage) if field.name != "source"]
+KINDS = [kind for kind in Usage.__struct_fields__ if kind != "source"]
 USAGE = [*(f"{kind}_tokens" for kind in KINDS), "usage_source"]
 COUNTS = st.integers(0, 10**9)
 RATES = st.builds(Rates, **{kind: st.none() | st.integers(0, 10**8) for kind in KINDS})
@@ -72,7 +72,7 @@ def test_columns_are_the_fields_of_the_records(
     empty: duckdb.DuckDBPyConnection, table: str, record: type[Any], left_out: set[str], added: set[str]
 ) -> None:
     """Nothing that is journalled is missing from the tables, and nothing in them was not journalled."""
-    assert set(columns(empty, table)) == {field.name for field in fields(record)} - left_out | added
+    assert set(columns(empty, table)) == set(record.__struct_fields__) - left_out | added
 
 
 @pytest.mark.parametrize(("table", "row"), [("models", ModelRow), ("providers", ProviderRow), ("prices", PriceRow)])
@@ -157,7 +157,7 @@ def test_cost_in_sql_is_cost_in_python(
     writer = SegmentWriter(layout.journal, "w1", log=None)  # type: ignore[arg-type]  # nothing goes wrong
     writer.append(make_config(models=rows))
     attempt = make_request().attempts[0]
-    changed = {field.name: getattr(attempt, field.name) for field in fields(attempt)}
+    changed = msgspec.structs.asdict(attempt)
     attempts = [AttemptRecord(**changed | {"n": n, "usage": usage}) for n, usage in enumerate(usages)]
     writer.append(make_request(attempts=tuple(attempts)))
     writer.close()

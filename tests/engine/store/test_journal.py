@@ -56,7 +56,7 @@ def test_a_killed_process_loses_nothing(tmp_path: Path) -> None:
     """Records appended before a kill -9 are all there, whole."""
     program = (
         "import os, signal, sys; sys.path.insert(0, sys.argv[2]);"
-        "from pathlib import Path; from conftest import REQUEST, Lines; from dataclasses import replace;"
+        "from pathlib import Path; from conftest import REQUEST, Lines; from msgspec.structs import replace;"
         "from engine.store.journal import SegmentWriter;"
         "w = SegmentWriter(Path(sys.argv[1]), 'w1', log=Lines());"
         "[w.append(replace(REQUEST, request_id=str(n))) for n in range(500)];"
