@@ -31,6 +31,16 @@ class BenchError(Exception):
     """A measurement could not be made; the text says why."""
 
 
+class Silent:
+    """A log that nobody reads."""
+
+    def info(self, event: str, /, **fields: object) -> None:
+        pass
+
+    def error(self, event: str, /, **fields: object) -> None:
+        pass
+
+
 @dataclass(frozen=True, slots=True)
 class Burst:
     """What the rig saw in one run of load."""

@@ -22,7 +22,7 @@ MEASUREMENTS: dict[str, Measurement] = {
     "proxying": proxying.figures,
     "workers": proxying.two_workers,
     "reloading": reloading.figures,
-    "deciding": lambda _, directory: deciding.figures(directory),
+    "deciding": lambda *_: deciding.figures(),
     "accounting": lambda _, directory: accounting.figures(directory),
     "commands": lambda _, directory: commands.figures(directory),
 }

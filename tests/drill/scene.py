@@ -11,7 +11,7 @@ import duckdb
 from engine.store.layout import Layout
 from engine.store.refresh import refresh
 from tests.bench import harness
-from tests.bench.harness import ALL_CORES, REPOSITORY, process
+from tests.bench.harness import ALL_CORES, REPOSITORY, Silent, process
 from tests.bench.peers import Gateway, gateway
 from tests.drill.roots import write_root
 
@@ -35,16 +35,6 @@ class Scene:
     def count(self, query: str) -> int:
         """The one number that *query* asks of the catalog."""
         return int(str(self.rows(query)[0][0]))
-
-
-class Silent:
-    """A log that nobody reads."""
-
-    def info(self, event: str, /, **fields: object) -> None:
-        pass
-
-    def error(self, event: str, /, **fields: object) -> None:
-        pass
 
 
 def publish(data: Path) -> None:
