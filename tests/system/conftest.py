@@ -199,6 +199,12 @@ def make_gateway(
 
 
 @pytest.fixture(scope="session")
+def until() -> Callable[..., None]:
+    """`until(holds, "what")`: wait for it, 20 s at most."""
+    return wait_until
+
+
+@pytest.fixture(scope="session")
 def key() -> str:
     """The admin's key."""
     return KEY

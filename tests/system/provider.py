@@ -126,14 +126,18 @@ async def error_in_200(body: dict[str, Any], writer: Writer) -> None:
     writer.write(head(200, None, "text/event-stream") + chunk(failed) + b"0\r\n\r\n")
 
 
-async def slow(body: dict[str, Any], writer: Writer) -> None:
-    """A stream of many words, one every 20 ms, that notices when nobody listens any more."""
-    writer.write(head(200, None, "text/event-stream"))
-    for n in range(500):
-        writer.write(chunk(event(delta({"content": f"word {n} "}))))
-        await writer.drain()
-        await asyncio.sleep(0.02)
-    writer.write(chunk(event(delta({}, "stop"))) + chunk(b"data: [DONE]\n\n") + b"0\r\n\r\n")
+def paced(words: int) -> Callable[..., Awaitable[None]]:
+    """A stream of so many words, one every 20 ms."""
+
+    async def answer(_: dict[str, Any], writer: Writer) -> None:
+        writer.write(head(200, None, "text/event-stream"))
+        for n in range(words):
+            writer.write(chunk(event(delta({"content": f"word {n} "}))))
+            await writer.drain()
+            await asyncio.sleep(0.02)
+        writer.write(chunk(event(delta({}, "stop"))) + chunk(b"data: [DONE]\n\n") + b"0\r\n\r\n")
+
+    return answer
 
 
 BEHAVIOURS: dict[str, Callable[..., Awaitable[None]]] = {
@@ -155,7 +159,9 @@ BEHAVIOURS: dict[str, Callable[..., Awaitable[None]]] = {
     "truncated": truncated,
     "malformed": malformed,
     "error-in-200": error_in_200,
-    "slow": slow,
+    "paced": paced(60),
+    "slow": paced(500),
+    "tells-secret": refuse(400, {"message": "Incorrect API key provided: sk-canary-secret", "type": "x", "code": None}),
 }
 
 
@@ -170,27 +176,34 @@ async def serve(reader: asyncio.StreamReader, writer: Writer) -> None:
                 continue
             lengths = [line for line in request.lower().split(b"\r\n") if line.startswith(b"content-length:")]
             body = json.loads(await reader.readexactly(int(lengths[0].partition(b":")[2])))
-            await answer(body, writer)
+            await answer(body, reader, writer)
     except (asyncio.IncompleteReadError, ConnectionError):
         return
     finally:
         writer.close()
 
 
-async def answer(body: dict[str, Any], writer: Writer) -> None:
+async def answer(body: dict[str, Any], reader: asyncio.StreamReader, writer: Writer) -> None:
+    """Do what the model's name says, until it is done or the peer has gone."""
     model = body["model"]
     steps = model.partition(":")[0].split(",")
     behaviour = BEHAVIOURS[steps[min(seen[model], len(steps) - 1)]]
     seen[model] += 1
     bodies.append(body)
     open_streams.add(writer)
+    doing = asyncio.ensure_future(behaviour(body, writer))
+    peer = asyncio.ensure_future(reader.read(1))  # nobody speaks before the answer: bytes or not, this is a hang-up
     try:
-        await behaviour(body, writer)
+        await asyncio.wait({doing, peer}, return_when=asyncio.FIRST_COMPLETED)
+        if not doing.done():
+            hung_up[model] += 1
+            raise ConnectionResetError
+        await doing
         await writer.drain()
-    except ConnectionError:
-        hung_up[model] += 1
-        raise
     finally:
+        doing.cancel()
+        peer.cancel()
+        await asyncio.gather(doing, peer, return_exceptions=True)
         open_streams.discard(writer)
 
 
