@@ -216,7 +216,7 @@ def _open(breaker: Breaker, event: Event, now_s: float, settings: BreakerSetting
 def _half_open(breaker: Breaker, event: Event, now_s: float, settings: BreakerSettings) -> Breaker:
     if isinstance(event, TrialStarted):
         return _tried(breaker, now_s, settings)
-    if event.trial != breaker.generation:
+    if event.trial != breaker.generation or not breaker.trials:
         return breaker
     left = breaker._replace(trials=breaker.trials - 1)
     match event:

@@ -2,7 +2,7 @@ from collections.abc import Iterable
 from functools import reduce
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from engine.health import (
@@ -129,6 +129,10 @@ ANY_SETTINGS = st.builds(
 
 
 @given(HISTORIES, ANY_SETTINGS)
+@example(
+    [(Failure(0), 0.0), (TrialStarted(), 1.0), (Success(1), 0.0), (Cancelled(1), 0.0)],
+    BreakerSettings(failures=1, min_requests=1, within_s=1.0, open_for_s=1.0, half_open_requests=2),
+)
 def test_every_state_that_can_be_reached_is_valid(
     history: list[tuple[Event, float]], settings: BreakerSettings
 ) -> None:
