@@ -1,6 +1,6 @@
 """Who may use an endpoint that is not inference: identification, permissions, and errors in the right shape."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import msgspec
@@ -16,7 +16,7 @@ from engine.server.inference import client_ip
 from engine.server.service import Service
 from engine.wire.openai_error import error_body
 
-__all__ = ["caller_fault", "caller_of", "http_fault", "needs"]
+__all__ = ["caller_fault", "caller_of", "http_fault", "named", "needs"]
 
 Connection = ASGIConnection[Any, Any, Any, Any]
 
@@ -42,6 +42,16 @@ def needs(permission: str) -> Callable[[Connection, BaseRouteHandler], None]:
     return guard
 
 
+def named(service: Service) -> Callable[[Response[Any]], Response[Any]]:
+    """A hook that puts a request id on an answer: every one has its own, inference's among the gateway's headers."""
+
+    def name(response: Response[Any]) -> Response[Any]:
+        response.headers.update(_naming(service.gateway.entropy.request_id()))
+        return response
+
+    return name
+
+
 def caller_fault(request: Request[Any, Any, Any], fault: CallerFault) -> Response[bytes]:
     """The caller's fault: OpenAI's envelope on OpenAI's paths, RFC 9457 on the rest."""
     return _reply(request, fault.status, fault.type, fault.reason, fault.message)
@@ -53,16 +63,26 @@ def http_fault(request: Request[Any, Any, Any], fault: HTTPException) -> Respons
     return _reply(request, fault.status_code, "invalid_request_error", code, _sentence(request, fault))
 
 
+def _naming(request_id: str) -> dict[str, str]:
+    return {"x-request-id": request_id, "request-id": request_id}
+
+
 def _sentence(request: Request[Any, Any, Any], fault: HTTPException) -> str:
     if fault.status_code == 404:
         return f"there is nothing at {request.url.path}; the OpenAPI document at /schema lists every path"
-    return fault.detail or "the request cannot be served"
+    return "; ".join([fault.detail or "the request cannot be served", *_details(fault)])
+
+
+def _details(fault: HTTPException) -> Iterator[str]:
+    """What the framework found in a body, by key."""
+    for one in fault.extra if isinstance(fault.extra, list) else ():
+        yield f"{one.get('key', 'body')}: {one.get('message', '')}"
 
 
 def _reply(request: Request[Any, Any, Any], status: int, kind: str, code: str, message: str) -> Response[bytes]:
     service: Service = request.app.state.service
     request_id = service.gateway.entropy.request_id()
-    headers = {"x-request-id": request_id, "request-id": request_id, "x-should-retry": "false"}
+    headers = _naming(request_id) | {"x-should-retry": "false"}
     if request.url.path.startswith(("/v1/", "/chat/")):
         body = error_body(status=status, type=kind, code=code, message=message, request_id=request_id)
         return Response(body, status_code=status, media_type="application/json", headers=headers)

@@ -11,7 +11,7 @@ from litestar.types import Receive, Scope, Send
 
 from engine import __version__
 from engine.errors import CallerFault
-from engine.server.access import caller_fault, http_fault
+from engine.server.access import caller_fault, http_fault, named
 from engine.server.admin import config, reload, sql
 from engine.server.discovery import models
 from engine.server.inference import Inference
@@ -42,6 +42,7 @@ def create(service: Service) -> Litestar:
         route_handlers=[chat_completions, models, health, ready, metrics, config, reload, sql],
         exception_handlers={CallerFault: caller_fault, HTTPException: http_fault},
         openapi_config=OpenAPIConfig(title="engine", version=__version__, use_handler_docstrings=True),
+        after_request=named(service),
         state=State({"service": service}),
         request_max_body_size=service.body_limit_bytes,
         logging_config=None,
