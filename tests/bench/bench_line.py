@@ -130,7 +130,8 @@ async def request_us(gateway: Gateway, snapshot: Snapshot, body: bytes) -> float
     for _ in range(ROUNDS):
         began_s = time.thread_time()
         for _ in range(REQUESTS):
-            inbound = Inbound(surface=Surface.CHAT, headers=headers, body=body, ip="127.0.0.1")
+            request_id = gateway.entropy.request_id()
+            inbound = Inbound(surface=Surface.CHAT, request_id=request_id, headers=headers, body=body, ip="127.0.0.1")
             await gateway.handle(snapshot, inbound, Taker())
         rounds.append((time.thread_time() - began_s) / REQUESTS * 1e6)
     return min(rounds)

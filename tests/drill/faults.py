@@ -29,7 +29,7 @@ MOST_AMPLIFIED = 1.2
 ALLOWANCE = 10
 """Extra attempts beyond the share: three are always allowed, and a fifth of up to 32 attempts that are told late."""
 WINDOW_S = 21.0
-"""After this the retry budget has forgotten what was."""
+"""After this the retry budget has forgotten that most requests were healthy."""
 SEEN_BY_CALLERS = frozenset({"200", "429", "502", "503", "504"})
 
 
@@ -39,6 +39,7 @@ def drill(directory: Path, _rounds: int, _random: Random) -> Iterator[Line]:
         _write_rows(at)
         yield from _handed_over(at, PLAIN + PLAIN_TOO, stream=False)
         yield from _handed_over(at, STREAMED, stream=True)
+        time.sleep(WINDOW_S)
         for kind in STORMS:
             yield from _storm(at, kind)
 
@@ -77,7 +78,6 @@ def _handed_over(at: Scene, kinds: tuple[str, ...], *, stream: bool) -> Iterator
 
 def _storm(at: Scene, kind: str) -> Iterator[Line]:
     """Every target fails: how many attempts are made of a request."""
-    time.sleep(WINDOW_S)
     name, before = f"storm-{kind}", _asked(at)
     with Callers(at.engine.port, KEY, name, threads=THREADS, requests=STORM_REQUESTS) as callers:
         pass
