@@ -142,7 +142,7 @@ class Metrics:
         values[at] += 1
         if attempt.cost_pusd is not None:
             values[counters.cost] += attempt.cost_pusd / PUSD_PER_USD
-        elif attempt.cost_problem is not None:
+        elif attempt.usage is not None:
             values[counters.unpriced] += 1
         if attempt.usage is not None:
             self._count_tokens(counters, attempt.usage)

@@ -93,10 +93,19 @@ def test_names_nobody_declared_are_other(start: Callable[[int], Metrics], tmp_pa
 
 def test_an_unknown_cost_is_counted_and_not_priced(start: Callable[[int], Metrics], tmp_path: Path) -> None:
     """An attempt without a price is a gap that can be alerted on, never a cost of zero that looks right."""
-    start(0).observe(record(attempt(cost_pusd=None, cost_problem="no price")))
+    start(0).observe(record(attempt(usage=Usage(input=10), cost_pusd=None, cost_problem="no price")))
     offer = (("model", "openai/gpt-4o"), ("provider", "openai"))
 
     assert samples(tmp_path)["engine_unpriced_attempts_total", offer] == 1
+
+
+def test_an_attempt_that_used_nothing_is_no_gap(start: Callable[[int], Metrics], tmp_path: Path) -> None:
+    """What failed before anything was used has no cost to know: it is not counted as unpriced."""
+    start(0).observe(record(attempt(usage=None, cost_pusd=None, cost_problem="no usage", error_kind="server_error")))
+
+    assert {value for (name, _), value in samples(tmp_path).items() if name == "engine_unpriced_attempts_total"} == {
+        0.0
+    }
 
 
 def test_counters_go_on_after_a_restart(start: Callable[[int], Metrics], tmp_path: Path) -> None:
