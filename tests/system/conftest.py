@@ -77,7 +77,7 @@ def get(url: str, key: str = "") -> tuple[int, Any]:
             return answer.status, json.loads(body) if "json" in answer.headers["content-type"] else body
     except urllib.error.HTTPError as refused:
         return refused.code, refused.read().decode()
-    except (urllib.error.URLError, ConnectionError):
+    except (urllib.error.URLError, ConnectionError, TimeoutError):
         return 0, ""
 
 
