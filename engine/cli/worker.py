@@ -11,9 +11,11 @@ from asyncio.subprocess import DEVNULL, PIPE
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from ipaddress import ip_network
 from pathlib import Path
 from random import randrange
+from typing import Any
 
 import msgspec
 import rich_click as click
@@ -32,7 +34,7 @@ from engine.live.metrics import Metrics
 from engine.live.state import BoardState
 from engine.rules.program import Provider
 from engine.sandbox.provider import Sandbox
-from engine.server.app import create
+from engine.server.app import chat_lanes, create, inference
 from engine.server.protocol import GatewayProtocol
 from engine.server.service import Service
 from engine.snapshot import Snapshot
@@ -121,14 +123,18 @@ class Worker:
             metrics=exposition.render,
             reload=self._link.reload,
             query=self._query,
+            log=self._log,
             body_limit_bytes=self._settings.max_body_bytes,
             trusted_proxies=tuple(map(ip_network, self._settings.trusted_proxies)),
         )
 
     def _uvicorn(self, current: Current) -> uvicorn.Config:
+        service = self._service(current)
+        chat = inference(service)
+        protocol: Any = partial(GatewayProtocol, chat_lanes(chat))
         return uvicorn.Config(
-            create(self._service(current)),
-            http=GatewayProtocol,
+            create(service, chat),
+            http=protocol,
             ws="none",
             lifespan="off",
             access_log=False,

@@ -23,6 +23,7 @@ class Inbound(msgspec.Struct, frozen=True, kw_only=True):
     """A request as the server read it: complete, within its bounds, not yet understood."""
 
     surface: Surface
+    request_id: str
     headers: Headers
     """Names in lower case."""
     body: bytes
@@ -46,7 +47,6 @@ class Exchange(msgspec.Struct, kw_only=True):
     inbound: Inbound
     headers: dict[bytes, bytes]
     """The caller's headers by name; the last of several counts."""
-    request_id: str
     at: datetime
     started_s: float
     caller: Caller | None = None
@@ -88,7 +88,7 @@ class Exchange(msgspec.Struct, kw_only=True):
         facts = self.facts or Facts(model="", at=self.at)
         place = decision and (decision.rule or decision.virtual)
         return RequestRecord(
-            request_id=self.request_id,
+            request_id=self.inbound.request_id,
             at=self.at,
             node=node,
             consumer=caller.id,

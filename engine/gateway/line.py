@@ -59,7 +59,6 @@ class Gateway:
             snapshot=snapshot,
             inbound=inbound,
             headers=dict(inbound.headers),
-            request_id=self.entropy.request_id(),
             at=self.clock.now(),
             started_s=self.clock.monotonic(),
         )

@@ -72,14 +72,14 @@ def _told(render: Callable[..., bytes], exchange: Exchange, fault: CallerFault |
         code=fault.reason,
         message=fault.message,
         param=fault.param if isinstance(fault, CallerFault) else None,
-        request_id=exchange.request_id,
+        request_id=exchange.inbound.request_id,
         rule=fault.rule if isinstance(fault, Refused) and visible else None,
     )
 
 
 def _common(exchange: Exchange, attempts: int) -> list[tuple[bytes, bytes]]:
     """The headers that every answer carries."""
-    request_id = exchange.request_id.encode()
+    request_id = exchange.inbound.request_id.encode()
     headers = [
         (b"x-request-id", request_id),
         (b"request-id", request_id),

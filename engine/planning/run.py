@@ -104,6 +104,7 @@ def _inbound(scenario: Scenario) -> Inbound:
     headers = [(name.lower().encode(), value.encode()) for name, value in scenario.headers]
     return Inbound(
         surface=Surface.CHAT,
+        request_id="planned",
         headers=[(b"authorization", b"Bearer " + _KEY), *headers],
         body=scenario.body,
         ip="127.0.0.1",

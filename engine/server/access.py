@@ -24,8 +24,9 @@ Connection = ASGIConnection[Any, Any, Any, Any]
 def caller_of(connection: Connection, service: Service) -> Caller:
     """Who asks. Raises Unauthorized or Forbidden as the inference endpoints do."""
     snapshot, at = service.current.snapshot, service.gateway.clock.now()
-    ip = client_ip(connection.scope, service.trusted_proxies)
-    return identify(snapshot.callers, snapshot.anonymous, connection.scope["headers"], ip, at)
+    headers, client = list(connection.scope["headers"]), connection.client
+    ip = client_ip(client.host if client else "", headers, service.trusted_proxies)
+    return identify(snapshot.callers, snapshot.anonymous, headers, ip, at)
 
 
 def needs(permission: str) -> Callable[[Connection, BaseRouteHandler], None]:

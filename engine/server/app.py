@@ -1,5 +1,7 @@
 """The application: every endpoint in one place, in one OpenAPI document."""
 
+from collections.abc import Mapping
+
 from litestar import Litestar, asgi
 from litestar.datastructures import State
 from litestar.exceptions import HTTPException
@@ -19,20 +21,30 @@ from engine.server.monitoring import health, metrics, ready
 from engine.server.service import Service
 from engine.values import Surface
 
-__all__ = ["CHAT_PATHS", "create"]
+__all__ = ["CHAT_PATHS", "chat_lanes", "create", "inference"]
 
 CHAT_PATHS = ["/v1/chat/completions", "/chat/completions"]
 
 
-def create(service: Service) -> Litestar:
-    """The ASGI application of one worker."""
-    chat = Inference(
+def chat_lanes(chat: Inference) -> Mapping[bytes, Inference]:
+    """The paths of chat completions, for `GatewayProtocol`."""
+    return {path.encode(): chat for path in CHAT_PATHS}
+
+
+def inference(service: Service) -> Inference:
+    """Chat completions, as application and lane share them."""
+    return Inference(
         surface=Surface.CHAT,
         gateway=service.gateway,
         current=service.current,
+        log=service.log,
         body_limit_bytes=service.body_limit_bytes,
         trusted_proxies=service.trusted_proxies,
     )
+
+
+def create(service: Service, chat: Inference) -> Litestar:
+    """The ASGI application of one worker."""
 
     @asgi(CHAT_PATHS, copy_scope=False)
     async def chat_completions(scope: Scope, receive: Receive, send: Send) -> None:

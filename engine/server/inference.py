@@ -1,17 +1,18 @@
-"""The inference endpoints as ASGI: a thin caller of the gateway's straight line, and the server's last line."""
+"""The inference endpoints: a thin caller of the gateway's straight line, and the server's last line."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_address
-from typing import Any
+from typing import Any, Protocol
 
 from litestar.exceptions import MethodNotAllowedException
 
 from engine.errors import Bug, TooLarge
-from engine.gateway import Gateway, Headers, Inbound
+from engine.gateway import Gateway, Headers, Inbound, Sink
 from engine.live.current import Current
-from engine.server.protocol import HANGUP, Hangup
+from engine.live.log import Log
+from engine.server.hangup import HANGUP, Hangup
 from engine.values import Surface
 from engine.wire.openai_error import error_body
 
@@ -21,6 +22,16 @@ Networks = Sequence[IPv4Network | IPv6Network]
 Scope = Mapping[str, Any]
 Receive = Callable[[], Awaitable[Any]]
 Send = Callable[[Any], Awaitable[None]]
+
+
+class ServerSink(Sink, Protocol):
+    """A sink that knows whether an answer has begun, and can break it off."""
+
+    started: bool
+
+    def abort(self) -> None:
+        """Close the connection: an answer has begun that cannot be finished."""
+        ...
 
 
 class AsgiSink:
@@ -45,74 +56,82 @@ class AsgiSink:
         """Send the last part."""
         await self._send({"type": "http.response.body", "body": data, "more_body": False})
 
+    def abort(self) -> None:
+        """Nothing to do: a server closes the connection of an application that ends before its answer does."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inference:
-    """An ASGI application for one surface."""
+    """One surface: an ASGI application, and what a lane calls."""
 
     surface: Surface
     gateway: Gateway
     current: Current
+    log: Log
     body_limit_bytes: int
     trusted_proxies: Networks
 
+    async def answer(self, headers: Headers, body: bytes, ip: str, sink: ServerSink) -> None:
+        """Answer one request that has arrived whole. A failure of ours is logged with its id, and told without more."""
+        inbound = Inbound(
+            surface=self.surface,
+            request_id=self.gateway.entropy.request_id(),
+            headers=headers,
+            body=body,
+            ip=ip,
+        )
+        try:
+            await self.gateway.handle(self.current.snapshot, inbound, sink)
+        except Exception as exc:
+            self.log.error("request_failed", request_id=inbound.request_id, exc_info=exc)  # noqa: TRY400 - structured
+            if sink.started:
+                sink.abort()
+            else:
+                await _fail(sink, Bug, "the gateway failed; the request id leads to why", inbound.request_id)
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request; a caller who hangs up cancels it."""
+        """Answer one request of ASGI; a caller who hangs up cancels it."""
         if scope["method"] != "POST":
             raise MethodNotAllowedException(detail=f"{scope['path']} takes POST", headers={"allow": "POST"})
-        sink, hangup = AsgiSink(send), _hangup(scope)
-        task = asyncio.current_task()
+        hangup, task, sink = _hangup(scope), asyncio.current_task(), AsgiSink(send)
         assert task is not None
         hangup.watch(task)
         try:
-            await self._answer(scope, receive, sink)
+            headers, client = scope["headers"], scope.get("client")
+            body = await _body(headers, receive, self.body_limit_bytes)
+            await self.answer(
+                headers, body, client_ip(client[0] if client else "", headers, self.trusted_proxies), sink
+            )
+        except TooLarge:
+            await self.refuse(sink)
         except asyncio.CancelledError:
             if not hangup.happened:
                 raise
-        except TooLarge as fault:
-            await _fail(sink, fault.status, fault.type, fault.reason, fault.message)
-        except Exception:
-            # the server's last line: logged by the server with its traceback, answered without it
-            if not sink.started:
-                await _fail(sink, Bug.status, Bug.type, Bug.code, "the gateway failed; nothing was charged")
-            raise
         finally:
             hangup.release(task)
 
-    async def _answer(self, scope: Scope, receive: Receive, sink: AsgiSink) -> None:
-        headers = scope["headers"]
-        inbound = Inbound(
-            surface=self.surface,
-            headers=headers,
-            body=await _body(headers, receive, self.body_limit_bytes),
-            ip=client_ip(scope, self.trusted_proxies),
-        )
-        await self.gateway.handle(self.current.snapshot, inbound, sink)
+    async def refuse(self, sink: Sink) -> None:
+        """Answer a request whose body is too large, without having read it."""
+        message = f"the body is larger than {self.body_limit_bytes} bytes, the most this gateway takes"
+        await _fail(sink, TooLarge, message, self.gateway.entropy.request_id())
 
 
 async def _body(headers: Headers, receive: Receive, limit_bytes: int) -> bytes:
     """The whole body. Raises TooLarge before it is read whole, by its declared length where it has one."""
     for name, value in headers:
         if name == b"content-length" and int(value) > limit_bytes:
-            raise _too_large(limit_bytes)
-    message = await receive()
-    body: bytes = message.get("body", b"")
-    if not message.get("more_body", False):
-        return body
-    parts, length = [body], len(body)
-    while message.get("more_body", False):
+            raise TooLarge("declared")
+    parts, length, more = [], 0, True
+    while more:
         message = await receive()
         if message["type"] == "http.disconnect":
             raise asyncio.CancelledError
-        parts.append(message["body"])
-        length += len(message["body"])
+        parts.append(message.get("body", b""))
+        length += len(parts[-1])
         if length > limit_bytes:
-            raise _too_large(limit_bytes)
+            raise TooLarge("received")
+        more = message.get("more_body", False)
     return b"".join(parts)
-
-
-def _too_large(limit_bytes: int) -> TooLarge:
-    return TooLarge(f"the body is larger than {limit_bytes >> 20} MiB, the most this gateway takes")
 
 
 def _hangup(scope: Scope) -> Hangup:
@@ -122,22 +141,27 @@ def _hangup(scope: Scope) -> Hangup:
     return hangup if isinstance(hangup, Hangup) else Hangup()
 
 
-async def _fail(sink: AsgiSink, status: int, kind: str, code: str, message: str) -> None:
+async def _fail(sink: Sink, fault: type[TooLarge | Bug], message: str, request_id: str) -> None:
     """An error that the gateway itself never saw; the connection is closed, since its body may be unread."""
-    body = error_body(status=status, type=kind, code=code, message=message, request_id="")
-    length = b"%d" % len(body)
-    headers = [(b"content-type", b"application/json"), (b"content-length", length), (b"connection", b"close")]
-    await sink.start(status, headers)
+    body = error_body(status=fault.status, type=fault.type, code=fault.code, message=message, request_id=request_id)
+    said = request_id.encode()
+    headers = [
+        (b"content-type", b"application/json"),
+        (b"content-length", b"%d" % len(body)),
+        (b"x-request-id", said),
+        (b"request-id", said),
+        (b"x-should-retry", b"false"),
+        (b"connection", b"close"),
+    ]
+    await sink.start(fault.status, headers)
     await sink.end(body)
 
 
-def client_ip(scope: Scope, trusted: Networks) -> str:
-    """The client's address: the peer's, or behind trusted proxies the rightmost hop of X-Forwarded-For that is none."""
-    client = scope.get("client")
-    peer = client[0] if client else ""
+def client_ip(peer: str, headers: Headers, trusted: Networks) -> str:
+    """The client's address: *peer*, or behind trusted proxies the rightmost hop of X-Forwarded-For that is none."""
     if not trusted or not _within(peer, trusted):
         return peer
-    hops = [h.strip() for n, v in scope["headers"] if n == b"x-forwarded-for" for h in v.decode("latin-1").split(",")]
+    hops = [hop.strip() for n, v in headers if n == b"x-forwarded-for" for hop in v.decode("latin-1").split(",")]
     for hop in reversed(hops):
         if not _within(hop, trusted):
             return hop if _is_address(hop) else peer

@@ -1,18 +1,22 @@
-"""uvicorn's HTTP protocol with what it lacks: deadlines for head and body, a bound on the head, and hang-ups told.
+"""uvicorn's HTTP protocol with what it lacks: deadlines for head and body, a bound on the head, hang-ups told, a lane.
 
 Costs nothing on a request that arrives whole: a timer exists only while one is incomplete.
 """
 
 import asyncio
-from typing import Any
+from collections.abc import Coroutine, Mapping
+from typing import Any, cast
 
 import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-__all__ = ["HANGUP", "GatewayProtocol", "Hangup"]
+from engine.gateway import Headers
+from engine.server.hangup import HANGUP, Hangup
+from engine.server.inference import Inference
+from engine.server.lane import LaneCycle
 
-HANGUP = "engine.hangup"
-"""The ASGI extension under which a handler finds the connection's `Hangup`."""
+__all__ = ["GatewayProtocol"]
+
 HEAD_LIMIT_BYTES = 64 << 10
 """Request line and headers together; nginx stops at 32 KiB, uvicorn's own h11 at 64 KiB."""
 HEADERS_LIMIT = 200
@@ -24,34 +28,12 @@ PROGRESS_DEADLINE_S = 30.0
 """Each further `PROGRESS_BYTES` of a body may take so long: uploads are slow, stalled ones are cut."""
 
 
-class Hangup:
-    """The requests in progress on a connection, which end when the peer goes away. One per connection."""
-
-    __slots__ = ("_tasks", "happened")
-
-    def __init__(self) -> None:
-        self._tasks: set[asyncio.Task[Any]] = set()
-        self.happened = False
-
-    def watch(self, task: asyncio.Task[Any]) -> None:
-        """Cancel *task* when the peer hangs up; at once when it already has."""
-        self._tasks.add(task)
-        if self.happened:
-            task.cancel()
-
-    def release(self, task: asyncio.Task[Any]) -> None:
-        """*task* has answered."""
-        self._tasks.discard(task)
-
-    def tell(self) -> None:
-        """The peer has gone."""
-        self.happened = True
-        for task in self._tasks:
-            task.cancel()
-
-
 class GatewayProtocol(HttpToolsProtocol):
-    """One client connection."""
+    """One client connection. *lanes* are the paths that plain POSTs take without the application."""
+
+    def __init__(self, lanes: Mapping[bytes, Inference], **uvicorns: Any) -> None:
+        super().__init__(**uvicorns)
+        self._lanes = lanes
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn declares it
         """A peer has connected; its first request's head is awaited."""
@@ -103,12 +85,55 @@ class GatewayProtocol(HttpToolsProtocol):
         self._head_bytes = -1
         self._progress_bytes = 0
         self._disarm()
-        super().on_headers_complete()
+        inference = self._lanes.get(self.url)
+        if inference is None or not self._is_plain():
+            super().on_headers_complete()
+        else:
+            keep_alive = self.parser.should_keep_alive()
+            self.cycle = LaneCycle(inference, self, self.headers, keep_alive=keep_alive)  # type: ignore[assignment] # stands in for uvicorn's own
+
+    def on_body(self, body: bytes) -> None:
+        """Part of a body."""
+        cycle: object = self.cycle
+        if not isinstance(cycle, LaneCycle):
+            super().on_body(body)
+        elif not cycle.response_complete and not cycle.body(body):
+            self._run(cycle.refuse())
 
     def on_message_complete(self) -> None:
         """The request is whole."""
         self._incomplete = False
-        super().on_message_complete()
+        cycle: object = self.cycle
+        if not isinstance(cycle, LaneCycle):
+            super().on_message_complete()
+        elif not cycle.is_refused:
+            self._run(cycle.run())
+
+    def default_headers(self) -> Headers:
+        """What every answer of the server carries: the date."""
+        return self.server_state.default_headers
+
+    def _is_plain(self) -> bool:
+        """Whether there is nothing about the request that only the application deals with."""
+        parser, previous = self.parser, cast("Any", self.cycle)
+        return (
+            parser.get_method() == b"POST"
+            and parser.get_http_version() == "1.1"
+            and not parser.should_upgrade()
+            and not self.expect_100_continue
+            and (previous is None or previous.response_complete)
+        )
+
+    def _run(self, answering: Coroutine[Any, Any, None]) -> None:
+        """Answer in a task that ends with the connection."""
+        task = self.loop.create_task(answering)
+        self.tasks.add(task)
+        self._hangup.watch(task)
+        task.add_done_callback(self._answered)
+
+    def _answered(self, task: asyncio.Task[None]) -> None:
+        self.tasks.discard(task)
+        self._hangup.release(task)
 
     def _count(self, length: int) -> None:
         """Keep the head within its bound; httptools turns the exception into a parser error, answered with 400."""

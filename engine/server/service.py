@@ -6,6 +6,7 @@ from ipaddress import IPv4Network, IPv6Network
 
 from engine.gateway import Gateway
 from engine.live.current import Current, Status
+from engine.live.log import Log
 
 __all__ = ["Service"]
 
@@ -22,5 +23,6 @@ class Service:
     """Read the files again; what came of it."""
     query: Callable[[str], Awaitable[tuple[int, bytes]]]
     """Run one SELECT over the catalog in a process of its own: exit code, and JSON rows or one line of why not."""
+    log: Log
     body_limit_bytes: int
     trusted_proxies: Sequence[IPv4Network | IPv6Network] = ()

@@ -165,8 +165,8 @@ def provider_ports() -> Iterator[dict[str, int]]:
     """Two scripted providers."""
     ports = {"a": free_port(), "b": free_port()}
     processes = [subprocess.Popen([sys.executable, str(HERE / "provider.py"), str(port)]) for port in ports.values()]
-    for port in ports.values():
-        wait_until(lambda port=port: get(f"http://127.0.0.1:{port}/seen")[0] == 200, "the provider answers")
+    seen = [f"http://127.0.0.1:{port}/seen" for port in ports.values()]
+    wait_until(lambda: all(get(url)[0] == 200 for url in seen), "the providers answer")
     yield ports
     for process in processes:
         process.terminate()
