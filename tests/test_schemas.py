@@ -14,7 +14,7 @@ from engine.config.placed import Placed
 from engine.config.places import Places
 from engine.config.schemas import FOLDER, Schema, schema, text
 from engine.config.tree import Document, Kind
-from engine.config.validation import Dialect, formats, problems
+from engine.config.validation import Dialect, findings, formats
 
 NAMES = sorted(path.stem for path in FOLDER.glob("*.json"))
 Where = tuple[str, ...]
@@ -109,7 +109,7 @@ def test_the_defaults_of_a_provider_are_complete() -> None:
     spot = ("providers.d/a.yaml", 1, 1)
     document = Document(spot[0], Kind.PROVIDER, value, Places((spot, spot, {})))
     done = filled(Placed(document, (), value), Kind.PROVIDER)
-    assert problems(Document(spot[0], Kind.PROVIDER, done.value, document.places)) == []
+    assert findings(Document(spot[0], Kind.PROVIDER, done.value, document.places)) == []
     assert done.value["timeouts"] == {"connect": "3s", "first_token": "30s", "between_tokens": "30s", "total": "5m"}
 
 

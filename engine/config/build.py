@@ -51,14 +51,13 @@ def build(bundle: Bundle, cache: Cache | None = None, *, today: date | None = No
     """Read, check and compile *bundle*. *today* (UTC) lets expired, deprecated and retired things be warned about."""
     checked = check(bundle, cache)
     report = Report(list(checked.problems), bundle.files)
-    names = gather(checked.documents, checked.broken, report)
+    names = gather(checked.written, checked.broken, report)
     tree = link(checked.documents, checked.broken, report)
     check_routes(tree, names, report)
     check_policies(tree, names, report)
     parts = _parts(tree, names, bundle, report)
     lint(tree, names, parts, today, report)
-    if tree.is_whole:
-        check_reach(tree, names, assemble(parts).program, today, report)
+    check_reach(tree, names, assemble(parts).program, today, report)
     problems = tuple(sorted(report.problems, key=lambda problem: (problem.place, problem.slug, problem.key)))
     if any(problem.severity is Severity.ERROR and not problem.place.file.startswith("tests/") for problem in problems):
         return Built(parts=None, problems=problems, config_hash="", bundle_hash=bundle.bundle_hash)

@@ -9,6 +9,7 @@ from functools import cache
 from typing import Any
 
 from engine.config.placed import Placed
+from engine.config.places import Sparse
 from engine.config.schemas import Schema, schema
 from engine.config.tree import Kind
 
@@ -32,7 +33,8 @@ class _Filler:
             own = {key: self._fill_key(key, inner) for key, inner in value.items()}
             return {**own, **{key: default for key, default in self.defaults.items() if key not in value}}
         if isinstance(value, list) and self.items is not None:
-            return [self.items.fill(item) for item in value]
+            items = [self.items.fill(item) for item in value]
+            return Sparse(items, value.indexes) if isinstance(value, Sparse) else items
         return value
 
     def _fill_key(self, key: str, value: Any) -> Any:

@@ -40,7 +40,7 @@ ROOT_ONLY: Final = ("requires", "defaults")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tree:
-    """A configuration as one tree, defaults filled in. Only what sound documents say is in it."""
+    """A configuration as one tree, defaults filled in."""
 
     routes: Placed
     """`version`, `requires`, `defaults`, `aliases` and `models` of all files."""
@@ -48,24 +48,22 @@ class Tree:
     """`routes` of all files: `routes.yaml` first, then by file name."""
     providers: Mapping[str, Placed]
     policies: Placed
-    is_whole: bool
-    """Whether nothing of the configuration is missing here: every file could be read and is sound."""
 
 
 def link(documents: Sequence[Document], broken: Collection[str], report: Report) -> Tree:
-    """The tree of the sound ones among *documents*, which come in the order of their rules."""
-    documents = [document for document in documents if document.kind is not Kind.ROUTING_TEST]
-    sound = [document for document in documents if document.sound]
-    routes = [document for document in sound if document.kind is Kind.ROUTES]
+    """The tree of *documents*, which come without their gaps and in the order of their rules."""
+    routes, providers, policies = (
+        [document for document in documents if document.kind is kind]
+        for kind in (Kind.ROUTES, Kind.PROVIDER, Kind.POLICY)
+    )
     _check_root((*broken, *(document.file for document in documents)), report)
     for document in routes:
         _check_root_only(document, report)
     return Tree(
         routes=filled(_joined(Kind.ROUTES, routes, report), Kind.ROUTES),
         rules=tuple(rule for document in routes for rule in _rules(document)),
-        providers=_providers([document for document in sound if document.kind is Kind.PROVIDER], report),
-        policies=filled(_joined(Kind.POLICY, [d for d in sound if d.kind is Kind.POLICY], report), Kind.POLICY),
-        is_whole=len(sound) == len(documents) and all(file.startswith("tests/") for file in broken),
+        providers=_providers(providers, report),
+        policies=filled(_joined(Kind.POLICY, policies, report), Kind.POLICY),
     )
 
 
@@ -93,15 +91,15 @@ def _rules(document: Document) -> Iterable[Placed]:
 
 
 def _providers(documents: Iterable[Document], report: Report) -> Mapping[str, Placed]:
-    """Providers by the name of their file, which `id` repeats."""
+    """Providers by the name of their file, which `id` repeats; one that does not goes by the file's all the same."""
     providers: dict[str, Placed] = {}
     for document in documents:
         name = PurePosixPath(document.file).stem
         provider = Placed(document, (), _without_free(document.value))
-        if provider["id"].value != name:
+        if provider["id"].value != name and provider.is_whole("id"):
             message = f"'{provider['id'].value}' is not the name of its file"
             report.error("provider-id", provider["id"], message, hint=f"write '{name}', or rename the file")
-        providers[name] = filled(provider, Kind.PROVIDER)
+        providers[name] = filled(provider.with_value({**provider.value, "id": name}), Kind.PROVIDER)
     return providers
 
 
@@ -119,7 +117,7 @@ def _joined(kind: Kind, documents: Sequence[Document], report: Report) -> Placed
         own = {key: value for key, value in _without_free(document.value).items() if key not in left_out}
         addition = replace(document, value=own)
         value, node = _join((), (joined.value, joined.places.root), (own, document.places.root), addition, report)
-        joined = replace(joined, value=value, places=Places(node))
+        joined = replace(joined, value=value, places=Places(node), gaps=joined.gaps + document.gaps)
     return Placed(joined, (), joined.value)
 
 

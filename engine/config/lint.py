@@ -32,7 +32,7 @@ def lint(tree: Tree, names: Names, parts: Parts, today: date | None, report: Rep
     _check_reach(tree.rules, parts.root.rules, report)
     for pool in (*tree.routes["models"].values(), *(rule["to"] for rule in tree.rules)):
         _check_pool(pool, report)
-    if tree.is_whole:
+    if names.has_all_policies:
         _check_recorded(tree, parts, report)
     _check_grants(tree, report)
     if today is not None:
@@ -54,6 +54,8 @@ def _check_rule_names(rules: Iterable[Placed], report: Report) -> None:
     first: dict[str, Placed] = {}
     for rule in rules:
         name = rule["name"]
+        if not rule.is_whole("name"):
+            continue
         other = first.setdefault(name.value, name)
         if other is not name:
             message = f"two rules are called '{name.value}'"
@@ -109,7 +111,7 @@ def _check_reach(nodes: tuple[Placed, ...], rules: Iterable[Rule], report: Repor
         groups = (earlier[condition] for condition in conditions if condition in earlier)
         first = next((found for group in groups if (found := group.covering(rule))), None)
         if first is not None:
-            message = f"the rule '{first.name}' takes every request that this one matches"
+            message = f"the rule '{first.name or first.index}' takes every request that this one matches"
             related = ((f"rule '{first.name}'", first.place),)
             at = nodes[rule.index]["match"]
             report.error("unreachable-route", at, message, hint="put the narrower rule first", related=related)
@@ -124,7 +126,7 @@ def _check_pool(pool: Placed, report: Report) -> None:
     _check_once((*pool["targets"].each(), *pool["fallback"].each()), report)
     weights = (at["weight"] for at in pool["targets"].each() if isinstance(at.value, dict))
     weight = next((weight for weight in weights if weight.value != 1), None)
-    if weight is not None and pool["strategy"].value != "weighted":
+    if weight is not None and pool["strategy"].value != "weighted" and pool.is_whole("strategy"):
         message = f"a weight has no effect under the strategy '{pool['strategy'].value}'"
         report.warning("weight-unused", weight, message, hint="write `strategy: weighted`")
 
@@ -142,11 +144,11 @@ def _check_once(targets: Iterable[Placed], report: Report) -> None:
 
 def _check_recorded(tree: Tree, parts: Parts, report: Report) -> None:
     """Headers and metadata that decide something are kept, so that the decision can be explained and replayed."""
-    recording = parts.root.recording
+    recording, record = parts.root.recording, tree.policies["record"]
     for at, fact in _keyed(tree, parts):
         of, key = fact
         kept = recording.headers if of == "headers" else recording.metadata
-        if (key.lower() if of == "headers" else key) not in kept:
+        if (key.lower() if of == "headers" else key) not in kept and record.is_whole(of):
             message = f"{of}['{key}'] decides here and is not recorded, so it is always empty"
             report.error("not-recorded", at, message, hint=f"list '{key}' under record.{of} in policies")
 
@@ -178,7 +180,7 @@ def _facts(reads: Iterable[str]) -> Iterator[tuple[str, str]]:
 def _check_grants(tree: Tree, report: Report) -> None:
     for section in ("teams", "consumers"):
         for subject in tree.policies[section].values():
-            if "models" in subject and not subject["models"].value:
+            if "models" in subject and not subject["models"].value and subject.is_whole("models"):
                 message = f"'{subject.name}' may ask for nothing"
                 report.warning("empty-grant", subject["models"], message, hint="list names, or leave `models` out")
 

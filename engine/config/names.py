@@ -1,21 +1,30 @@
 """The one namespace: aliases, virtual models, canonical models and pins, and what each reference to them stands for.
 
-Names are gathered from every document that could be read, sound or not: what stands in a file with a mistake is not
-unknown. When a file could not be read at all, nobody can say that a name does not exist, and nobody does.
+Names are gathered from documents as they are written: what has a mistake in it is not unknown. Where names themselves
+could not be read, nobody can say that one does not exist, and nobody does.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import chain
-from typing import Any
+from typing import Any, Final
 
 from engine.config.placed import Placed
 from engine.config.report import Report
-from engine.config.tree import Document, Kind
+from engine.config.tree import Document, Kind, Path
 from engine.errors import did_you_mean
 
 __all__ = ["Names", "What", "gather"]
+
+
+DEFINING: Final[Mapping[Kind, tuple[Path, ...]]] = {
+    Kind.ROUTES: (("models",), ("aliases",)),
+    Kind.PROVIDER: (("models",),),
+    Kind.POLICY: (("teams",), ("access",), ("access", "roles")),
+    Kind.ROUTING_TEST: (),
+}
+"""Sections whose keys are names."""
 
 
 class What(StrEnum):
@@ -44,7 +53,7 @@ class Names:
     roles: set[str] = field(default_factory=set)
     """Those that are declared; shipped ones come on top."""
     unread: frozenset[str] = frozenset()
-    """Folders (`providers.d`, `policies`) and root files of which something could not be read."""
+    """Folders (`providers.d`, `policies`) and root files of which something that defines names could not be read."""
 
     @property
     def is_complete(self) -> bool:
@@ -112,8 +121,9 @@ def star_matches(glob: str, name: str) -> bool:
 
 def gather(documents: Iterable[Document], broken: Sequence[str], report: Report) -> Names:
     """All names in *documents*; names that are two things at once are reported."""
-    names = Names(unread=frozenset(file.partition("/")[0] for file in broken if not file.startswith("tests/")))
     documents = tuple(documents)
+    unread = [*(d.file for d in documents if _hides_names(d)), *broken]
+    names = Names(unread=frozenset(file.partition("/")[0] for file in unread if not file.startswith("tests/")))
     names.providers = {_stem(d.file) for d in documents if d.kind is Kind.PROVIDER} | {
         _stem(file) for file in broken if file.startswith("providers.d/")
     }
@@ -128,6 +138,12 @@ def gather(documents: Iterable[Document], broken: Sequence[str], report: Report)
             _gather_models(names, document, report)
     _check_collisions(names, report)
     return names
+
+
+def _hides_names(document: Document) -> bool:
+    """Whether something is wrong with a whole section that defines names, or with one of the keys there."""
+    sections = ((), *DEFINING[document.kind])
+    return any(gap in DEFINING[document.kind] or (gap[-1:] == ("?",) and gap[:-1] in sections) for gap in document.gaps)
 
 
 def _mapping(value: Any, key: str) -> Mapping[str, Any]:

@@ -4,7 +4,7 @@ At the top an overlay has the keys of `routes.yaml` and of the policies, and `pr
 Mappings merge by key; scalars and lists replace. What an overlay says has its place in the overlay's file.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import Any
@@ -23,18 +23,22 @@ _Tree = tuple[Any, Node]
 PROVIDERS = "providers"
 
 
-def laid_over(documents: Sequence[Document], patch: Document) -> tuple[list[Document], list[Problem]]:
+def laid_over(
+    documents: Sequence[Document], patch: Document, unread: Collection[str] = ()
+) -> tuple[list[Document], list[Problem]]:
     """*documents* with *patch* merged in, in the same order, and what of the patch fits nowhere.
 
     Documents that the patch does not touch are returned as they are. What no file of a kind defines goes into the
     first of that kind; where there is none, into a document of its own that is written in the overlay's file.
+    Patches of *unread* providers are passed over.
     """
     problems: list[Problem] = []
     result = list(documents)
     for key, value in patch.value.items():
         tree = (value, patch.places.root[2][key])
         if key == PROVIDERS and isinstance(value, dict):
-            _lay_providers(result, patch, tree, problems)
+            patches = {name: inner for name, inner in value.items() if name not in unread}
+            _lay_providers(result, patch, (patches, tree[1]), problems)
         elif kind := _kind_of(key):
             _lay_section(result, kind, key, tree, patch.file)
         elif not key.startswith("x-"):

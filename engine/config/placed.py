@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from engine.config.places import Sparse
 from engine.config.tree import Document, Path
 from engine.errors import Place
 
@@ -42,7 +43,14 @@ class Placed:
         return key in self.value
 
     def __getitem__(self, key: str | int) -> "Placed":
-        return Placed(self.document, (*self.path, key), self.value[key])
+        value = self.value
+        step = value.indexes[key] if isinstance(value, Sparse) and isinstance(key, int) else key
+        return Placed(self.document, (*self.path, step), value[key])
+
+    def is_whole(self, *keys: str) -> bool:
+        """Whether all of it, or of what is under *keys*, says what was meant: nothing was wrong there."""
+        path = (*self.path, *keys)
+        return not any(gap[: len(path)] == path or path[: len(gap)] == gap for gap in self.document.gaps)
 
     def get(self, key: str) -> "Placed | None":
         """The value under *key*; None when there is none."""

@@ -1,11 +1,11 @@
 """Where every key and value of a document is written."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from engine.errors import Place
 
-__all__ = ["Node", "Path", "Places", "Spot"]
+__all__ = ["Node", "Path", "Places", "Sparse", "Spot"]
 
 Path = tuple[str | int, ...]
 """Keys and list indexes from the root of a document down to a value."""
@@ -41,3 +41,11 @@ class Places:
                 return node
             node = child
         return node
+
+
+class Sparse(list[Any]):
+    """A list without some of its items; the others know at which index they are written."""
+
+    def __init__(self, items: Iterable[Any], indexes: tuple[int, ...]) -> None:
+        super().__init__(items)
+        self.indexes = indexes

@@ -12,8 +12,9 @@ from engine import __version__
 from engine.config import overlay, schemas
 from engine.config.bundle import ROOT_FILE, Bundle
 from engine.config.cache import Cache
+from engine.config.gaps import without_gaps
 from engine.config.leaks import leaks
-from engine.config.places import Node, Places
+from engine.config.places import Node, Path, Places
 from engine.config.tree import Document, Kind, parse
 from engine.errors import Place, Problem
 
@@ -32,12 +33,15 @@ KINDS = {
 class Checked:
     """All documents of a configuration that could be read, and every problem found on the way."""
 
+    written: tuple[Document, ...]
+    """As they are written, with what is wrong in them: names are read from these, since what stands in a place where
+    something is wrong is not unknown. `routes.yaml` first, then by path: the order in which rules are read."""
     documents: tuple[Document, ...]
-    """`routes.yaml` first, then by path: the order in which rules are read."""
+    """The same without what is wrong in them."""
     problems: tuple[Problem, ...]
     """By place."""
     broken: tuple[str, ...] = ()
-    """Files whose YAML could not be read: what they would have defined is unknown, not absent."""
+    """Files that could not be read: what they would have defined is unknown, not absent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,15 +53,13 @@ class _Examined:
     """Of the text."""
     shape: Sequence[Problem] = ()
     """Of the values."""
+    unread: Sequence[Path] = ()
+    """The gaps of its document that the writing makes."""
 
     @property
     def is_broken(self) -> bool:
         """Nothing could be read of it."""
         return bool(self.writing) and not self.document.value
-
-    def marked(self) -> Document:
-        """The document, sound or not."""
-        return replace(self.document, sound=not self.writing and not self.shape)
 
 
 def check(bundle: Bundle, cache: Cache | None = None) -> Checked:
@@ -70,10 +72,12 @@ def check(bundle: Bundle, cache: Cache | None = None) -> Checked:
         problems += more
     for file in files:
         problems += [*file.writing, *file.shape]
+    written = tuple(file.document for file in files if not file.is_broken)
     return Checked(
-        documents=tuple(file.marked() for file in files if not file.is_broken),
+        written=written,
+        documents=tuple(map(without_gaps, written)),
         problems=tuple(sorted(set(problems), key=lambda problem: (problem.place, problem.slug, problem.key))),
-        broken=tuple(file.document.file for file in files if file.is_broken),
+        broken=(*(file.document.file for file in files if file.is_broken), *_unread(names)),
     )
 
 
@@ -93,63 +97,78 @@ def _misnamed(names: Iterable[str]) -> Iterator[Problem]:
             yield Problem(slug="file-name", place=Place(name, 1), key="", message=message, hint=hint)
 
 
+def _unread(names: Iterable[str]) -> Iterator[str]:
+    """What the files that are refused by name would be called."""
+    renamed = (f"{name.removesuffix('.yml')}.yaml" for name in names if name.endswith(".yml"))
+    return (name for name in renamed if _kind(name))
+
+
 def _examined(name: str, kind: Kind, data: bytes, cache: Cache | None) -> _Examined:
     """One file by itself."""
-    value, node, writing, shape = _kept(cache, [kind, name, data], partial(_read, name, kind, data))
-    return _Examined(Document(name, kind, value, Places(node)), writing, shape)
+    value, node, writing, unread, shape, gaps = _kept(cache, [kind, name, data], partial(_read, name, kind, data))
+    return _Examined(Document(name, kind, value, Places(node), (*unread, *gaps)), writing, shape, unread)
 
 
-def _read(name: str, kind: Kind | None, data: bytes) -> tuple[Any, Node, list[Problem], list[Problem]]:
-    """The value of a file, its places, and its problems, of the text and of the values."""
-    value, places, writing = parse(name, data)
+def _read(
+    name: str, kind: Kind | None, data: bytes
+) -> tuple[Any, Node, list[Problem], list[Path], list[Problem], list[Path]]:
+    """The value of a file and its places, then problems and gaps: of the text, and of the values."""
+    value, places, writing, unread = parse(name, data)
     writing += leaks(name, data)
     document = Document(name, kind or Kind.ROUTES, value, places)
-    shape = _shape(document, writing) if value and kind else []
-    return value, places.root, writing, shape
+    shape, gaps = _shape(document, writing) if value and kind else ([], [])
+    return value, places.root, writing, unread, shape, gaps
 
 
 def _overlaid(files: Sequence[_Examined], bundle: Bundle, cache: Cache | None) -> tuple[list[_Examined], list[Problem]]:
     """*files* with the overlay laid over, and the problems of the overlay's own text and keys."""
     name = f"overlays/{bundle.overlay}.yaml"
     data = bundle.files[name]
-    value, node, writing, _ = _kept(cache, ["overlay", name, data], partial(_read, name, None, data))
+    value, node, writing, *_ = _kept(cache, ["overlay", name, data], partial(_read, name, None, data))
     patch = Document(name, Kind.ROUTES, value, Places(node))
     readable = {id(file.document): file for file in files if not file.is_broken}
-    documents, misfits = overlay.laid_over([file.document for file in readable.values()], patch)
+    unread = {PurePosixPath(file.document.file).stem for file in files if file.is_broken}
+    documents, misfits = overlay.laid_over([file.document for file in readable.values()], patch, unread)
     by_name = {file.document.file: file for file in files}
     result = [file for file in files if file.is_broken]
     for document in documents:
         before = readable.get(id(document))
         if before is None:
             first = by_name.get(document.file, _Examined(document))
-            shape = _kept(
-                cache,
-                ["patched", document.kind, document.file, bundle.files.get(document.file, b""), data],
-                partial(_patched_shape, document, first.writing),
-            )
-            before = _Examined(document, first.writing, shape)
+            made_of: list[str | bytes] = [
+                "patched",
+                document.kind,
+                document.file,
+                bundle.files.get(document.file, b""),
+                data,
+            ]
+            shape, gaps = _kept(cache, made_of, partial(_patched_shape, document, first.writing))
+            patched = replace(document, gaps=(*first.unread, *gaps))
+            before = _Examined(patched, first.writing, shape, first.unread)
         result.append(before)
     return result, [*writing, *misfits]
 
 
-def _patched_shape(document: Document, writing: Sequence[Problem]) -> list[Problem]:
+def _patched_shape(document: Document, writing: Sequence[Problem]) -> tuple[list[Problem], list[Path]]:
     """The same for a patched document: what stands in the overlay has the key path that it has there."""
-    found = _shape(document, writing)
+    found, gaps = _shape(document, writing)
     if document.kind is not Kind.PROVIDER:
-        return found
+        return found, gaps
     prefix = f"providers.{PurePosixPath(document.file).stem}."
-    return [p if p.place.file == document.file else replace(p, key=prefix + p.key) for p in found]
+    return [p if p.place.file == document.file else replace(p, key=prefix + p.key) for p in found], gaps
 
 
-def _shape(document: Document, writing: Sequence[Problem]) -> list[Problem]:
-    """What the schema does not allow in *document*, but for values that a problem of the text explains.
+def _shape(document: Document, writing: Sequence[Problem]) -> tuple[list[Problem], list[Path]]:
+    """What the schema does not allow in *document*, but for values that a problem of the text explains; and its gaps.
 
     The module with jsonschema is imported only when it is needed: that takes longer than the rest of a check whose
     results are all in the cache.
     """
     explained = {problem.key for problem in writing if problem.key}
     validation = import_module("engine.config.validation")
-    return [problem for problem in validation.problems(document) if problem.key not in explained]
+    findings = validation.findings(document)
+    problems = [problem for problem, _ in findings if problem.key not in explained]
+    return problems, [gap for _, gaps in findings for gap in gaps]
 
 
 def _kept(cache: Cache | None, parts: Sequence[str | bytes], make: Callable[[], Any]) -> Any:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 import yaml
 
@@ -18,7 +18,7 @@ from engine.config.places import Node, Path, Places, Spot
 from engine.config.syntax import syntax_problem
 from engine.errors import ConfigInvalid, Place, Problem
 
-__all__ = ["EMPTY", "Document", "Kind", "Path", "Places", "parse"]
+__all__ = ["EMPTY", "Document", "Kind", "Parsed", "Path", "Places", "parse"]
 
 MAX_BYTES = 8 * 1024 * 1024
 """Five thousand models take 1.5 MiB."""
@@ -55,11 +55,27 @@ class Document:
     value: Any
     """Only dict, list, str, bool, int and Decimal, all the way down; the root is a dict."""
     places: Places
-    sound: bool = True
-    """No error was found in it so far: names may be read from any document, meaning only from a sound one."""
+    gaps: tuple[Path, ...] = ()
+    """Where something was wrong: what stands at, above or below such a path does not say all that was meant."""
+
+    @property
+    def sound(self) -> bool:
+        """Nothing was wrong in it."""
+        return not self.gaps
 
 
-def parse(file: str, data: bytes) -> tuple[Any, Places, list[Problem]]:
+class Parsed(NamedTuple):
+    """What is written in a file."""
+
+    value: dict[str, Any]
+    places: Places
+    problems: list[Problem]
+    """Of the writing."""
+    gaps: list[Path]
+    """Where it does not say what was meant; `?` stands for a key that could not be read."""
+
+
+def parse(file: str, data: bytes) -> Parsed:
     """The root mapping written in *data*, its places, and every problem with the writing.
 
     A syntax error leaves an empty mapping and one problem: YAML cannot be read past the first.
@@ -69,8 +85,8 @@ def parse(file: str, data: bytes) -> tuple[Any, Places, list[Problem]]:
         value, node = reader.document()
     except ConfigInvalid as exc:
         spot = (file, 1, 1)
-        return {}, Places((spot, spot, {})), list(exc.problems)
-    return value, Places(node), reader.problems
+        return Parsed({}, Places((spot, spot, {})), list(exc.problems), [()])
+    return Parsed(value, Places(node), reader.problems, reader.gaps)
 
 
 def _text(file: str, data: bytes) -> str:
@@ -119,6 +135,7 @@ class _Reader:
     def __init__(self, file: str, data: bytes) -> None:
         self.file = file
         self.problems: list[Problem] = []
+        self.gaps: list[Path] = []
         self._data = data
         self._lines: list[str] = []
         self._events: Iterator[Any] = iter(())
@@ -149,6 +166,15 @@ class _Reader:
         return (self.file, mark.line + 1, mark.column + 1)
 
     def _problem(self, slug: str, spot: Spot, path: Path, message: str, hint: str = "") -> None:
+        self.gaps.append(path)
+        self._say(slug, spot, path, message, hint)
+
+    def _key_problem(self, slug: str, spot: Spot, path: Path, message: str, hint: str = "") -> None:
+        """A key of the mapping at *path* cannot be read; the others can."""
+        self.gaps.append((*path, "?"))
+        self._say(slug, spot, path, message, hint)
+
+    def _say(self, slug: str, spot: Spot, path: Path, message: str, hint: str) -> None:
         key = ".".join(map(str, path))
         self.problems.append(Problem(slug=slug, place=Place(*spot), key=key, message=message, hint=hint))
 
@@ -223,19 +249,22 @@ class _Reader:
         spot = self._spot(event)
         if not isinstance(event, yaml.ScalarEvent):
             self._value(event, (*path, "?"), spot)
-            self._problem("key-form", spot, path, "a key must be plain text", "quote it if it begins with '*' or '['")
+            self._key_problem(
+                "key-form", spot, path, "a key must be plain text", "quote it if it begins with '*' or '['"
+            )
             return None
         if event.value == "<<" and not event.style:
             hint = "write the keys out, or repeat a whole value with `*anchor`"
-            self._problem("merge-key", spot, path, "merge keys are not allowed", hint)
+            self._key_problem("merge-key", spot, path, "merge keys are not allowed", hint)
             return None
         if not event.value or event.tag is not None or event.anchor is not None:
-            self._problem("key-form", spot, path, "a key must be plain text without tag or anchor")
+            self._key_problem("key-form", spot, path, "a key must be plain text without tag or anchor")
             return None
         return str(event.value)
 
     def _duplicate(self, spot: Spot, path: Path, first: Place) -> None:
         key = ".".join(map(str, path))
+        self.gaps.append((*path, "?"))
         self.problems.append(
             Problem(
                 slug="duplicate-key",

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from datetime import date, datetime
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from jsonschema import Draft202012Validator, FormatChecker
 from jsonschema.exceptions import ValidationError
@@ -15,18 +15,26 @@ from engine.config import scalars
 from engine.config.places import Path
 from engine.config.schemas import Schema, at, schema
 from engine.config.sentences import Flaw, repeated, sentence, shown
-from engine.config.suggest import did_you_mean, nearest
+from engine.config.suggest import nearest
 from engine.config.tree import Document, Kind
 from engine.errors import Problem
 
-__all__ = ["Dialect", "formats", "problems"]
+__all__ = ["Dialect", "Finding", "findings", "formats"]
 
 
-def problems(document: Document) -> list[Problem]:
+class Finding(NamedTuple):
+    """A problem, and where the document does not say what was meant because of it."""
+
+    problem: Problem
+    gaps: tuple[Path, ...]
+    """The value that is wrong, or where a missing one would be; for an unknown key also where it probably belongs."""
+
+
+def findings(document: Document) -> list[Finding]:
     """Everything in *document* that its schema does not allow, once each."""
-    found = list(_Findings(document).problems())
-    unknown = tuple(f"{problem.key}." for problem in found if problem.slug == "unknown-key")
-    references = [problem for problem in _misplaced_references(document) if not f"{problem.key}.".startswith(unknown)]
+    found = list(_Findings(document).found())
+    unknown = tuple(f"{problem.key}." for problem, _ in found if problem.slug == "unknown-key")
+    references = [found for found in _misplaced_references(document) if not f"{found.problem.key}.".startswith(unknown)]
     return found + references
 
 
@@ -85,8 +93,8 @@ class _Findings:
         self._wrong: dict[tuple[Path, bool], Flaw] = {}
         """By path, and whether it is the key that is wrong; the first flaw of a value says enough."""
 
-    def problems(self) -> Iterator[Problem]:
-        """The problems that the flaws amount to."""
+    def found(self) -> Iterator[Finding]:
+        """What the flaws amount to."""
         for error in _validator(self._document.kind).iter_errors(self._document.value):
             self._sort_in(error)
         for path, flaw in self._unknown.items():
@@ -108,29 +116,35 @@ class _Findings:
         else:
             self._wrong.setdefault((path, flaw.rule == "not"), flaw)
 
-    def _unknown_key(self, path: Path, flaw: Flaw, key: str) -> Problem:
+    def _unknown_key(self, path: Path, flaw: Flaw, key: str) -> Finding:
         missing = self._missing.get(path, [])
         meant = nearest(key, missing)
         if meant is not None:
             missing.remove(meant)
-        others = [name for name in flaw.schema.get("properties", {}) if name not in flaw.value]
-        hint = f"did you mean '{meant}'?" if meant else did_you_mean(key, others)
-        return self._problem((*path, key), "unknown-key", "unknown key", hint, is_key=True)
+        else:
+            meant = nearest(key, [name for name in flaw.schema.get("properties", {}) if name not in flaw.value])
+        hint = f"did you mean '{meant}'?" if meant else ""
+        gaps = ((*path, key), *([(*path, meant)] if meant else []))
+        return self._finding((*path, key), "unknown-key", "unknown key", hint, is_key=True, gaps=gaps)
 
-    def _missing_key(self, path: Path, key: str) -> Problem:
-        described = at(schema(self._document.kind), (*path, key)).get("description", "")
-        return self._problem(path, "missing-key", f"the key '{key}' is missing", _as_hint(described), is_key=True)
+    def _missing_key(self, path: Path, key: str) -> Finding:
+        hint = _as_hint(at(schema(self._document.kind), (*path, key)).get("description", ""))
+        message = f"the key '{key}' is missing"
+        return self._finding(path, "missing-key", message, hint, is_key=True, gaps=((*path, key),))
 
-    def _wrong_value(self, path: Path, flaw: Flaw, *, is_key: bool) -> Problem:
+    def _wrong_value(self, path: Path, flaw: Flaw, *, is_key: bool) -> Finding:
         slug, message, hint = sentence(flaw)
         if flaw.rule == "uniqueItems":
             path = (*path, repeated(flaw.value))
-        return self._problem(path, slug, message, hint, is_key=is_key)
+        return self._finding(path, slug, message, hint, is_key=is_key, gaps=(path,))
 
-    def _problem(self, path: Path, slug: str, message: str, hint: str, *, is_key: bool) -> Problem:
+    def _finding(
+        self, path: Path, slug: str, message: str, hint: str, *, is_key: bool, gaps: tuple[Path, ...]
+    ) -> Finding:
         places = self._document.places
         place = places.key(path) if is_key else places.value(path)
-        return Problem(slug=slug, place=place, key=".".join(map(str, path)), message=message, hint=hint)
+        key = ".".join(map(str, path))
+        return Finding(Problem(slug=slug, place=place, key=key, message=message, hint=hint), gaps)
 
 
 def _flaw(error: ValidationError) -> Flaw:
@@ -150,22 +164,23 @@ def _as_hint(description: str) -> str:
     return first[:1].lower() + first[1:]
 
 
-def _misplaced_references(document: Document) -> Iterator[Problem]:
+def _misplaced_references(document: Document) -> Iterator[Finding]:
     """`${…}` where the schema does not allow one, or where it is no reference."""
     root = schema(document.kind)
     for path, text in _texts((), document.value):
         if "${" not in text:
             continue
         subschema = at(root, path)
-        place, key = document.places.value(path), ".".join(map(str, path))
         if not subschema.get("x-reference"):
-            message = "references are not read here"
+            slug, message = "reference-not-allowed", "references are not read here"
             hint = "they stand in secrets, `base_url`, `headers` and `query` of providers"
-            yield Problem(slug="reference-not-allowed", place=place, key=key, message=message, hint=hint)
         elif not subschema.get("x-secret") and not _is_reference(text):
-            message = f"{shown(text)} holds a '${{' that is no reference"
+            slug, message = "bad-reference", f"{shown(text)} holds a '${{' that is no reference"
             hint = "write ${env:NAME} or ${file:/path}"
-            yield Problem(slug="bad-reference", place=place, key=key, message=message, hint=hint)
+        else:
+            continue
+        place, key = document.places.value(path), ".".join(map(str, path))
+        yield Finding(Problem(slug=slug, place=place, key=key, message=message, hint=hint), (path,))
 
 
 def _is_reference(text: str) -> bool:

@@ -63,10 +63,11 @@ def privacy(at: Placed) -> Privacy:
 
 
 def _team(at: Placed, report: Report) -> _Team:
+    grant = globs(at["models"], report) if "models" in at else None
     return _Team(
         name=at.name,
         cost_center=at["cost_center"].value if "cost_center" in at else "",
-        grant=globs(at["models"], report) if "models" in at else None,
+        grant=grant if at.is_whole("models") else None,
         bounds=bounds(f"team {at.name}", at, report),
     )
 

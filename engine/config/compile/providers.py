@@ -61,7 +61,9 @@ def overridden(base: Provider, at: Placed, model: Placed, report: Report) -> Pro
     for key in OVERRIDABLE:
         if model.value.get(key):
             own = model[key]
-            fields |= PARTS[key](own.with_value(merged(at.value[key], own.value)), report)
+            # What is wrong with the provider's own may contradict the model's; that says nothing of either.
+            told = report if at.is_whole(key) else Report()
+            fields |= PARTS[key](own.with_value(merged(at.value[key], own.value)), told)
     return replace(base, **fields) if fields else base
 
 
@@ -104,7 +106,7 @@ def _timeouts(at: Placed, report: Report) -> Fields:
     seconds = {f"{phase}_s": scalars.duration_s(text) for phase, text in at.value.items()}
     timeouts = Timeouts(**seconds)
     longest = max(("connect", "first_token", "between_tokens"), key=lambda phase: seconds[f"{phase}_s"])
-    if timeouts.total_s < seconds[f"{longest}_s"]:
+    if timeouts.total_s < seconds[f"{longest}_s"] and at.is_whole():
         message = f"total '{at['total'].value}' is less than {longest} '{at[longest].value}'"
         related = ((longest, at[longest].place),)
         report.error("timeouts-contradict", at["total"], message, hint="raise total", related=related)

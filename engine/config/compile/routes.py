@@ -90,7 +90,7 @@ def _sticky(at: Placed | None, report: Report) -> Sticky | None:
 
 
 def rules(nodes: tuple[Placed, ...], names: Names, report: Report) -> tuple[Rule, ...]:
-    """The rules, numbered in their order; one whose patterns cannot be read is left out, with its problem."""
+    """The rules, numbered in their order; one that does not say what it matches is left out, with its problem."""
     compiled = (_rule(index, at, names, report) for index, at in enumerate(nodes))
     return tuple(rule for rule in compiled if rule)
 
@@ -99,7 +99,7 @@ def _rule(index: int, at: Placed, names: Names, report: Report) -> Rule | None:
     match = at["match"]
     models = globs(match["model"], report)
     when = condition(match.get("when"), report)
-    if models is None:
+    if models is None or (when is None and "when" in match) or not match.is_whole():
         return None
     return Rule(
         index=index, name=at["name"].value, models=models, pool=_pool(at["to"], names), place=at.place, when=when

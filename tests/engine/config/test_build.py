@@ -1,9 +1,21 @@
 from collections.abc import Callable
+from datetime import date
+
+import pytest
 
 from engine.config.build import Built, build
 from engine.config.bundle import Bundle
 
 Build = Callable[..., Built]
+
+USES_SMALL = "models: {one: {targets: [small]}}"
+READS_TENANT = "models: {one: {targets: [openai/gpt-4o], sticky: \"headers['x-tenant']\"}}"
+ASKS_REGION = "models: {one: {targets: [qwen/qwen-3-32b], require: {region: eu}}}"
+TWO_RULES = """routes:
+  - {name: a, match: {model: support, when: request.user == 'x'}, to: support}
+  - {name: b, match: {model: support, when: request.stream}, to: support}
+"""
+BETA = "id: beta\nprotocol: openai\nbase_url: https://b.example\nmodels: {qwen/qwen-3-32b: {price: free}}\n"
 
 
 def slugs(result: Built) -> list[str]:
@@ -56,6 +68,58 @@ def test_names_of_an_unsound_file_are_known(built: Build) -> None:
     unsound = "models: {small: {targets: [openai/gpt-4o], strategy: orderd}}\n"
     result = built({"routes.d/a.yaml": unsound, "routes.d/b.yaml": "models: {one: {targets: [small]}}\n"})
     assert slugs(result) == ["unknown-value"]
+
+
+def test_a_mistake_hides_nothing_of_its_own_file(built: Build, base: Bundle) -> None:
+    """A misspelt key, an unknown name and a bad condition in one file are reported in one go."""
+    routes = (
+        base.files["routes.yaml"]
+        .decode()
+        .replace("providers: [alpha, beta]", "providers: [alpha, beta]\n  deadlin: 5s")
+    )
+    routes = routes.replace("[qwen/qwen-3-32b]", "[qwen/qwen-3-32, suport, 5]").replace("input_tokens", "input_token")
+    result = built({"routes.yaml": routes})
+    assert slugs(result) == ["unknown-key", "unknown-model", "unknown-model", "wrong-type", "unknown-fact"]
+    assert [problem.key for problem in result.problems][1:3] == [
+        "models.support.fallback.0",
+        "models.support.fallback.1",
+    ]
+
+
+def test_list_items_keep_their_index(built: Build) -> None:
+    """What follows a wrong item of a list is reported at the index at which it is written."""
+    result = built({"routes.d/a.yaml": "models: {small: {targets: [5, openai/gpt-4o, openai/gpt-4oo]}}"})
+    assert [problem.key for problem in result.problems] == ["models.small.targets.0", "models.small.targets.2"]
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {"routes.d/a.yaml": "modles: {small: {targets: [openai/gpt-4o]}}", "routes.d/b.yaml": USES_SMALL},
+        {"routes.d/a.yaml": "models: [small]", "routes.d/b.yaml": USES_SMALL},
+        {"routes.d/a.yaml": "models: {small: 5}", "routes.d/b.yaml": USES_SMALL},
+        {"routes.d/a.yaml": "models: {small: {targets: 5, strategy: ordered}}", "routes.d/b.yaml": USES_SMALL},
+        {"routes.d/a.yaml": TWO_RULES.replace("a, match", "5, match")},
+        {"routes.d/a.yaml": TWO_RULES.replace("== 'x'", "==")},
+        {"routes.d/a.yaml": TWO_RULES.replace("request.user == 'x'", "5")},
+        {"routes.d/a.yaml": "models: {one: {targets: [{model: openai/gpt-4o, weight: 2}], stratgy: weighted}}"},
+        {"policies/a.yaml": "record: {headers: 5}", "routes.d/a.yaml": READS_TENANT},
+        {"policies/a.yaml": "teams: {lab: {models: [5]}}\nconsumers: {x: {team: lab, models: [support]}}"},
+        {"policies/a.yaml": "teams: {lab: {models: 5}}\nconsumers: {x: {team: lab}}"},
+        {"policies/a.yaml": "teams: {lab: {models: [support], require: {trains: 5}}}"},
+        {"routes.d/a.yaml": "models: {one: {targets: [openai/gpt-4o], require: {region: [5, eu]}}}"},
+        {"providers.d/beta.yaml": BETA.replace("free", "free, context: many")},
+        {"providers.d/beta.yaml": BETA.replace("id: beta", "id: 5")},
+        {"providers.d/beta.yaml": BETA.replace("protocol", "protocl")},
+        {"providers.d/beta.yaml": BETA + "data: {region: 5}", "routes.d/a.yaml": ASKS_REGION},
+        {"providers.d/beta.yaml": BETA + "timeouts: {first_token: 5, total: 10s}"},
+        {"providers.d/beta.yaml": BETA.replace("free", "[{from: 5, usd_per_mtok: {input: 1}}]")},
+        {"providers.d/beta.yml": BETA, "routes.d/a.yaml": "aliases: {a: qwen/qwen-3-33b}"},
+    ],
+)
+def test_one_mistake_is_one_problem(files: dict[str, str], built: Build) -> None:
+    """What hangs on a value that is wrong is not reported for want of it."""
+    assert len(built(files, today=date(2026, 11, 23)).problems) == 1
 
 
 def test_a_wrong_routing_test_does_not_stop_serving(built: Build) -> None:

@@ -29,6 +29,6 @@ def test_keys_are_sorted() -> None:
 @given(FORMS)
 def test_strict_yaml_reads_it_back(form: dict[str, object]) -> None:
     """What is written is read to the same values: the canonical form is itself a configuration."""
-    value, _, problems = parse("canonical.yaml", encoded(form))
+    value, _, problems, _ = parse("canonical.yaml", encoded(form))
     assert problems == []
     assert encoded(value) == encoded(form)

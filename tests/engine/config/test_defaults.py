@@ -4,7 +4,7 @@ from engine.config.tree import Document, Kind, parse
 
 
 def _placed(text: str, kind: Kind) -> Placed:
-    value, places, _ = parse("x.yaml", text.encode())
+    value, places, _, _ = parse("x.yaml", text.encode())
     return Placed(Document("x.yaml", kind, value, places), (), value)
 
 

@@ -10,7 +10,7 @@ ROUTES = "aliases: {one: two, two: a/b, three: four, four: three}\nmodels: {smal
 
 
 def _document(file: str, kind: Kind, text: str) -> Document:
-    value, places, _ = parse(file, text.encode())
+    value, places, _, _ = parse(file, text.encode())
     return Document(file, kind, value, places)
 
 

@@ -11,9 +11,9 @@ def _laid(files: dict[str, str], patch: str) -> tuple[dict[str, Document], list[
     kinds = {"providers.d": Kind.PROVIDER, "policies": Kind.POLICY}
     documents = []
     for file, text in files.items():
-        value, places, _ = parse(file, text.encode())
+        value, places, _, _ = parse(file, text.encode())
         documents.append(Document(file, kinds.get(file.partition("/")[0], Kind.ROUTES), value, places))
-    value, places, _ = parse("overlays/o.yaml", patch.encode())
+    value, places, _, _ = parse("overlays/o.yaml", patch.encode())
     laid, problems = laid_over(documents, Document("overlays/o.yaml", Kind.ROUTES, value, places))
     return {document.file: document for document in laid}, problems
 
@@ -82,8 +82,8 @@ def test_what_fits_nowhere_is_a_problem() -> None:
 
 def test_the_base_stays_as_it_is() -> None:
     """Laying an overlay over changes nothing of what it is laid over."""
-    value, places, _ = parse("routes.yaml", b"aliases: {a: b}\n")
+    value, places, _, _ = parse("routes.yaml", b"aliases: {a: b}\n")
     document = Document("routes.yaml", Kind.ROUTES, value, places)
-    patch, patch_places, _ = parse("overlays/o.yaml", b"aliases: {c: d}\n")
+    patch, patch_places, _, _ = parse("overlays/o.yaml", b"aliases: {c: d}\n")
     laid, _ = laid_over([document], Document("overlays/o.yaml", Kind.ROUTES, patch, patch_places))
     assert (document.value, laid[0].value) == ({"aliases": {"a": "b"}}, {"aliases": {"a": "b", "c": "d"}})

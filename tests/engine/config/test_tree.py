@@ -13,7 +13,7 @@ from engine.errors import Place
 
 
 def _value(text: str) -> Any:
-    value, _, problems = parse("f.yaml", text.encode())
+    value, _, problems, _ = parse("f.yaml", text.encode())
     assert problems == []
     return value["v"]
 
@@ -58,7 +58,7 @@ def test_a_scalar_is_what_it_looks_like(written: str, meant: object) -> None:
 def test_every_key_and_value_has_its_place() -> None:
     """Lines and columns count from 1; a list item's key is its value."""
     text = "a:\n  b: [1, {c: x}]\n"
-    _, places, _ = parse("f.yaml", text.encode())
+    _, places, _, _ = parse("f.yaml", text.encode())
     assert places.key(("a", "b")) == Place("f.yaml", 2, 3)
     assert places.value(("a", "b")) == Place("f.yaml", 2, 6)
     assert places.key(("a", "b", 1)) == places.value(("a", "b", 1)) == Place("f.yaml", 2, 10)
@@ -67,13 +67,13 @@ def test_every_key_and_value_has_its_place() -> None:
 
 def test_a_path_that_is_not_there_has_its_ancestors_place() -> None:
     """What a default stands for can still be pointed at."""
-    _, places, _ = parse("f.yaml", b"a:\n  b: 1\n")
+    _, places, _, _ = parse("f.yaml", b"a:\n  b: 1\n")
     assert places.value(("a", "x", "y")) == Place("f.yaml", 2, 3)
 
 
 def test_an_alias_repeats_a_value_at_its_own_place() -> None:
     """The alias is where the value stands; its inner keys are where they were written."""
-    value, places, problems = parse("f.yaml", b"x-a: &a {k: 1}\nb: *a\n")
+    value, places, problems, _ = parse("f.yaml", b"x-a: &a {k: 1}\nb: *a\n")
     assert (value["b"], problems) == ({"k": 1}, [])
     assert places.value(("b",)) == Place("f.yaml", 2, 4)
     assert places.value(("b", "k")) == Place("f.yaml", 1, 13)
@@ -92,7 +92,7 @@ def test_all_problems_of_a_readable_file_are_found() -> None:
 
 def test_a_duplicate_names_both_lines_and_the_first_holds() -> None:
     """Nobody has to guess which of two values is in force."""
-    value, _, (problem,) = parse("f.yaml", b"a: 1\nb: 2\na: 3\n")
+    value, _, (problem,), _ = parse("f.yaml", b"a: 1\nb: 2\na: 3\n")
     assert value == {"a": 1, "b": 2}
     assert (problem.place, problem.related) == (Place("f.yaml", 3, 1), (("first", Place("f.yaml", 1, 1)),))
 
@@ -117,7 +117,7 @@ def test_size_is_bounded() -> None:
 @given(st.binary(max_size=200))
 def test_any_bytes_are_a_value_or_a_problem(data: bytes) -> None:
     """Nothing that stands in a file makes the reader raise."""
-    value, _, problems = parse("f.yaml", data)
+    value, _, problems, _ = parse("f.yaml", data)
     assert isinstance(value, dict)
     assert value or problems or yaml.compose(data.decode(), Loader=yaml.CSafeLoader) is not None
 
@@ -125,7 +125,7 @@ def test_any_bytes_are_a_value_or_a_problem(data: bytes) -> None:
 @given(st.text(alphabet="ab:{}[]*&!#'\"-?|>, \n\t$%@`<~0", max_size=60))
 def test_any_text_is_a_value_or_a_problem(text: str) -> None:
     """Nor does any use of the characters that have a meaning in YAML; each problem is in the text, or right after."""
-    _, _, problems = parse("f.yaml", text.encode())
+    _, _, problems, _ = parse("f.yaml", text.encode())
     for problem in problems:
         assert 1 <= problem.place.line <= text.count("\n") + 2
         assert problem.place.column >= 1
@@ -144,7 +144,7 @@ def test_what_a_dumper_writes_is_read_back(tree: dict[str, Any]) -> None:
     """Quoted as YAML demands, every value survives."""
     text = yaml.safe_dump(tree, allow_unicode=True, default_style='"', width=10**6)
     quoted = _all_text(tree)
-    value, _, problems = parse("f.yaml", text.replace("!!bool ", "").replace("!!int ", "").encode())
+    value, _, problems, _ = parse("f.yaml", text.replace("!!bool ", "").replace("!!int ", "").encode())
     assert (value, problems) == (quoted, [])
 
 
