@@ -22,6 +22,6 @@ print()
 answer = client.chat.completions.with_raw_response.create(
     model="demo",
     messages=[{"role": "user", "content": "and once more"}],
-    extra_headers={"x-sandbox-fault": "500 x1"},
+    extra_headers={"x-sandbox-fault": "503 x1"},
 )
 print(answer.headers["x-engine-attempts"], "attempts at", answer.headers["x-engine-provider"])
