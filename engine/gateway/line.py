@@ -67,7 +67,7 @@ class Gateway:
         """Who asks, for what, and what follows from it. Raises CallerFault."""
         snapshot, inbound = exchange.snapshot, exchange.inbound
         caller = exchange.caller = identify(
-            snapshot.callers, snapshot.anonymous, inbound.headers, inbound.ip, exchange.at
+            snapshot.callers, snapshot.anonymous, exchange.headers, inbound.ip, exchange.at
         )
         chat = decode_request(inbound.body)
         facts = exchange.facts = self._facts(exchange, chat)

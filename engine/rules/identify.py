@@ -1,6 +1,6 @@
 """Who asks: from the credential a request presents to a `Caller`. A bad credential is never an anonymous one."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from hashlib import sha256
 from ipaddress import IPv4Address, IPv6Address, ip_address
@@ -11,7 +11,7 @@ from engine.rules.program import Caller
 
 __all__ = ["identify"]
 
-Headers = Iterable[tuple[bytes, bytes]]
+Headers = Mapping[bytes, bytes]
 
 _CREDENTIALS = (b"authorization", b"x-api-key", b"x-goog-api-key")
 """In the order in which they count when a client sends several."""
@@ -25,29 +25,34 @@ def identify(
     """The caller whose key the request presents, or *anonymous* when it presents none.
 
     The SHA-256 digest of the whole credential is looked up, so that the time taken says nothing about a key.
-    *headers* have names in lower case; *ip* is the client's address, forwarding headers already resolved.
+    *headers* are by name, in lower case; *ip* is the client's address, forwarding headers already resolved.
 
     Raises:
         Unauthorized: no credential where one is needed, or one that is unreadable, unknown or expired.
         Forbidden: a good key from a network or origin that it is not for.
     """
-    presented = {name: value for name, value in headers if name in _CREDENTIALS}
-    if not presented:
+    credential = _credential(headers)
+    if credential is None:
         if anonymous is None:
             raise Unauthorized(f"no key was sent; {_NEXT_STEP}", code="missing_api_key")
         return _admitted(anonymous, headers, ip)
-    caller = callers.get(sha256(_credential(presented)).digest())
+    caller = callers.get(sha256(credential).digest())
     if caller is None or (caller.expires is not None and at.date() >= caller.expires):
         raise Unauthorized(f"the key is unknown or has expired; {_NEXT_STEP}")
     return _admitted(caller, headers, ip)
 
 
-def _credential(presented: Mapping[bytes, bytes]) -> bytes:
-    """The key itself, out of the header that counts."""
-    name = next(name for name in _CREDENTIALS if name in presented)
-    if name != b"authorization":
-        return presented[name].strip()
-    scheme, _, credential = presented[name].strip().partition(b" ")
+def _credential(headers: Headers) -> bytes | None:
+    """The key itself, out of the header that counts; None when none of them was sent."""
+    for name in _CREDENTIALS:
+        value = headers.get(name)
+        if value is not None:
+            return _bearer(value) if name == b"authorization" else value.strip()
+    return None
+
+
+def _bearer(value: bytes) -> bytes:
+    scheme, _, credential = value.strip().partition(b" ")
     if scheme.lower() != b"bearer" or not credential.strip():
         raise Unauthorized(f"the Authorization header holds no bearer key; {_NEXT_STEP}")
     return credential.strip()
@@ -73,11 +78,11 @@ def _is_within(caller: Caller, ip: str) -> bool:
 
 def _origin(headers: Headers) -> str:
     """The request's origin, `scheme://host[:port]`, from Origin or else Referer; empty when there is none."""
-    sent = {name: value for name, value in headers if name in {b"origin", b"referer"}}
-    if b"origin" in sent:
-        return sent[b"origin"].decode("latin-1").lower()
+    origin = headers.get(b"origin")
+    if origin is not None:
+        return origin.decode("latin-1").lower()
     try:
-        referer = urlsplit(sent.get(b"referer", b"").decode("latin-1"))
+        referer = urlsplit(headers.get(b"referer", b"").decode("latin-1"))
     except ValueError:
         return ""
     return f"{referer.scheme}://{referer.netloc}".lower() if referer.netloc else ""

@@ -26,7 +26,7 @@ def caller_of(connection: Connection, service: Service) -> Caller:
     snapshot, at = service.current.snapshot, service.gateway.clock.now()
     headers, client = list(connection.scope["headers"]), connection.client
     ip = client_ip(client.host if client else "", headers, service.trusted_proxies)
-    return identify(snapshot.callers, snapshot.anonymous, headers, ip, at)
+    return identify(snapshot.callers, snapshot.anonymous, dict(headers), ip, at)
 
 
 def needs(permission: str) -> Callable[[Connection, BaseRouteHandler], None]:

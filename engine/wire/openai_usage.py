@@ -9,6 +9,9 @@ __all__ = ["read_usage"]
 NUMBERS = frozenset({int, float})
 """What a count may be; `bool` is neither, though Python calls it an `int`."""
 
+PLAIN = frozenset({"prompt_tokens", "completion_tokens", "total_tokens"})
+"""What most providers report, and nothing to take apart in it."""
+
 MOST_TOKENS = 10**12
 """More than any answer has; a larger figure is noise and not a count."""
 
@@ -23,6 +26,9 @@ def read_usage(reported: object) -> Usage | None:
     if not isinstance(reported, dict) or not (_has(reported, "prompt_tokens") or _has(reported, "completion_tokens")):
         return None
     prompt = _count(reported, "prompt_tokens")
+    if reported.keys() <= PLAIN:
+        completion, reasoning = _output(reported, prompt)
+        return Usage(input=prompt, output=completion - reasoning, reasoning=reasoning)
     cached, cache_write, audio_input, image_input, text = _shares(prompt, _input_kinds(reported))
     all_output, reasoning = _output(reported, prompt)
     details = _details(reported, "completion_tokens_details")

@@ -17,7 +17,7 @@ ANYONE = Caller(id="anonymous", anonymous=True)
 def identified(
     *headers: tuple[bytes, bytes], caller: Caller = BOT, anonymous: Caller | None = ANYONE, ip: str = "192.0.2.7"
 ) -> Caller:
-    return identify({sha256(KEY).digest(): caller}, anonymous, headers, ip, AT)
+    return identify({sha256(KEY).digest(): caller}, anonymous, dict(headers), ip, AT)
 
 
 @pytest.mark.parametrize(
