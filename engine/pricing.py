@@ -95,9 +95,9 @@ def pusd(usd: Decimal | int, *, per: int = 1, name: str = "amount") -> int:
     """
     exact = Fraction(usd) * _PUSD_PER_USD / per
     if exact < 0:
-        raise PriceInvalid(Flaw(slug="bad-price", message=f"{name} costs {usd} US dollars, less than nothing"))
+        raise PriceInvalid(Flaw(slug="bad-price", message=f"{name} costs {Decimal(usd):f} US dollars, less than nothing"))
     if exact.denominator != 1:
-        message = f"{name} costs {usd} US dollars, which is not a whole number of pico-dollars each"
+        message = f"{name} costs {Decimal(usd):f} US dollars, which is not a whole number of pico-dollars each"
         raise PriceInvalid(Flaw(slug="bad-price", message=message, hint=f"at most {_digits(per)} decimal places"))
     return exact.numerator
 
@@ -116,7 +116,7 @@ def cost(usage: Usage, price: Price | None, discount: Fraction) -> Cost:
     """What *usage* costs at *price*, before and after *discount* (the share that is taken off).
 
     Every token is priced once: a kind without its own rate at its parent's, and a tier's rates hold for the whole
-    request. Only the discount can leave a fraction of a pico-dollar; it is rounded half to even, once, on the sum.
+    request. Only the discount can leave a fraction of a pico-dollar; it is rounded half to even, once per kind.
     Tokens that have no price make the whole cost unknown, with the problem said; nothing is guessed.
     """
     if price is None:
@@ -126,8 +126,8 @@ def cost(usage: Usage, price: Price | None, discount: Fraction) -> Cost:
     if input_pusd is None or output_pusd is None:
         side = "input" if input_pusd is None else "output"
         return Cost(pusd=None, list_pusd=None, price_id=price.id, problem=f"{price.id} has no price for {side} tokens")
-    list_pusd = input_pusd + output_pusd + (price.request_pusd or 0)
-    return Cost(pusd=_discounted(list_pusd, discount), list_pusd=list_pusd, price_id=price.id)
+    kinds_pusd = (*input_pusd, *output_pusd, price.request_pusd or 0)
+    return Cost(pusd=_discounted(kinds_pusd, discount), list_pusd=sum(kinds_pusd), price_id=price.id)
 
 
 def _in_force(price: Price, total_input: int) -> Rates:
@@ -135,8 +135,8 @@ def _in_force(price: Price, total_input: int) -> Rates:
     return next(above, price.rates)
 
 
-def _input(usage: Usage, rates: Rates) -> int | None:
-    """Pico-dollars of all input tokens; None when some have no price."""
+def _input(usage: Usage, rates: Rates) -> list[int] | None:
+    """Pico-dollars of each kind of input token that occurs; None when one has no price."""
     parts = (
         (usage.input, rates.input),
         (usage.cached_input, rates.cached_input),
@@ -144,32 +144,32 @@ def _input(usage: Usage, rates: Rates) -> int | None:
         (usage.audio_input, rates.audio_input),
         (usage.image_input, rates.image_input),
     )
-    return _sum(parts, rates.input)
+    return _amounts(parts, rates.input)
 
 
-def _output(usage: Usage, rates: Rates) -> int | None:
-    """Pico-dollars of all output tokens; None when some have no price."""
+def _output(usage: Usage, rates: Rates) -> list[int] | None:
+    """Pico-dollars of each kind of output token that occurs; None when one has no price."""
     parts = (
         (usage.output, rates.output),
         (usage.reasoning, rates.reasoning),
         (usage.audio_output, rates.audio_output),
         (usage.image_output, rates.image_output),
     )
-    return _sum(parts, rates.output)
+    return _amounts(parts, rates.output)
 
 
-def _sum(parts: Iterable[tuple[int, int | None]], parent: int | None) -> int | None:
-    total = 0
+def _amounts(parts: Iterable[tuple[int, int | None]], parent: int | None) -> list[int] | None:
+    amounts: list[int] = []
     for tokens, own in parts:
         if tokens:
             rate = parent if own is None else own
             if rate is None:
                 return None
-            total += tokens * rate
-    return total
+            amounts.append(tokens * rate)
+    return amounts
 
 
-def _discounted(list_pusd: int, discount: Fraction) -> int:
+def _discounted(kinds_pusd: Iterable[int], discount: Fraction) -> int:
     if not discount:
-        return list_pusd
-    return round(list_pusd * (1 - discount))
+        return sum(kinds_pusd)
+    return sum(round(pusd * (1 - discount)) for pusd in kinds_pusd)

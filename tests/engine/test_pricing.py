@@ -53,7 +53,7 @@ def test_a_price_that_cannot_be_kept_exactly_is_a_flaw() -> None:
     assert [(flaw.slug, flaw.message, flaw.hint) for flaw in caught.value.flaws] == [
         (
             "bad-price",
-            "input costs 1E-7 US dollars, which is not a whole number of pico-dollars each",
+            "input costs 0.0000001 US dollars, which is not a whole number of pico-dollars each",
             "at most 6 decimal places",
         ),
         ("bad-price", "output costs -1 US dollars, less than nothing", ""),
@@ -102,6 +102,13 @@ def test_a_discount_is_rounded_half_to_even_once(discount: str, expected: int) -
     """Both the list cost and what the contract charges are kept: 2.5 becomes 2, 4.5 becomes 4, 3.5 becomes 4."""
     price = replace(FREE, request_pusd=5)
     assert cost(Usage(), price, Fraction(discount)) == Cost(pusd=expected, list_pusd=5, price_id=FREE.id)
+
+
+def test_a_discount_is_rounded_for_each_kind() -> None:
+    """Half of 5 and half of 5 are 2 and 2, though half of 10 is 5; a fee per request is a kind as well."""
+    price = replace(FREE, rates=Rates(input=5, output=5), request_pusd=5)
+    assert cost(Usage(input=1, output=1), price, Fraction(1, 2)).pusd == 6
+    assert cost(Usage(input=1, cached_input=1), price, Fraction(1, 2)).pusd == 6
 
 
 def test_tokens_without_a_price_make_the_cost_unknown() -> None:

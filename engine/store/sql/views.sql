@@ -208,28 +208,43 @@ WITH listed AS (
         attempts.model,
         attempts.price_id,
         cost_pusd,
-        coalesce(rates.request_pusd, 0)
-        + CASE WHEN input_tokens = 0 THEN 0 ELSE input_tokens::HUGEINT * rates.input_pusd_per_token END
-        + CASE WHEN cached_input_tokens = 0 THEN 0 ELSE cached_input_tokens::HUGEINT * coalesce(rates.cached_input_pusd_per_token, rates.input_pusd_per_token) END
-        + CASE WHEN cache_write_tokens = 0 THEN 0 ELSE cache_write_tokens::HUGEINT * coalesce(rates.cache_write_pusd_per_token, rates.input_pusd_per_token) END
-        + CASE WHEN audio_input_tokens = 0 THEN 0 ELSE audio_input_tokens::HUGEINT * coalesce(rates.audio_input_pusd_per_token, rates.input_pusd_per_token) END
-        + CASE WHEN image_input_tokens = 0 THEN 0 ELSE image_input_tokens::HUGEINT * coalesce(rates.image_input_pusd_per_token, rates.input_pusd_per_token) END
-        + CASE WHEN output_tokens = 0 THEN 0 ELSE output_tokens::HUGEINT * rates.output_pusd_per_token END
-        + CASE WHEN reasoning_tokens = 0 THEN 0 ELSE reasoning_tokens::HUGEINT * coalesce(rates.reasoning_pusd_per_token, rates.output_pusd_per_token) END
-        + CASE WHEN audio_output_tokens = 0 THEN 0 ELSE audio_output_tokens::HUGEINT * coalesce(rates.audio_output_pusd_per_token, rates.output_pusd_per_token) END
-        + CASE WHEN image_output_tokens = 0 THEN 0 ELSE image_output_tokens::HUGEINT * coalesce(rates.image_output_pusd_per_token, rates.output_pusd_per_token) END AS list_pusd
+        [
+            coalesce(rates.request_pusd, 0)::HUGEINT,
+            CASE WHEN input_tokens = 0 THEN 0 ELSE input_tokens::HUGEINT * rates.input_pusd_per_token END,
+            CASE WHEN cached_input_tokens = 0 THEN 0 ELSE cached_input_tokens::HUGEINT * coalesce(rates.cached_input_pusd_per_token, rates.input_pusd_per_token) END,
+            CASE WHEN cache_write_tokens = 0 THEN 0 ELSE cache_write_tokens::HUGEINT * coalesce(rates.cache_write_pusd_per_token, rates.input_pusd_per_token) END,
+            CASE WHEN audio_input_tokens = 0 THEN 0 ELSE audio_input_tokens::HUGEINT * coalesce(rates.audio_input_pusd_per_token, rates.input_pusd_per_token) END,
+            CASE WHEN image_input_tokens = 0 THEN 0 ELSE image_input_tokens::HUGEINT * coalesce(rates.image_input_pusd_per_token, rates.input_pusd_per_token) END,
+            CASE WHEN output_tokens = 0 THEN 0 ELSE output_tokens::HUGEINT * rates.output_pusd_per_token END,
+            CASE WHEN reasoning_tokens = 0 THEN 0 ELSE reasoning_tokens::HUGEINT * coalesce(rates.reasoning_pusd_per_token, rates.output_pusd_per_token) END,
+            CASE WHEN audio_output_tokens = 0 THEN 0 ELSE audio_output_tokens::HUGEINT * coalesce(rates.audio_output_pusd_per_token, rates.output_pusd_per_token) END,
+            CASE WHEN image_output_tokens = 0 THEN 0 ELSE image_output_tokens::HUGEINT * coalesce(rates.image_output_pusd_per_token, rates.output_pusd_per_token) END
+        ] AS kinds_pusd
     FROM attempts
     JOIN prices AS rates ON rates.price_id = attempts.price_id
     WHERE rates.above_input_tokens = 0 OR input_tokens + cached_input_tokens + cache_write_tokens + audio_input_tokens + image_input_tokens > rates.above_input_tokens
     QUALIFY row_number() OVER (PARTITION BY request_id, n ORDER BY rates.above_input_tokens DESC) = 1
-), discounted AS (
+), priced AS (
     SELECT
         *,
-        list_pusd * (discount_denominator - discount_numerator) AS times,
-        times // discount_denominator AS whole,
-        2 * (times % discount_denominator) - discount_denominator AS over_half
+        list_bool_and(list_transform(kinds_pusd, lambda kind: kind IS NOT NULL)) AS is_known,
+        discount_denominator AS whole,
+        discount_denominator - discount_numerator AS part
     FROM listed
     LEFT JOIN (SELECT provider, discount_numerator, discount_denominator FROM providers) USING (provider)
+), discounted AS (
+    -- Each kind rounded half to even, as pricing.py does.
+    SELECT
+        *,
+        list_transform(
+            kinds_pusd,
+            lambda kind: kind * part // whole
+            + CASE
+                WHEN 2 * (kind * part % whole) > whole OR (2 * (kind * part % whole) = whole AND kind * part // whole % 2 = 1) THEN 1
+                ELSE 0
+            END
+        ) AS charged_pusd
+    FROM priced
 )
 SELECT
     request_id,
@@ -238,9 +253,8 @@ SELECT
     provider,
     model,
     price_id,
-    list_pusd::DECIMAL(38, 0) AS list_cost_pusd,
-    (whole + CASE WHEN over_half > 0 OR (over_half = 0 AND whole % 2 = 1) THEN 1 ELSE 0 END)::DECIMAL(38, 0)
-        AS cost_today_pusd,
+    CASE WHEN is_known THEN list_sum(kinds_pusd)::DECIMAL(38, 0) END AS list_cost_pusd,
+    CASE WHEN is_known THEN list_sum(charged_pusd)::DECIMAL(38, 0) END AS cost_today_pusd,
     cost_today_pusd - cost_pusd AS difference_pusd,
     (SELECT as_of FROM publication) AS as_of
 FROM discounted;
@@ -252,6 +266,6 @@ COMMENT ON COLUMN attempt_costs.provider IS 'Provider asked.';
 COMMENT ON COLUMN attempt_costs.model IS 'Canonical model.';
 COMMENT ON COLUMN attempt_costs.price_id IS 'Price that the attempt was billed by; its rates are those declared last.';
 COMMENT ON COLUMN attempt_costs.list_cost_pusd IS 'Cost at list price, pico-dollars (10^-12 USD).';
-COMMENT ON COLUMN attempt_costs.cost_today_pusd IS 'Cost after the discount, rounded half to even, pico-dollars (10^-12 USD).';
+COMMENT ON COLUMN attempt_costs.cost_today_pusd IS 'Cost after the discount, rounded half to even once per kind, pico-dollars (10^-12 USD).';
 COMMENT ON COLUMN attempt_costs.difference_pusd IS 'What that differs from the cost recorded, pico-dollars (10^-12 USD).';
 COMMENT ON COLUMN attempt_costs.as_of IS 'Instant up to which the journals were read, UTC.';
