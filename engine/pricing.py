@@ -93,11 +93,11 @@ def pusd(usd: Decimal | int, *, per: int = 1, name: str = "amount") -> int:
     Raises:
         PriceInvalid: it is negative, or not a whole number.
     """
-    exact = Fraction(usd) * _PUSD_PER_USD / per
+    exact, costs = Fraction(usd) * _PUSD_PER_USD / per, f"{name} costs {Decimal(usd):f} US dollars"
     if exact < 0:
-        raise PriceInvalid(Flaw(slug="bad-price", message=f"{name} costs {Decimal(usd):f} US dollars, less than nothing"))
+        raise PriceInvalid(Flaw(slug="bad-price", message=f"{costs}, less than nothing"))
     if exact.denominator != 1:
-        message = f"{name} costs {Decimal(usd):f} US dollars, which is not a whole number of pico-dollars each"
+        message = f"{costs}, which is not a whole number of pico-dollars each"
         raise PriceInvalid(Flaw(slug="bad-price", message=message, hint=f"at most {_digits(per)} decimal places"))
     return exact.numerator
 
