@@ -15,7 +15,7 @@ PER_S = 1_000
 CONNECTIONS = 16
 BEFORE_S = 3.0
 EDITED = "p000"
-RELOAD_S = 30.0
+RELOAD_S = 45.0
 """The most that one reload may take before the measurement gives up."""
 
 

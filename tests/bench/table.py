@@ -72,7 +72,7 @@ def shown(value: float) -> str:
 
 def printed(figures: Sequence[Figure], say: Callable[[str], object]) -> None:
     """Say the table, then the notes, numbered where they belong."""
-    notes = [figure.note for figure in figures if figure.note]
+    notes = list(dict.fromkeys(figure.note for figure in figures if figure.note))
     rows = [HEADS, *(figure.cells() for figure in figures)]
     rows = [(_marked(figure, notes), *row[1:]) for figure, row in zip((None, *figures), rows, strict=True)]
     widths = [max(len(row[n]) for row in rows) for n in range(len(HEADS))]
