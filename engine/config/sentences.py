@@ -63,7 +63,7 @@ def shown(value: object) -> str:
         case bool():
             return "true" if value else "false"
         case int() | Decimal():
-            return str(value)
+            return f"{Decimal(value):f}"
         case str():
             text = redacted(value)
             return f"'{text if len(text) <= MAX_SHOWN else text[: MAX_SHOWN - 1] + '…'}'"

@@ -87,7 +87,17 @@ def _tiers(at: Placed, report: Report) -> Iterator[Tier]:
             message = f"the tier above {_bound(tier)} tokens comes after the one above {_bound(before)}"
             report.error("tier-order", tier, message, hint="order tiers by rising above_input_tokens")
     for tier in tiers:
+        _check_kinds(at, tier, report)
         yield Tier(above_input_tokens=_bound(tier), rates=_rates(tier["usd_per_mtok"], report))
+
+
+def _check_kinds(at: Placed, tier: Placed, report: Report) -> None:
+    """A tier has a rate for the output where its base has: other kinds are priced as these, and input is required."""
+    base, own = at["usd_per_mtok"], tier["usd_per_mtok"]
+    if "output" in base and "output" not in own and own.is_whole():
+        message = f"above {_bound(tier)} tokens there is no price for output, and below there is"
+        related = (("below", base["output"].key_place),)
+        report.error("tier-incomplete", own, message, hint="a tier replaces all rates: write it here as well", related=related)
 
 
 def _bound(tier: Placed) -> int:

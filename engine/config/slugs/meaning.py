@@ -180,6 +180,11 @@ MEANING: dict[str, Slug] = {
         "# policies/a.yaml and policies/b.yaml\nprivacy: {default: {retention: 90d}}",
         "Keep it in one of them.",
     ),
+    "tier-incomplete": Slug(
+        "A price tier has no rate for the output, which its base has: long requests would cost nobody knows what.",
+        "usd_per_mtok: {input: 1, output: 2}, tiers: [{above_input_tokens: 200k, usd_per_mtok: {input: 2}}]",
+        "Write all rates of the tier: they replace those of the base, and add nothing to them.",
+    ),
     "tier-order": Slug(
         "Price tiers do not rise.",
         "tiers: [{above_input_tokens: 200k, …}, {above_input_tokens: 100k, …}]",
