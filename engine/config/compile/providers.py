@@ -63,8 +63,16 @@ def overridden(base: Provider, at: Placed, model: Placed, report: Report) -> Pro
             own = model[key]
             # What is wrong with the provider's own may contradict the model's; that says nothing of either.
             told = report if at.is_whole(key) else Report()
-            fields |= PARTS[key](own.with_value(merged(at.value[key], own.value)), told)
+            fields |= PARTS[key](own.with_value(merged(_inherited(key, at.value[key], own.value), own.value)), told)
     return replace(base, **fields) if fields else base
+
+
+def _inherited(key: str, base: Any, own: Any) -> Any:
+    """What a model takes over of its provider's *base*: of headers not those that it names itself, in any case."""
+    if key != "headers":
+        return base
+    named = {name.lower() for name in own}
+    return {name: value for name, value in base.items() if name.lower() not in named}
 
 
 def _auth(at: Placed, report: Report) -> Fields:

@@ -9,12 +9,12 @@ BASE = Path(__file__).parents[3] / "config" / "base"
 ALPHA = """
 id: alpha
 protocol: sandbox
-headers: {X-A: a}
+headers: {X-A: a, X-C: c}
 timeouts: {total: 4m}
 data: {region: us, trains: false}
 models:
   openai/gpt-4o: {price: free}
-  openai/other: {price: free, headers: {X-B: b}, timeouts: {connect: 1s}, data: {region: eu}, discount: 10%}
+  openai/other: {price: free, headers: {X-B: b, x-c: C}, timeouts: {connect: 1s}, data: {region: eu}, discount: 10%}
 """
 
 
@@ -32,9 +32,9 @@ def test_a_model_without_overrides_shares_its_provider() -> None:
 
 
 def test_a_model_overrides_by_key() -> None:
-    """Mappings merge with the provider's, scalars replace, and the rest is the provider's own."""
+    """Mappings merge with the provider's, headers in any case; scalars replace, and the rest is the provider's own."""
     plain, other = (offer.provider for offer in _part().offers)
-    assert other.headers == (("X-A", "a"), ("X-B", "b"))
+    assert other.headers == (("X-A", "a"), ("X-B", "b"), ("x-c", "C"))
     assert (other.timeouts.connect_s, other.timeouts.total_s) == (1.0, 240.0)
     assert dict(other.data) == {"region": "eu", "trains": False}
     assert (plain.discount, other.discount) == (Fraction(0), Fraction(1, 10))
