@@ -17,6 +17,10 @@ from engine.server.inference import Inference, client_ip
 __all__ = ["LaneConnection", "LaneCycle"]
 
 
+LINGER_S = 1.0
+"""nginx lingers up to 5 s between reads; a second is enough for what was under way."""
+
+
 class LaneConnection(Protocol):
     """What a cycle needs of the connection that it answers on."""
 
@@ -54,18 +58,18 @@ class LaneCycle:
         """Set by uvicorn when the connection is lost; nobody waits for it here."""
 
     def body(self, data: bytes) -> bool:
-        """Take part of the body; False exactly once, when it has become larger than the gateway takes."""
-        if self.is_refused:
-            return True
+        """Take part of the body; False once it has become larger than the gateway takes."""
         self._parts.append(data)
         self._length += len(data)
         self.is_refused = self._length > self._inference.body_limit_bytes
         return not self.is_refused
 
     async def refuse(self) -> None:
-        """Answer a request whose body is too large, and read no more of it."""
-        self.keep_alive = False
+        """Answer a request whose body is too large. What still comes of it is read for a moment and thrown away: a
+        connection that is closed with bytes unread is reset, and the peer may never see why.
+        """
         await self._inference.refuse(self)
+        asyncio.get_running_loop().call_later(LINGER_S, self.abort)
 
     async def run(self) -> None:
         """Answer the request, whose body is whole."""
@@ -82,7 +86,7 @@ class LaneCycle:
             self._chunked = self._chunked and name != b"content-length"
         if self._chunked:
             lines.append(b"transfer-encoding: chunked\r\n")
-        if not self.keep_alive:
+        if not self.keep_alive and not self.is_refused:
             lines.append(b"connection: close\r\n")
         lines.append(b"\r\n")
         self._head, self.started = b"".join(lines), True
@@ -99,7 +103,7 @@ class LaneCycle:
             data = (b"%x\r\n%b\r\n0\r\n\r\n" % (len(data), data)) if data else b"0\r\n\r\n"
         self._write(data)
         self.response_complete = True
-        if not self.keep_alive:
+        if not self.keep_alive and not self.is_refused:
             self._connection.transport.close()
         self._connection.on_response_complete()
 

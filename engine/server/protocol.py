@@ -21,15 +21,16 @@ HEAD_LIMIT_BYTES = 64 << 10
 """Request line and headers together; nginx stops at 32 KiB, uvicorn's own h11 at 64 KiB."""
 HEADERS_LIMIT = 200
 """Number of header lines; Apache's default is 100, large cookies and tracing need some room."""
-HEAD_DEADLINE_S = 30.0
-"""For a whole head, from the connection's or the request's first byte; granian's default."""
 PROGRESS_BYTES = 64 << 10
-PROGRESS_DEADLINE_S = 30.0
-"""Each further `PROGRESS_BYTES` of a body may take so long: uploads are slow, stalled ones are cut."""
 
 
 class GatewayProtocol(HttpToolsProtocol):
     """One client connection. *lanes* are the paths that plain POSTs take without the application."""
+
+    head_deadline_s = 30.0
+    """For a whole head, from the connection's or the request's first byte; granian's default."""
+    progress_deadline_s = 30.0
+    """Each further 64 KiB of a body may take so long: uploads are slow, stalled ones are cut."""
 
     def __init__(self, lanes: Mapping[bytes, Inference], **uvicorns: Any) -> None:
         super().__init__(**uvicorns)
@@ -44,7 +45,7 @@ class GatewayProtocol(HttpToolsProtocol):
         self._head_bytes = 0
         self._progress_bytes = 0
         self._deadline: asyncio.TimerHandle | None = None
-        self._arm(HEAD_DEADLINE_S)
+        self._arm(self.head_deadline_s)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The peer has gone: whatever was being answered is cancelled."""
@@ -61,7 +62,7 @@ class GatewayProtocol(HttpToolsProtocol):
         self._progress_bytes += len(data)
         if self._deadline is None or (self._head_bytes < 0 and self._progress_bytes >= PROGRESS_BYTES):
             self._progress_bytes = 0
-            self._arm(HEAD_DEADLINE_S if self._head_bytes >= 0 else PROGRESS_DEADLINE_S)
+            self._arm(self.head_deadline_s if self._head_bytes >= 0 else self.progress_deadline_s)
 
     def on_message_begin(self) -> None:
         """A request line begins."""
@@ -90,14 +91,15 @@ class GatewayProtocol(HttpToolsProtocol):
             super().on_headers_complete()
         else:
             keep_alive = self.parser.should_keep_alive()
-            self.cycle = LaneCycle(inference, self, self.headers, keep_alive=keep_alive)  # type: ignore[assignment] # stands in for uvicorn's own
+            lane = LaneCycle(inference, self, self.headers, keep_alive=keep_alive)
+            self.cycle = lane  # type: ignore[assignment] # stands in for uvicorn's own
 
     def on_body(self, body: bytes) -> None:
         """Part of a body."""
         cycle: object = self.cycle
         if not isinstance(cycle, LaneCycle):
             super().on_body(body)
-        elif not cycle.response_complete and not cycle.body(body):
+        elif not cycle.is_refused and not cycle.body(body):
             self._run(cycle.refuse())
 
     def on_message_complete(self) -> None:

@@ -1,0 +1,121 @@
+"""The protocol and an inference endpoint on a real socket, in front of a gateway that does what a test says."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import pytest
+import uvicorn
+from litestar import Litestar, asgi
+
+from engine.gateway import Inbound, Sink
+from engine.live.current import Current
+from engine.server.inference import Inference
+from engine.server.protocol import GatewayProtocol
+from engine.values import Surface
+
+Handler = Callable[[Inbound, Sink], Awaitable[None]]
+LIMIT_BYTES = 100_000
+
+
+class HastyProtocol(GatewayProtocol):
+    """The same with deadlines that a test can wait for."""
+
+    head_deadline_s = 0.2
+    progress_deadline_s = 0.2
+
+
+@dataclass
+class Doer:
+    """Stands where the gateway stands."""
+
+    handler: Handler
+    numbers: int = 0
+
+    @property
+    def entropy(self) -> "Doer":
+        return self
+
+    def request_id(self) -> str:
+        self.numbers += 1
+        return f"req_{self.numbers}"
+
+    async def handle(self, _: object, inbound: Inbound, sink: Sink) -> None:
+        await self.handler(inbound, sink)
+
+
+@dataclass
+class Lines:
+    """A log that a test can read."""
+
+    lines: list[tuple[str, dict[str, object]]] = field(default_factory=list)
+
+    def info(self, event: str, /, **fields: object) -> None:
+        self.lines.append((event, fields))
+
+    warning = error = info
+
+
+@dataclass
+class Serving:
+    """Where it listens, and what it has logged."""
+
+    port: int
+    log: Lines
+
+    async def open(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        return await asyncio.open_connection("127.0.0.1", self.port)
+
+    async def exchange(self, request: bytes) -> bytes:
+        """Everything that comes back until the server closes, or falls silent."""
+        reader, writer = await self.open()
+        writer.write(request)
+        received = b""
+        try:
+            async with asyncio.timeout(1):
+                while data := await reader.read(65536):
+                    received += data
+        except TimeoutError:
+            pass
+        writer.close()
+        return received
+
+
+@pytest.fixture
+async def serve() -> AsyncIterator[Callable[[Handler], Awaitable[Serving]]]:
+    """Starts a server for a handler: `/lane` goes through the lane, `/asgi` through the application."""
+    running: list[tuple[uvicorn.Server, asyncio.Task[None]]] = []
+
+    async def start(handler: Handler) -> Serving:
+        log, doer, current = Lines(), Doer(handler), Current(None, None)  # type: ignore[arg-type] # nobody looks at them
+        inference = Inference(
+            surface=Surface.CHAT,
+            gateway=doer,  # type: ignore[arg-type] # as much of one as the server uses
+            current=current,
+            log=log,
+            body_limit_bytes=LIMIT_BYTES,
+            trusted_proxies=(),
+        )
+
+        @asgi(["/asgi", "/lane"], copy_scope=False)
+        async def through_the_application(scope: Any, receive: Any, send: Any) -> None:
+            await inference(scope, receive, send)
+
+        protocol: Any = partial(HastyProtocol, {b"/lane": inference})
+        app = Litestar([through_the_application], openapi_config=None, logging_config=None)
+        config = uvicorn.Config(app, port=0, http=protocol, ws="none", lifespan="off", log_config=None)
+        server = uvicorn.Server(config)
+        task = asyncio.create_task(server._serve())
+        running.append((server, task))
+        async with asyncio.timeout(5):
+            while not server.started:  # noqa: ASYNC110 - uvicorn tells by this flag alone
+                await asyncio.sleep(0.005)
+        return Serving(server.servers[0].sockets[0].getsockname()[1], log)
+
+    yield start
+    for server, task in running:
+        server.should_exit = True
+        server.force_exit = True
+        await task
