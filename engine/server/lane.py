@@ -65,8 +65,10 @@ class LaneCycle:
         return not self.is_refused
 
     async def refuse(self) -> None:
-        """Answer a request whose body is too large. What still comes of it is read for a moment and thrown away: a
-        connection that is closed with bytes unread is reset, and the peer may never see why.
+        """Answer a request whose body is too large, and close soon.
+
+        What still comes of it is read for a moment and thrown away: a connection that is closed with bytes unread is
+        reset, and the peer may never see why.
         """
         await self._inference.refuse(self)
         asyncio.get_running_loop().call_later(LINGER_S, self.abort)

@@ -95,7 +95,7 @@ async def test_chunked_requests(serve: Serve, path: str) -> None:
 @BOTH
 async def test_expect(serve: Serve, path: str) -> None:
     """A peer that asks first is told to go on, and answered."""
-    answer = await (await serve(tell)).exchange(post(path, extra=b"expect: 100-continue\r\n"))
+    answer = await (await serve(tell)).exchange(post(path, extra=CLOSE + b"expect: 100-continue\r\n"))
 
     assert answer.startswith(b"HTTP/1.1 100 Continue")
     assert answer.endswith(b"5 bytes")
