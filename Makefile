@@ -1,16 +1,23 @@
 # Two commands do everything: `make serve` and `make test`. The rest is for people who change the code.
 PY := .venv/bin/python
+PYTEST := $(PY) -m pytest -q -n auto --maxprocesses 4 --dist loadfile
+# The rooms that start no process: their tests are the fast ones.
+FAST := $(addprefix tests/engine/,config expr limits planning rules sandbox wire) $(wildcard tests/engine/test_*.py) \
+	tests/config tests/wire $(wildcard tests/test_*.py)
 MAKEFLAGS += --no-print-directory
 
-.PHONY: serve test check bench bench-micro drill clean
+.PHONY: serve test check lint bench bench-micro drill clean
 
 serve: .venv/ready  ## the gateway with the sandbox provider beside the real ones; no key needed
 	@$(PY) -m engine serve --demo --allow-missing-secrets
 
-test: check  ## everything: lint, types, unit and whole-system tests
-	@$(PY) -m pytest -q -n 2 tests
+test: lint  ## everything: lint, types, unit and whole-system tests
+	@$(PYTEST) tests
 
-check: .venv/ready  ## the fast part: lint and types
+check: lint  ## the fast part: lint, types, and the tests that start no process; a minute
+	@$(PYTEST) $(FAST)
+
+lint: .venv/ready  ## lint and types
 	@.venv/bin/ruff check -q . && .venv/bin/ruff format -q --check . && .venv/bin/mypy --no-error-summary
 
 bench: .venv/ready  ## the figures of the quality page, as one table; about four minutes
@@ -23,6 +30,9 @@ drill: .venv/ready  ## kills, broken edits, failing providers, shutdown: what is
 	@$(PY) -m tests.drill.run
 
 .venv/ready: requirements-dev.txt pyproject.toml
+	@python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "engine needs Python 3.11 or newer as python3; this is $$(python3 --version 2>&1)" >&2; exit 1; }
+	@echo "setting up .venv, once; this takes about half a minute" >&2
 	@python3 -m venv .venv
 	@.venv/bin/pip install -q --disable-pip-version-check --require-hashes -r requirements-dev.txt
 	@.venv/bin/pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
