@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from engine import __version__
+from engine.cli.environment import cache_home
 from engine.config.tree import Kind
 from engine.errors import Place, Problem, Severity
 
@@ -21,10 +22,9 @@ PACKAGE = Path(__file__).parent.parent
 
 
 def cache_file(root: Path, name: str) -> Path:
-    """Where *name* is kept for the configuration at *root*: below $XDG_CACHE_HOME, or ~/.cache."""
-    base = os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()
+    """Where *name* is kept for the configuration at *root*: in the user's cache directory."""
     digest = hashlib.sha256(str(root.resolve()).encode()).hexdigest()[:16]
-    return Path(base) / "engine" / f"{digest}.{name}"
+    return cache_home() / "engine" / f"{digest}.{name}"
 
 
 @cache

@@ -16,6 +16,7 @@ import msgspec
 import rich_click as click
 
 from engine.cli.data import data_option
+from engine.cli.environment import environ
 from engine.cli.keys import new_key
 from engine.cli.logs import FORMATS, Format, Logger, logger
 from engine.cli.worker_settings import WorkerSettings
@@ -55,6 +56,7 @@ class Options:
     host: str
     port: int
     workers: int
+    drain_delay: float
     grace: float
     on_bad_config: str
     allow_missing_secrets: bool
@@ -90,7 +92,13 @@ def _networks(_context: click.Context, _option: click.Parameter, value: tuple[st
 @_option("--host", default="127.0.0.1", help="Address to listen on.")
 @_option("--port", default=8080, type=click.IntRange(0, 65535), help="Port; 0 for a free one.")
 @_option("--workers", default=DEFAULT_WORKERS, type=click.IntRange(1, MOST_WORKERS), help="Serving processes.")
-@_option("--grace", default=30.0, type=click.FloatRange(0), help="Seconds that requests may take to end after SIGTERM.")
+@_option(
+    "--drain-delay",
+    default=0.5,
+    type=click.FloatRange(0),
+    help="Seconds from SIGTERM, while /ready says 503, until nothing more is accepted; Kubernetes needs 5 to 10.",
+)
+@_option("--grace", default=30.0, type=click.FloatRange(0), help="Seconds that requests may take to end after that.")
 @_option(
     "--on-bad-config",
     default="last-good",
@@ -150,6 +158,7 @@ def _settings(options: Options) -> Settings:
             listener=listener,
             control=control,
             data=str(options.data),
+            drain_delay_s=options.drain_delay,
             grace_s=options.grace,
             node=options.node,
             region=options.region,
@@ -164,17 +173,17 @@ def _settings(options: Options) -> Settings:
         host=options.host,
         port=options.port,
         workers=options.workers,
-        grace_s=options.grace,
-        environ=dict(os.environ),
+        grace_s=options.drain_delay + options.grace,
+        environ=dict(environ()),
         worker=worker,
-        projector=(*ENGINE, "project", "--child", "--data", str(options.data)),
+        projector=(*ENGINE, "project", "--child", "--data", str(options.data), "--log-format", options.log_format),
         node=options.node,
     )
 
 
 def _source(options: Options, demo: Demo | None) -> Source:
     """Where the configuration comes from."""
-    secrets = EnvAndFiles(os.environ)
+    secrets = EnvAndFiles(environ())
 
     def has_secret(need: SecretNeed) -> bool:
         return secrets.read(SecretRef(need.scheme, need.name)) is not None
@@ -186,7 +195,7 @@ def _source(options: Options, demo: Demo | None) -> Source:
     return Source(
         root=options.config,
         compile=compiler,
-        environ=dict(os.environ),
+        environ=dict(environ()),
         has_secret=has_secret,
         allow_missing_secrets=options.allow_missing_secrets,
         exit_on_bad=options.on_bad_config == "exit",

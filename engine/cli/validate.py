@@ -12,6 +12,7 @@ from typing import NamedTuple
 import rich_click as click
 
 from engine.cli.cache import DiskCache, cache_file
+from engine.cli.environment import environ, forbids_colour
 from engine.config import bundle as bundles
 from engine.config import schemas
 from engine.config.bundle import Bundle
@@ -130,11 +131,11 @@ def _problems(verdicts: Iterable[Verdict], *, require_secrets: bool) -> Iterator
 
 
 def _is_present(scheme: str, name: str) -> bool:
-    return bool(os.environ.get(name)) if scheme == "env" else Path(name).is_file()
+    return bool(environ().get(name)) if scheme == "env" else Path(name).is_file()
 
 
 def _has_colour() -> bool:
-    return sys.stderr.isatty() and "NO_COLOR" not in os.environ
+    return sys.stderr.isatty() and not forbids_colour()
 
 
 def _summary(counts: Mapping[str, int], variants: int, warnings: int) -> str:

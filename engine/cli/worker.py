@@ -2,17 +2,16 @@
 
 import asyncio
 import gc
-import os
 import signal
 import socket
 import sys
 import uuid
 from asyncio.subprocess import DEVNULL, PIPE
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
 from ipaddress import ip_network
+from math import ceil
 from pathlib import Path
 from random import randrange
 from typing import Any
@@ -22,6 +21,7 @@ import rich_click as click
 import uvicorn
 import uvloop
 
+from engine.cli.environment import environ
 from engine.cli.logs import logger
 from engine.cli.system import SystemClock, SystemEntropy
 from engine.cli.worker_settings import WorkerSettings
@@ -35,6 +35,7 @@ from engine.live.state import BoardState
 from engine.rules.program import Provider
 from engine.sandbox.provider import Sandbox
 from engine.server.app import chat_lanes, create, inference
+from engine.server.draining import DrainingServer
 from engine.server.protocol import GatewayProtocol
 from engine.server.service import Service
 from engine.snapshot import Snapshot
@@ -55,7 +56,7 @@ FIRST_TURNS = 1000
 @click.argument("settings")
 def command(settings: str) -> None:
     """Serve requests for `engine serve`, which starts this by itself. SETTINGS is JSON."""
-    worker = Worker(msgspec.json.decode(settings, type=WorkerSettings), EnvAndFiles(os.environ))
+    worker = Worker(msgspec.json.decode(settings, type=WorkerSettings), EnvAndFiles(environ()))
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(worker.run())
 
@@ -86,23 +87,27 @@ class Worker:
         current = await self._link.connect()
         if current is None:
             return
-        server = _Server(self._uvicorn(current))
+        server = DrainingServer(self._uvicorn(current), socket.socket(fileno=self._settings.listener))
         gc.collect()
         gc.freeze()
-
-        def drain() -> None:
-            current.draining = True
-            server.should_exit = True
-
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, drain)
+        over = asyncio.Event()
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, over.set)
         following = asyncio.create_task(self._link.run())
-        following.add_done_callback(lambda _: drain())
-        counting = asyncio.create_task(self._count_losses())
-        await server.serve(sockets=[socket.socket(fileno=self._settings.listener)])
-        following.cancel()
-        counting.cancel()
+        following.add_done_callback(lambda _: over.set())
+        beside = (asyncio.create_task(self._count_losses()), asyncio.create_task(self._drain(over, current, server)))
+        await server.serve_listener()
+        for task in (following, *beside):
+            task.cancel()
         await self._upstreams.close()
         self._journal.close()
+        if following.done() and not following.cancelled():
+            following.result()  # raises what broke the link
+
+    async def _drain(self, over: asyncio.Event, current: Current, server: DrainingServer) -> None:
+        """Once it is *over*, say so on `/ready`, and end when load balancers have had time to notice."""
+        await over.wait()
+        current.draining = True
+        await server.drain(self._settings.drain_delay_s)
 
     def _service(self, current: Current) -> Service:
         """What the endpoints are handed."""
@@ -141,7 +146,7 @@ class Worker:
             log_config=None,
             proxy_headers=False,
             server_header=False,
-            timeout_graceful_shutdown=int(self._settings.grace_s),
+            timeout_graceful_shutdown=ceil(self._settings.grace_s),
         )
 
     def _swapped(self, snapshot: Snapshot) -> None:
@@ -193,15 +198,6 @@ class Worker:
             if process.returncode is None:
                 process.kill()
         return process.returncode or 0, errors if process.returncode else output
-
-
-class _Server(uvicorn.Server):
-    """uvicorn's server, which leaves signals to the worker: its own handling would skip what follows serving."""
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Capture none."""
-        yield
 
 
 def _providers(snapshot: Snapshot) -> Iterator[Provider]:
