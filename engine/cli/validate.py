@@ -19,7 +19,7 @@ from engine.config.bundle import Bundle
 from engine.config.diagnostics import FORMATS, Format, render
 from engine.errors import ConfigUnreadable, Problem, Severity
 
-__all__ = ["Verdict", "command"]
+__all__ = ["Verdict", "command", "verdicts"]
 
 
 class Verdict(NamedTuple):
@@ -70,14 +70,14 @@ def command(
     gc.disable()  # the process ends with the check: collecting would take a quarter of its time and free nothing
     bundle = bundles.read(root)
     chosen = _chosen(bundle, root, paths)
-    verdicts = _verdicts(root, _variants(bundle, overlay))
-    found = set(_problems(verdicts, require_secrets=require_secrets))
+    made = verdicts(root, _variants(bundle, overlay), datetime.now(UTC).date())
+    found = set(_problems(made, require_secrets=require_secrets))
     problems = [problem for problem in found if chosen is None or problem.place.file in chosen]
     report = render(problems, bundle.files, style, colour=_has_colour())
     click.echo(report, nl=False, err=style == "human")
     fails = any(strict or problem.severity is Severity.ERROR for problem in problems)
     if style == "human" and not fails:
-        click.echo(_summary(verdicts[0].counts, len(verdicts), len(problems)))
+        click.echo(_summary(made[0].counts, len(made), len(problems)))
     ctx.exit(1 if fails else 0)
 
 
@@ -104,14 +104,16 @@ def _chosen(bundle: Bundle, root: Path, paths: Iterable[Path]) -> set[str] | Non
     return chosen or None
 
 
-def _verdicts(root: Path, variants: Sequence[Bundle]) -> list[Verdict]:
-    """A verdict on each variant, made only where there is none of the same files, schemas, day and code."""
-    today = datetime.now(UTC).date()
+def verdicts(root: Path, variants: Sequence[Bundle], today: date) -> list[Verdict]:
+    """A verdict on each variant, made only where there is none of the same files, schemas, day and code.
+
+    *today* (UTC) decides which keys have expired, which models are retired and which prices are in force.
+    """
     known, files = DiskCache(cache_file(root, "verdicts")), DiskCache(cache_file(root, "files"))
-    verdicts = [_verdict(one, known, files, today) for one in variants]
+    made = [_verdict(one, known, files, today) for one in variants]
     files.save()
     known.save()
-    return verdicts
+    return made
 
 
 def _verdict(bundle: Bundle, known: DiskCache, files: DiskCache, today: date) -> Verdict:
@@ -123,8 +125,8 @@ def _verdict(bundle: Bundle, known: DiskCache, files: DiskCache, today: date) ->
     return Verdict(*kept)
 
 
-def _problems(verdicts: Iterable[Verdict], *, require_secrets: bool) -> Iterator[Problem]:
-    for verdict in verdicts:
+def _problems(made: Iterable[Verdict], *, require_secrets: bool) -> Iterator[Problem]:
+    for verdict in made:
         yield from verdict.problems
         if require_secrets:
             yield from (problem for scheme, name, problem in verdict.secrets if not _is_present(scheme, name))

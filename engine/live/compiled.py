@@ -41,7 +41,7 @@ class CompiledPart(msgspec.Struct, frozen=True):
     name: str
     """`root`, or `provider/<id>`."""
     digest: str
-    """Of the dump: equal digests are equal parts."""
+    """`snapshot.part_hash`: parts with equal digests are equal, though their dumps may differ."""
     data: bytes
     slots: tuple[str, ...]
 

@@ -5,12 +5,17 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 
 from engine.cli import main
+from engine.cli.validate import verdicts
+from engine.config import bundle as bundles
+from engine.config.diagnostics import render
 
 BASE = Path(__file__).parents[2] / "config" / "base"
 
@@ -105,6 +110,36 @@ def test_a_second_check_says_the_same(root: Path) -> None:
     assert (first.exit_code, first.stderr) == (second.exit_code, second.stderr)
     (root / "policies/more.yaml").unlink()
     assert _validate(root).exit_code == 0
+
+
+DATED = {
+    "routes.d/more.yaml": "models: {old: {targets: [alpha/retired]}, older: {targets: [alpha/deprecated]}}\n",
+    "policies/more.yaml": """consumers:
+  nightly:
+    keys:
+      first: {sha256: "1f3870be274f6c49b3e31a0c6728957f6eb3f8e4b8e0f8c7a1a5d4cf7e0a1b2c", expires: 2026-03-01}
+""",
+    "providers.d/alpha.yaml": """  alpha/retired:
+    lifecycle: {retired: 2026-03-01, successor: openai/gpt-4o}
+    price: [{from: 2026-01-01, usd_per_mtok: {input: 1, output: 2}}]
+  alpha/deprecated:
+    lifecycle: {deprecated: 2026-03-01, retired: 2027-03-01}
+    price: [{from: 2026-01-01, usd_per_mtok: {input: 1, output: 2}}]
+""",
+}
+"""What is added to the files of a clean configuration: things that have an end."""
+
+
+@pytest.mark.parametrize("today", ["2025-12-31", "2026-02-28", "2026-03-01"])
+def test_the_day_is_looked_at(today: str, root: Path, golden: Callable[[Path, str], None]) -> None:
+    """Prices that have not begun, keys that have expired, models that are deprecated or retired are warned about."""
+    for path, text in DATED.items():
+        (root / path).parent.mkdir(exist_ok=True)
+        with (root / path).open("a") as file:
+            file.write(text)
+    bundle = bundles.read(root)
+    (verdict,) = verdicts(root, [bundle], date.fromisoformat(today))
+    golden(Path(__file__).parent / f"validate/{today}.txt", render(verdict.problems, bundle.files))
 
 
 def test_a_cache_is_never_a_reason_to_fail(root: Path) -> None:
