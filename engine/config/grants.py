@@ -1,6 +1,7 @@
 """What policies name: teams, roles, and the names that are granted or denied."""
 
-from collections.abc import Collection, Iterable
+from bisect import bisect_left
+from collections.abc import Collection, Iterable, Iterator
 from itertools import chain
 
 from engine.config.compile.roles import SHIPPED
@@ -19,7 +20,7 @@ class Matches:
 
     def __init__(self, names: Names, among: Iterable[str]) -> None:
         self._names = names
-        self._among = tuple(among)
+        self._among = sorted(among)
         self._heads = tuple(glob.partition("*")[0] for globs in names.patterns.values() for glob in globs)
         self._known: dict[str, bool] = {}
 
@@ -38,12 +39,18 @@ class Matches:
             globs = Globs((text,))
         except PatternInvalid:
             return True
-        if not globs.patterns:
-            return any(self._names.what(name) for name in globs.exact)
+        if any(self._names.what(name) for name in globs.exact):
+            return True
         heads = [pattern.head for pattern in globs.patterns]
         if any(mine.startswith(other) or other.startswith(mine) for mine in heads for other in self._heads):
             return True
-        return any(globs.matches(name) for name in self._among)
+        return any(pattern.matches(name) for pattern in globs.patterns for name in self._beginning_with(pattern.head))
+
+    def _beginning_with(self, head: str) -> Iterator[str]:
+        for index in range(bisect_left(self._among, head), len(self._among)):
+            if not self._among[index].startswith(head):
+                return
+            yield self._among[index]
 
 
 def check_policies(tree: Tree, names: Names, report: Report) -> None:

@@ -48,7 +48,7 @@ class Names:
     models: dict[str, dict[str, Placed]] = field(default_factory=dict)
     """Canonical model → provider → where it offers it."""
     patterns: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    """Provider → the patterns of models that it offers unlisted."""
+    """Provider → the patterns of models that it offers unlisted; none without any."""
     teams: set[str] = field(default_factory=set)
     roles: set[str] = field(default_factory=set)
     """Those that are declared; shipped ones come on top."""
@@ -177,7 +177,8 @@ def _gather_models(names: Names, document: Document, report: Report) -> None:
         for n, alias in enumerate(aliases if isinstance(aliases, list) else ()):
             if isinstance(alias, str):
                 _gather_alias(names, alias, at, n, report)
-    names.patterns[provider] = tuple(patterns)
+    if patterns:
+        names.patterns[provider] = tuple(patterns)
 
 
 def _gather_alias(names: Names, alias: str, model: Placed, n: int, report: Report) -> None:
