@@ -109,7 +109,10 @@ def _digits(per: int) -> int:
 
 def price_at(prices: Sequence[Price], at: datetime) -> Price | None:
     """The price in force at an instant; *prices* by rising `from_at`. None before the first of them."""
-    return next((price for price in reversed(prices) if price.from_at <= at), None)
+    for price in reversed(prices):
+        if price.from_at <= at:
+            return price
+    return None
 
 
 def cost(usage: Usage, price: Price | None, discount: Fraction) -> Cost:
@@ -131,8 +134,10 @@ def cost(usage: Usage, price: Price | None, discount: Fraction) -> Cost:
 
 
 def _in_force(price: Price, total_input: int) -> Rates:
-    above = (tier.rates for tier in reversed(price.tiers) if total_input > tier.above_input_tokens)
-    return next(above, price.rates)
+    for tier in reversed(price.tiers):
+        if total_input > tier.above_input_tokens:
+            return tier.rates
+    return price.rates
 
 
 def _input(usage: Usage, rates: Rates) -> list[int] | None:

@@ -141,7 +141,7 @@ NOBODY = Caller(id="", anonymous=True)
 
 def milliseconds(seconds: float) -> float:
     """A duration as it is written down: to the microsecond, which is as much as the clocks are worth."""
-    return round(seconds * 1e3, 3)
+    return int(seconds * 1e6) / 1e3
 
 
 def source_prefix(ip: str) -> str:
