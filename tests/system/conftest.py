@@ -15,8 +15,13 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import httpx
 import pytest
+
+from engine.cli.logs import logger
+from engine.store.layout import Layout
+from engine.store.refresh import refresh
 
 HERE = Path(__file__).parent
 KEY = "eng_test_" + "k" * 43
@@ -152,12 +157,12 @@ class Gateway:
         return get(f"http://127.0.0.1:{self.providers[provider]}/seen")[1]
 
     def sql(self, query: str) -> list[dict[str, Any]]:
-        """Rows of the catalog, freshly published."""
-        command = [sys.executable, "-m", "engine", "sql", "--data", str(self.data), "--format", "json", query]
-        done = subprocess.run(command, capture_output=True, timeout=60, check=False)
-        assert done.returncode == 0, done.stderr.decode()
-        rows: list[dict[str, Any]] = json.loads(done.stdout)
-        return rows
+        """Rows of the catalog, freshly published; read here, because `engine sql` has tests of its own."""
+        layout = Layout(self.data)
+        assert refresh(layout, log=logger("json")), "the projector does not answer"
+        with duckdb.connect(str(layout.catalog), read_only=True) as catalog:
+            found = catalog.execute(f"select to_json(found)::text from ({query}) as found").fetchall()
+        return [json.loads(row) for (row,) in found]
 
 
 @pytest.fixture(scope="session")

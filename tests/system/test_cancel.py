@@ -45,6 +45,7 @@ def test_in_the_middle_of_a_stream(gateway: Any, key: str, until: Callable[..., 
     body = {"model": model, "stream": True, "messages": [{"role": "user", "content": "hello"}]}
     headers = {"authorization": f"Bearer {key}"}
     with httpx.stream("POST", f"{gateway.url}/v1/chat/completions", json=body, headers=headers, timeout=10) as answer:
+        assert answer.status_code == 200, answer.read()
         assert next(answer.iter_bytes())
         assert gateway.seen()["open"] == 1
 
