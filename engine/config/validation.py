@@ -38,12 +38,6 @@ def findings(document: Document) -> list[Finding]:
     return found + references
 
 
-@cache
-def _validator(kind: Kind) -> Validator:
-    validator: Validator = Dialect(schema(kind), format_checker=formats())
-    return validator
-
-
 def _pattern(_: Validator, pattern: str, instance: object, __: Schema) -> Iterator[ValidationError]:
     """`pattern` as JSON Schema means it: Python's `$` would let a line break pass after the end."""
     if isinstance(instance, str) and not _compiled(pattern).search(instance):
@@ -56,6 +50,44 @@ def _compiled(pattern: str) -> re.Pattern[str]:
 
 
 Dialect = extend(Draft202012Validator, {"pattern": _pattern})  # type: ignore[no-untyped-call] # jsonschema's stubs
+
+
+class _Proven:
+    """`properties`, which does not look again at a text, number or list that the same schema has allowed before.
+
+    Of 5,000 models most have the features of another one, and its price: that halves the time of a check.
+    """
+
+    def __init__(self) -> None:
+        self._seen: set[tuple[int, str]] = set()
+        """Identity of a schema, which lives as long as its validator, and what Python writes for a value."""
+
+    def properties(self, validator: Any, properties: Schema, instance: object, _: Schema) -> Iterator[ValidationError]:
+        """The errors in the values under known keys. *validator* is jsonschema's, whose protocol lacks `descend`."""
+        if not isinstance(instance, dict):
+            return
+        for key, inner in properties.items():
+            if key in instance:
+                yield from self._below(instance[key], inner, key, validator)
+
+    def _below(self, value: object, inner: Schema, key: str, validator: Any) -> Iterator[ValidationError]:
+        if isinstance(value, dict):
+            yield from validator.descend(value, inner, path=key, schema_path=key)
+            return
+        seen = (id(inner), repr(value))
+        if seen in self._seen:
+            return
+        errors = list(validator.descend(value, inner, path=key, schema_path=key))
+        yield from errors
+        if not errors:
+            self._seen.add(seen)
+
+
+@cache
+def _validator(kind: Kind) -> Validator:
+    dialect = extend(Dialect, {"properties": _Proven().properties})  # type: ignore[no-untyped-call] # the same
+    validator: Validator = dialect(schema(kind), format_checker=formats())
+    return validator
 
 
 def formats() -> FormatChecker:
