@@ -9,7 +9,8 @@ from engine.config.link import Tree
 from engine.config.names import Names
 from engine.config.placed import Placed
 from engine.config.report import Report
-from engine.errors import PatternInvalid, did_you_mean
+from engine.config.suggest import did_you_mean
+from engine.errors import PatternInvalid
 from engine.rules.match import Globs
 
 __all__ = ["Matches", "check_policies"]

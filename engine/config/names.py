@@ -12,8 +12,8 @@ from typing import Any, Final
 
 from engine.config.placed import Placed
 from engine.config.report import Report
+from engine.config.suggest import did_you_mean
 from engine.config.tree import Document, Kind, Path
-from engine.errors import did_you_mean
 
 __all__ = ["Names", "What", "gather"]
 

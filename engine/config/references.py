@@ -7,7 +7,7 @@ from engine.config.names import Names, What
 from engine.config.placed import Placed
 from engine.config.pools import target_names
 from engine.config.report import Report
-from engine.errors import did_you_mean
+from engine.config.suggest import did_you_mean
 
 __all__ = ["check_routes"]
 

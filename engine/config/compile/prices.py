@@ -97,7 +97,9 @@ def _check_kinds(at: Placed, tier: Placed, report: Report) -> None:
     if "output" in base and "output" not in own and own.is_whole():
         message = f"above {_bound(tier)} tokens there is no price for output, and below there is"
         related = (("below", base["output"].key_place),)
-        report.error("tier-incomplete", own, message, hint="a tier replaces all rates: write it here as well", related=related)
+        report.error(
+            "tier-incomplete", own, message, hint="a tier replaces all rates: write it here as well", related=related
+        )
 
 
 def _bound(tier: Placed) -> int:
