@@ -129,7 +129,7 @@ def make_request() -> Callable[..., RequestRecord]:
     def make(**changes: object) -> RequestRecord:
         n = next(numbers)
         at = START + timedelta(seconds=n)
-        return replace(REQUEST, **({"request_id": f"r{n:06}", "at": at} | changes))  # type: ignore[arg-type]  # by name
+        return replace(REQUEST, **({"request_id": f"r{n:06}", "at": at} | changes))
 
     return make
 
@@ -140,6 +140,6 @@ def make_config() -> Callable[..., ConfigRecord]:
     numbers = count(1)
 
     def make(**changes: object) -> ConfigRecord:
-        return replace(CONFIG, **({"record_id": f"c{next(numbers)}"} | changes))  # type: ignore[arg-type]  # by name
+        return replace(CONFIG, **({"record_id": f"c{next(numbers)}"} | changes))
 
     return make
