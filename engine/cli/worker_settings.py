@@ -17,7 +17,10 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True):
     control: int
     """Descriptor of the control socket."""
     data: str
+    drain_delay_s: float
+    """From SIGTERM until nothing more is accepted."""
     grace_s: float
+    """From there until what still runs is cut."""
     node: str
     region: str
     max_body_bytes: int

@@ -86,6 +86,11 @@ class Child:
         if self.pid is not None and self.process is not None:
             self.process.send_signal(number)
 
+    def kill(self) -> None:
+        """End the process at once, and start it no more."""
+        self._ending.set()
+        self.signal(signal.SIGKILL)
+
     async def _run_once(self) -> int:
         """Start the process, wait for its end and return its status."""
         launch = self._launch()
@@ -97,6 +102,10 @@ class Child:
             # A group of its own: Ctrl-C is for the supervisor, which then drains its children.
             process_group=0,
         )
+        if self._ending.is_set():
+            # Asked to end while it was being started: it has not begun anything.
+            self.process.kill()
+            return await self.process.wait()
         self._log.info("process_started", process=self.name, pid=self.process.pid)
         if self._started is not None:
             await self._started()

@@ -47,6 +47,7 @@ class Settings:
     port: int
     workers: int
     grace_s: float
+    """What workers get to drain before they are killed."""
     environ: Mapping[str, str]
     """Of the children."""
     worker: WorkerCommand
@@ -70,6 +71,7 @@ class Supervisor:
         self._wanted = asyncio.Event()
         self._askers: list[asyncio.Future[Status]] = []
         self._workers: tuple[WorkerChild, ...] = ()
+        self._projector: Child | None = None
         self._board: Board
         self._configuration: Configuration
 
@@ -112,13 +114,13 @@ class Supervisor:
         )
         for column in range(COLUMNS):
             zero_column(self._board, self._configuration.inflight_slots(), column)
-        projector = self._projector()
+        self._projector = self._new_projector()
         self._listen_to_signals()
         async with asyncio.TaskGroup() as tasks:
             for worker in self._workers:
                 tasks.create_task(worker.child.run())
-            if projector is not None:
-                tasks.create_task(projector.run())
+            if self._projector is not None:
+                tasks.create_task(self._projector.run())
             background = [
                 tasks.create_task(self._watch(seen)),
                 tasks.create_task(self._reload_when_wanted()),
@@ -129,13 +131,11 @@ class Supervisor:
             for task in background:
                 task.cancel()
             await asyncio.gather(*(worker.end(settings.grace_s) for worker in self._workers))
-            if projector is not None:
-                await projector.end(PROJECTOR_GRACE_S)
-        for listener in listeners:
-            listener.close()
+            if self._projector is not None:
+                await self._projector.end(PROJECTOR_GRACE_S)
         self._log.info("ended")
 
-    def _projector(self) -> Child | None:
+    def _new_projector(self) -> Child | None:
         command = self._settings.projector
         if command is None:
             return None
@@ -150,8 +150,9 @@ class Supervisor:
     def _end(self) -> None:
         """Drain; asked a second time, do not wait for what is still running."""
         if self._stop.is_set():
-            for worker in self._workers:
-                worker.child.signal(signal.SIGKILL)
+            for child in (*(worker.child for worker in self._workers), self._projector):
+                if child is not None:
+                    child.kill()
         self._stop.set()
 
     async def _tell_serving(self, port: int) -> None:

@@ -29,7 +29,7 @@ __all__ = ["Loaded", "WorkerChild", "WorkerCommand"]
 SWAP_TIMEOUT_S = 30.0
 """A worker that has not swapped by then does not get its loop turned; it is killed and starts with the new parts."""
 KILL_AFTER_S = 5.0
-"""Beyond the grace, which the worker keeps itself: to close connections, flush its journal and end."""
+"""Beyond the grace, which the worker keeps itself: to hear out new connections, flush its journal and end."""
 READ_BYTES = 65536
 
 WorkerCommand = Callable[[int, int, int], Sequence[str]]
@@ -108,7 +108,11 @@ class WorkerChild:
         self._send(Report(loaded.status))
 
     async def end(self, grace_s: float) -> None:
-        """Drain the worker within *grace_s*; kill it when it does not keep to that."""
+        """Drain the worker within *grace_s*; kill it when it does not keep to that.
+
+        Our descriptor of its socket is closed first: the worker alone then says when no more connections are queued.
+        """
+        self._listener.close()
         self._send(Drain())
         await self.child.end(grace_s + KILL_AFTER_S)
 

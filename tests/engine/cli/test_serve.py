@@ -9,7 +9,9 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
+from threading import Event
 
 import httpx
 import pytest
@@ -41,8 +43,8 @@ class Gateway:
             base_url=url[1], headers={"authorization": f"Bearer {key[1]}"}, timeout=PATIENCE_S, trust_env=False
         )
 
-    def ask(self) -> httpx.Response:
-        return self.client.post("/v1/chat/completions", json=QUESTION)
+    def ask(self, model: str = "demo") -> httpx.Response:
+        return self.client.post("/v1/chat/completions", json={**QUESTION, "model": model})
 
     def run_printed(self, start: str) -> str:
         """The output of the printed command that begins so."""
@@ -127,6 +129,63 @@ def test_a_stream_outlives_sigterm(serve: Callable[..., Gateway]) -> None:
     assert first.startswith("data: ")
     assert rest[-1] == "data: [DONE]"
     assert gateway.process.wait(PATIENCE_S) == 0
+
+
+def test_sigterm_resets_nobody(serve: Callable[..., Gateway]) -> None:
+    """New connections go on while two workers drain: `/ready` says 503 first, and who has connected is answered.
+
+    Whoever comes later is refused by the kernel, which every client may try again elsewhere.
+    """
+    gateway = serve("--workers", "2", "--drain-delay", "0.3")
+    draining = Event()
+    with ThreadPoolExecutor(8) as pool:
+        callers = [pool.submit(_ask_until_refused, gateway, draining) for _ in range(8)]
+        time.sleep(0.3)
+        gateway.process.send_signal(signal.SIGTERM)
+        statuses = {status for caller in callers for status in caller.result()}
+
+    assert gateway.process.wait(PATIENCE_S) == 0
+    assert statuses == {200}
+    assert draining.is_set()
+
+
+def test_a_second_signal_ends_at_once(serve: Callable[..., Gateway]) -> None:
+    """Ctrl-C twice: streams that are open are not waited for, and nothing is left behind."""
+    gateway = serve("--workers", "1", "--drain-delay", "30")
+    gateway.process.send_signal(signal.SIGINT)
+    _until(lambda: gateway.events("draining") != [])
+    gateway.process.send_signal(signal.SIGINT)
+
+    assert gateway.process.wait(5.0) == 0
+    assert not [line for line in gateway.events("process_started") if Path(f"/proc/{line['pid']}").exists()]
+
+
+def test_one_log_format(serve: Callable[..., Gateway]) -> None:
+    """Supervisor, workers and projector write their lines as `--log-format` says."""
+    gateway = serve("--workers", "1")
+    gateway.ask()
+    _until(lambda: gateway.events("projector_started") != [])
+    gateway.end()
+
+    assert [line for line in gateway.stderr().splitlines() if not line.startswith("{")] == []
+
+
+def test_an_overlay_is_served(serve: Callable[..., Gateway]) -> None:
+    """`--overlay` lays its file over the root's, at the start and at every reload."""
+    gateway = serve("--workers", "1", "--allow-missing-secrets")
+    gateway.end()
+    (gateway.root / "routes.yaml").write_text("version: 1\ndefaults: {providers: [sandbox]}\n")
+    (gateway.root / "overlays").mkdir()
+    overlay = gateway.root / "overlays" / "prod.yaml"
+    overlay.write_text("models:\n  ours: {targets: [demo]}\n")
+    again = serve("--workers", "1", "--overlay", "prod")
+    with_overlay = again.ask("ours").status_code
+    overlay.write_text("models:\n  theirs: {targets: [demo]}\n")
+    again.client.post("/-/reload")
+
+    assert with_overlay == 200
+    assert again.ask("ours").status_code == 404
+    assert again.ask("theirs").status_code == 200
 
 
 def test_edits_under_load_fail_no_request(serve: Callable[..., Gateway]) -> None:
@@ -227,6 +286,28 @@ def test_a_worker_imports_no_compiler() -> None:
 
     assert not {"jinja2", "jsonschema", "duckdb", "engine.expr.parse"} & modules
     assert not [name for name in modules if name.startswith("engine.config")]
+
+
+def _ask_until_refused(gateway: Gateway, draining: Event) -> list[int]:
+    """Statuses of requests, each on a connection of its own, until nobody accepts any; notes a 503 of `/ready`."""
+    statuses: list[int] = []
+    headers = gateway.client.headers
+    with suppress(httpx.ConnectError):
+        for n in range(100_000):
+            url = str(gateway.client.base_url.join("/health" if n % 2 else "/ready"))
+            status = httpx.get(url, headers=headers, timeout=PATIENCE_S, trust_env=False).status_code
+            if n % 2:
+                statuses.append(status)
+            elif status == 503:
+                draining.set()
+    return statuses
+
+
+def _until(holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
 
 
 def _kill_worker(gateway: Gateway) -> None:

@@ -1,0 +1,80 @@
+"""uvicorn's server, ended without resetting anyone: callers are told to go, and whoever has connected is served."""
+
+import asyncio
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+import uvicorn
+
+__all__ = ["DrainingServer"]
+
+FIRST_REQUEST_S = 1.0
+"""What a connection gets to begin its first request once no more are accepted; closed earlier, it would be reset."""
+LOOK_EVERY_S = 0.02
+CLOSE = (b"connection", b"close")
+
+
+class DrainingServer(uvicorn.Server):
+    """Serves *listener*, whose last descriptor this must be for its end to be seen by nobody."""
+
+    def __init__(self, config: uvicorn.Config, listener: socket.socket) -> None:
+        super().__init__(config)
+        self._listener = listener
+        self._queue = listener.dup()
+        """Keeps the accept queue when uvicorn closes its own descriptor."""
+
+    async def serve_listener(self) -> None:
+        """Serve until `drain`, and until what had begun by then has ended."""
+        await self.serve(sockets=[self._listener])
+
+    async def drain(self, delay_s: float) -> None:
+        """Send callers elsewhere with their next answer, accept for *delay_s* more, then let `serve_listener` end."""
+        self.config.encoded_headers.append(CLOSE)
+        self.server_state.default_headers = [*self.server_state.default_headers, CLOSE]
+        await asyncio.sleep(delay_s)
+        self.should_exit = True
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Accept who has connected, hear what they ask, and leave the rest to uvicorn: it ends what is idle first."""
+        for server in self.servers:
+            server.close()
+        await self._accept_queued()
+        await self._hear_out()
+        await super().shutdown(sockets)
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Capture none: uvicorn's own handling would skip what the process does after serving."""
+        yield
+
+    async def _accept_queued(self) -> None:
+        """Empty the accept queue and close it; what comes later is refused by the kernel, which callers may retry."""
+        with self._queue, suppress(BlockingIOError):
+            accepted = []
+            self._queue.setblocking(False)
+            while True:
+                accepted.append(self._queue.accept()[0])
+        loop = asyncio.get_running_loop()
+        for connection in accepted:
+            await loop.connect_accepted_socket(self._protocol, connection)
+
+    def _protocol(self) -> asyncio.Protocol:
+        """One connection, as uvicorn makes it."""
+        protocol: Any = self.config.http_protocol_class
+        made: asyncio.Protocol = protocol(
+            config=self.config, server_state=self.server_state, app_state=self.lifespan.state
+        )
+        return made
+
+    async def _hear_out(self) -> None:
+        """Wait a moment for the first requests of new connections."""
+        loop = asyncio.get_running_loop()
+        until_s = loop.time() + FIRST_REQUEST_S
+        while loop.time() < until_s and self._awaits_first_request():  # noqa: ASYNC110 - uvicorn tells nobody
+            await asyncio.sleep(LOOK_EVERY_S)
+
+    def _awaits_first_request(self) -> bool:
+        connections: set[Any] = self.server_state.connections
+        return any(connection.cycle is None for connection in connections)
