@@ -43,7 +43,7 @@ def _write(names: Sequence[str], texts: Sequence[Sequence[str]], right: Sequence
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, int | Decimal) and not isinstance(value, bool)
+    return isinstance(value, int | float | Decimal) and not isinstance(value, bool)
 
 
 def _text(value: object) -> str:
@@ -53,6 +53,7 @@ def _text(value: object) -> str:
         case str():
             return value
         case Decimal():
-            return format(value, "f")
+            text = format(value, "f")
+            return text.rstrip("0").rstrip(".") if "." in text else text
         case _:
             return msgspec.json.encode(value).decode()

@@ -81,7 +81,7 @@ def test_the_report_adds_up(data: Path) -> None:
     assert usage(data).stdout == (
         "team     requests  failed  input_tokens  output_tokens  unpriced        cost_usd\n"
         "support         2       0            30             10         0  1.500000000001\n"
-        "(none)          1       1            15              5         1  0.000000000000\n"
+        "(none)          1       1            15              5         1               0\n"
         "total           3       1            45             15         1  1.500000000001\n"
     )
 
