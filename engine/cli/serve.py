@@ -64,7 +64,7 @@ class Options:
     node: str
     region: str
     max_body_bytes: int
-    trusted_proxy: tuple[str, ...]
+    trusted_proxies: tuple[str, ...]
     log_format: Format
 
 
@@ -110,7 +110,7 @@ def _networks(_context: click.Context, _option: click.Parameter, value: tuple[st
 @_option("--node", default=socket.gethostname, show_default="the host's name", help="This host in usage rows.")
 @_option("--region", default="", help="Where this host is, for `node.region` in rules.")
 @_option("--max-body-bytes", default=MAX_BODY_BYTES, type=click.IntRange(1), help="Bound of a request's body.")
-@_option("--trusted-proxy", multiple=True, callback=_networks, help="Network whose X-Forwarded-For is believed.")
+@_option("--trusted-proxies", multiple=True, callback=_networks, help="Network whose X-Forwarded-For is believed; may be repeated.")
 @_option(
     "--log-format",
     default=lambda: "console" if sys.stderr.isatty() else "json",
@@ -163,7 +163,7 @@ def _settings(options: Options) -> Settings:
             node=options.node,
             region=options.region,
             max_body_bytes=options.max_body_bytes,
-            trusted_proxies=options.trusted_proxy,
+            trusted_proxies=options.trusted_proxies,
             log_format=options.log_format,
         )
         return (*ENGINE, "_worker", msgspec.json.encode(told).decode())
