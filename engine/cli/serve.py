@@ -110,7 +110,12 @@ def _networks(_context: click.Context, _option: click.Parameter, value: tuple[st
 @_option("--node", default=socket.gethostname, show_default="the host's name", help="This host in usage rows.")
 @_option("--region", default="", help="Where this host is, for `node.region` in rules.")
 @_option("--max-body-bytes", default=MAX_BODY_BYTES, type=click.IntRange(1), help="Bound of a request's body.")
-@_option("--trusted-proxies", multiple=True, callback=_networks, help="Network whose X-Forwarded-For is believed; may be repeated.")
+@_option(
+    "--trusted-proxies",
+    multiple=True,
+    callback=_networks,
+    help="Network whose X-Forwarded-For is believed; may be repeated.",
+)
 @_option(
     "--log-format",
     default=lambda: "console" if sys.stderr.isatty() else "json",
