@@ -11,9 +11,9 @@ from engine.rules.edits import edited
 from engine.rules.outcomes import sharpen
 from engine.rules.plan import Ended, Full, Start
 from engine.values import AttemptRecord, Outcome, Usage, UsageSource
-from engine.wire.openai_chat import encode_request, estimated, read_reply
-from engine.wire.openai_chat_stream import ChatStream
-from engine.wire.openai_error import read_error, read_reply_error
+from engine.wire.openai_chat.envelope import encode_request, estimated, read_reply
+from engine.wire.openai_chat.error import read_error, read_reply_error
+from engine.wire.openai_chat.relay import ChatStream
 
 __all__ = ["Attempt"]
 

@@ -11,7 +11,7 @@ from engine.rules.program import Caller, Offer
 from engine.rules.trace import trace
 from engine.snapshot import Snapshot
 from engine.values import AttemptRecord, Facts, RequestRecord, Surface, Usage
-from engine.wire.openai_chat import ChatRequest
+from engine.wire.openai_chat.envelope import ChatRequest
 
 __all__ = ["Exchange", "Inbound", "Understood", "milliseconds", "source_prefix"]
 

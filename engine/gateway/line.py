@@ -18,7 +18,7 @@ from engine.rules.program import Strategy
 from engine.snapshot import Snapshot
 from engine.values import Facts, Wishes
 from engine.wire.json_edit import sets
-from engine.wire.openai_chat import ChatRequest, decode_request
+from engine.wire.openai_chat.envelope import ChatRequest, decode_request
 
 __all__ = ["Gateway"]
 

@@ -7,7 +7,7 @@ from engine.errors import CallerFault, Refused
 from engine.gateway.exchange import Exchange
 from engine.gateway.ports import Headers
 from engine.rules.trace import trace
-from engine.wire.openai_error import error_body, error_event
+from engine.wire.openai_chat.error import error_body, error_event
 
 __all__ = ["cost_comment", "error_reply", "failed_event", "plain_head", "stream_head"]
 

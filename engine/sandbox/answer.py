@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from engine.sandbox.instance import instance
-from engine.wire.openai_chat import ChatRequest
+from engine.wire.openai_chat.envelope import ChatRequest
 
 __all__ = ["ChatAnswer", "ToolCall", "answer"]
 

@@ -12,8 +12,8 @@ import msgspec
 from engine.errors import BadRequest
 from engine.sandbox.answer import ChatAnswer, answer
 from engine.sandbox.faults import Fault, FaultKind
-from engine.wire.openai_chat import ChatRequest, decode_request
-from engine.wire.openai_error import error_body, error_event
+from engine.wire.openai_chat.envelope import ChatRequest, decode_request
+from engine.wire.openai_chat.error import error_body, error_event
 
 __all__ = ["MODELS", "Ending", "Script", "Step", "refusal", "script"]
 

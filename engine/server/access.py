@@ -14,7 +14,7 @@ from engine.rules.identify import identify
 from engine.rules.program import Caller
 from engine.server.inference import client_ip
 from engine.server.service import Service
-from engine.wire.openai_error import error_body
+from engine.wire.openai_chat.error import error_body
 
 __all__ = ["caller_fault", "caller_of", "http_fault", "named", "needs"]
 

@@ -14,7 +14,7 @@ from engine.live.current import Current
 from engine.live.log import Log
 from engine.server.hangup import HANGUP, Hangup
 from engine.values import Surface
-from engine.wire.openai_error import error_body
+from engine.wire.openai_chat.error import error_body
 
 __all__ = ["AsgiSink", "Inference", "client_ip"]
 

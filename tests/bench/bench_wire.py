@@ -6,8 +6,8 @@ from collections.abc import Callable
 import msgspec
 
 from engine.wire.json_edit import Edit, apply
-from engine.wire.openai_chat import decode_request, encode_request, read_reply
-from engine.wire.openai_chat_stream import ChatStream
+from engine.wire.openai_chat.envelope import decode_request, encode_request, read_reply
+from engine.wire.openai_chat.relay import ChatStream
 
 ROUNDS = 9
 EVENTS = 64

@@ -10,9 +10,9 @@ import pytest
 
 from engine.errors import OutcomeKind
 from engine.values import Usage
-from engine.wire.openai_chat import decode_request, read_reply
-from engine.wire.openai_chat_stream import ChatStream
-from engine.wire.openai_error import read_error, read_reply_error
+from engine.wire.openai_chat.envelope import decode_request, read_reply
+from engine.wire.openai_chat.error import read_error, read_reply_error
+from engine.wire.openai_chat.relay import ChatStream
 
 CORPUS = Path(__file__).parents[2].parent / "shared" / "corpus"
 FILES = sorted(CORPUS.glob("*/chat.jsonl.xz"))

@@ -13,9 +13,9 @@ import pytest
 
 from engine.errors import UpstreamFault
 from engine.values import Usage
-from engine.wire.openai_chat import decode_request, encode_request, read_reply
-from engine.wire.openai_chat_stream import ChatStream
-from engine.wire.openai_error import read_reply_error
+from engine.wire.openai_chat.envelope import decode_request, encode_request, read_reply
+from engine.wire.openai_chat.error import read_reply_error
+from engine.wire.openai_chat.relay import ChatStream
 
 CASES = Path(__file__).parent / "openai_chat"
 STREAMS = sorted(path.parent.name for path in CASES.glob("*/upstream.sse"))

@@ -3,7 +3,7 @@ from typing import Any
 import msgspec
 
 from engine.sandbox.answer import MOST_TOKENS, ChatAnswer, answer
-from engine.wire.openai_chat import decode_request
+from engine.wire.openai_chat.envelope import decode_request
 
 WEATHER: dict[str, Any] = {
     "type": "function",

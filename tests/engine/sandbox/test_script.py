@@ -5,8 +5,8 @@ import pytest
 
 from engine.sandbox.faults import parse
 from engine.sandbox.script import Ending, Script, script
-from engine.wire.openai_chat import read_reply
-from engine.wire.openai_chat_stream import ChatStream
+from engine.wire.openai_chat.envelope import read_reply
+from engine.wire.openai_chat.relay import ChatStream
 
 
 def scripted(faults: str = "", **fields: Any) -> Script:

@@ -6,7 +6,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from engine.errors import OutcomeKind, UpstreamFault, UpstreamMalformed, UpstreamReset
-from engine.wire.openai_chat_stream import MOST_HELD_BYTES, ChatStream
+from engine.wire.openai_chat.relay import MOST_HELD_BYTES, ChatStream
 from engine.wire.sse import MOST_EVENT_BYTES
 
 DONE = b"data: [DONE]\n\n"

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from engine.errors import BadRequest, UpstreamMalformed
 from engine.values import UsageSource, Wishes
-from engine.wire.openai_chat import ChatRequest, decode_request, encode_request, estimated, read_reply
+from engine.wire.openai_chat.envelope import ChatRequest, decode_request, encode_request, estimated, read_reply
 
 HI = [{"role": "user", "content": "hi"}]
 

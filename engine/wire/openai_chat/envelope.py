@@ -1,4 +1,4 @@
-"""OpenAI's chat completions: requests and whole answers. Streams are in `openai_chat_stream`.
+"""OpenAI's chat completions: requests and whole answers. Streams are in `relay`.
 
 A request is read only as far as routing needs and written again around the caller's own bytes, so unknown fields
 survive. It is always written from what was read: where a key stood twice, the provider sees the one that we saw.
@@ -13,7 +13,7 @@ from engine.errors import BadRequest, UpstreamMalformed
 from engine.values import NOTHING, Usage, UsageSource, Wishes
 from engine.wire import estimate
 from engine.wire.json_edit import Fields
-from engine.wire.openai_usage import read_usage
+from engine.wire.openai_chat.usage import read_usage
 
 __all__ = ["ChatRequest", "Reply", "decode_request", "encode_request", "estimated", "read_reply"]
 
@@ -288,7 +288,7 @@ _COMPLETION = msgspec.json.Decoder(_Completion)
 
 
 def read_reply(body: bytes) -> Reply:
-    """What *body*, an answer with status 200, says of itself. Ask `openai_error.read_reply_error` first.
+    """What *body*, an answer with status 200, says of itself. Ask `error.read_reply_error` first.
 
     Raises:
         UpstreamMalformed: it is no chat completion, or has no choices.

@@ -11,8 +11,8 @@ import msgspec
 from engine.errors import OutcomeKind, UpstreamFault, UpstreamMalformed, UpstreamReset
 from engine.values import Outcome, Usage
 from engine.wire import sse
-from engine.wire.openai_error import outcome_of, read_reply_error
-from engine.wire.openai_usage import read_usage
+from engine.wire.openai_chat.error import outcome_of, read_reply_error
+from engine.wire.openai_chat.usage import read_usage
 
 __all__ = ["ChatStream"]
 

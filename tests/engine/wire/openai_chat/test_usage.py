@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.values import Usage
-from engine.wire.openai_usage import read_usage
+from engine.wire.openai_chat.usage import read_usage
 
 
 def usage(prompt: int, completion: int, **more: Any) -> Usage | None:

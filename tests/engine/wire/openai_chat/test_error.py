@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.errors import OutcomeKind
-from engine.wire.openai_error import error_body, error_event, read_error, read_reply_error
+from engine.wire.openai_chat.error import error_body, error_event, read_error, read_reply_error
 
 
 def wrapped(message: str = "", **more: Any) -> dict[str, Any]:

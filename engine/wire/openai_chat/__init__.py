@@ -1,0 +1,1 @@
+"""OpenAI's chat completions, and the many providers that speak them."""
