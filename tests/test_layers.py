@@ -10,7 +10,7 @@ PACKAGE = ROOT / "engine"
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 LAYERS: list[set[str]] = [
-    {"errors", "values"},
+    {"errors", "values", "hub"},
     {"expr", "wire", "pricing", "limits", "health"},
     {"rules"},
     {"snapshot"},
@@ -20,6 +20,7 @@ LAYERS: list[set[str]] = [
 ]
 ACROSS = {
     ("values", "errors"),
+    ("hub", "values"),
     ("planning", "gateway"),
     ("server", "live"),
 }
@@ -38,7 +39,7 @@ HOMES = {
     "re2": "engine/expr",
     "structlog": "engine/cli",
 }
-PURE = {"errors", "values", "expr", "wire", "pricing", "limits", "health", "rules", "snapshot"}
+PURE = {"errors", "values", "hub", "expr", "wire", "pricing", "limits", "health", "rules", "snapshot"}
 IMPURE_MODULES = {"os", "time", "random", "secrets", "logging", "socket", "subprocess", "asyncio", "threading"}
 
 

@@ -11,7 +11,7 @@ from engine.rules.program import Caller, Offer
 from engine.rules.trace import trace
 from engine.snapshot import Snapshot
 from engine.values import AttemptRecord, Facts, RequestRecord, Surface, Usage
-from engine.wire.openai_chat.envelope import ChatRequest
+from engine.wire.envelope import Envelope
 
 __all__ = ["Exchange", "Inbound", "Understood", "milliseconds", "source_prefix"]
 
@@ -35,7 +35,7 @@ class Understood(msgspec.Struct, frozen=True, kw_only=True):
     """A request that has been read and decided: who asks, for what, and what follows from it."""
 
     caller: Caller
-    chat: ChatRequest
+    chat: Envelope
     facts: Facts
     decision: Decision
 

@@ -17,8 +17,9 @@ from engine.rules.plan import AttemptPlan, Begin, Event, Finish, Start, Wait, Wo
 from engine.rules.program import Strategy
 from engine.snapshot import Snapshot
 from engine.values import Facts, Wishes
+from engine.wire.envelope import Envelope
 from engine.wire.json_edit import sets
-from engine.wire.openai_chat.envelope import ChatRequest, decode_request
+from engine.wire.openai_chat.envelope import decode_request
 
 __all__ = ["Gateway"]
 
@@ -84,7 +85,7 @@ class Gateway:
             self.live.advance(decision.pool)
         return Understood(caller=caller, chat=chat, facts=facts, decision=decision)
 
-    def _facts(self, exchange: Exchange, chat: ChatRequest) -> Facts:
+    def _facts(self, exchange: Exchange, chat: Envelope) -> Facts:
         """What the rules may know of the request."""
         recording, headers = exchange.snapshot.recording, exchange.headers
         kept = recording.metadata | recording.tags

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from engine.sandbox.instance import instance
-from engine.wire.openai_chat.envelope import ChatRequest
+from engine.wire.envelope import Envelope
 
 __all__ = ["ChatAnswer", "ToolCall", "answer"]
 
@@ -52,7 +52,7 @@ class ChatAnswer:
         return len(self.pieces) if self.tool_call is None else len(_pieces(self.tool_call.arguments)) + 1
 
 
-def answer(request: ChatRequest, body: bytes) -> ChatAnswer:
+def answer(request: Envelope, body: bytes) -> ChatAnswer:
     """The sandbox's answer to *request*, read from *body*: a tool call, JSON in the form asked for, or an echo.
 
     A tool is called when `tool_choice` demands one, or the last message is the user's and names it.
@@ -78,7 +78,7 @@ def _finish_reason(*, called: bool, cut: bool) -> str:
     return "length" if cut else "stop"
 
 
-def _text(request: ChatRequest, last: object) -> str:
+def _text(request: Envelope, last: object) -> str:
     said = _said(last)
     form = _value(request, "response_format")
     match form:
@@ -91,7 +91,7 @@ def _text(request: ChatRequest, last: object) -> str:
     return f"You said: {said}"
 
 
-def _tool_call(request: ChatRequest, last: object, digest: str) -> ToolCall | None:
+def _tool_call(request: Envelope, last: object, digest: str) -> ToolCall | None:
     functions = [tool["function"] for tool in _list(request, "tools") if _is_function(tool)]
     wanted = _wanted(_value(request, "tool_choice"), functions, last)
     if wanted is None:
@@ -140,10 +140,10 @@ def _pieces(text: str, most: int = MOST_TOKENS) -> tuple[str, ...]:
     return tuple(piece.group() for piece in islice(_PIECE.finditer(text), most))
 
 
-def _value(request: ChatRequest, name: str) -> Any:
+def _value(request: Envelope, name: str) -> Any:
     return msgspec.json.decode(request.fields[name]) if name in request.fields else None
 
 
-def _list(request: ChatRequest, name: str) -> list[Any]:
+def _list(request: Envelope, name: str) -> list[Any]:
     value = _value(request, name)
     return value if isinstance(value, list) else []

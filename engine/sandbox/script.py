@@ -12,7 +12,8 @@ import msgspec
 from engine.errors import BadRequest
 from engine.sandbox.answer import ChatAnswer, answer
 from engine.sandbox.faults import Fault, FaultKind
-from engine.wire.openai_chat.envelope import ChatRequest, decode_request
+from engine.wire.envelope import Envelope
+from engine.wire.openai_chat.envelope import decode_request
 from engine.wire.openai_chat.error import error_body, error_event
 
 __all__ = ["MODELS", "Ending", "Script", "Step", "refusal", "script"]
@@ -97,7 +98,7 @@ def script(body: bytes, faults: Sequence[Fault], created: int) -> Script:
     return played
 
 
-def _answering(request: ChatRequest, body: bytes, created: int) -> Script:
+def _answering(request: Envelope, body: bytes, created: int) -> Script:
     if request.model not in MODELS:
         known = ", ".join(MODELS)
         return refusal(404, "model_not_found", f"the model {request.model[:100]!r} does not exist; there are {known}")
@@ -159,7 +160,7 @@ def _json_head(body: bytes) -> Headers:
     return ((b"content-type", b"application/json"), (b"content-length", b"%d" % len(body)))
 
 
-def _whole(request: ChatRequest, body: bytes, created: int) -> Script:
+def _whole(request: Envelope, body: bytes, created: int) -> Script:
     said = answer(request, body)
     message: dict[str, Any] = {"role": "assistant", "content": None if said.tool_call else said.text, "refusal": None}
     if said.tool_call:
@@ -171,7 +172,7 @@ def _whole(request: ChatRequest, body: bytes, created: int) -> Script:
     return Script(status=200, headers=_json_head(data), head_pause_s=pause_s, steps=(Step(0.0, data),))
 
 
-def _streamed(request: ChatRequest, body: bytes, created: int) -> Script:
+def _streamed(request: Envelope, body: bytes, created: int) -> Script:
     said = answer(request, body)
     head = _head(said, "chat.completion.chunk", created)
     extra: dict[str, Any] = {"usage": None} if request.asks_usage else {}
@@ -228,7 +229,7 @@ def _usage(said: ChatAnswer) -> dict[str, Any]:
     }
 
 
-def _pauses(request: ChatRequest, body: bytes, count: int | None = None) -> Iterator[float]:
+def _pauses(request: Envelope, body: bytes, count: int | None = None) -> Iterator[float]:
     """Pauses between tokens, without end if *count* is None; derived from the request, so that runs are alike."""
     mean_s = MODELS[request.model].token_s
     shares = sha256(body).digest()

@@ -12,10 +12,11 @@ import msgspec
 from engine.errors import BadRequest, UpstreamMalformed
 from engine.values import NOTHING, Usage, UsageSource, Wishes
 from engine.wire import estimate
+from engine.wire.envelope import Envelope
 from engine.wire.json_edit import Fields
 from engine.wire.openai_chat.usage import read_usage
 
-__all__ = ["ChatRequest", "Reply", "decode_request", "encode_request", "estimated", "read_reply"]
+__all__ = ["Reply", "decode_request", "encode_request", "estimated", "read_reply"]
 
 WISHES = "provider"
 """The key under which OpenRouter's callers say what they wish of providers. It is read by us and not sent on."""
@@ -30,34 +31,6 @@ MOST_BITS = 63
 """Of a whole number at the top level: what the usage database can hold."""
 
 
-class ChatRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """A chat request as far as routing looks into it. A `Struct`: built in a tenth of a frozen dataclass's time."""
-
-    fields: Fields
-    model: str
-    stream: bool = False
-    asks_usage: bool = False
-    """The caller wants the chunk with usage at the end of the stream."""
-    max_tokens: int | None = None
-    """Of `max_completion_tokens`, or of the older `max_tokens`."""
-    input_tokens_low: int
-    input_tokens: int
-    input_tokens_high: int
-    has_tools: bool = False
-    has_images: bool = False
-    has_audio: bool = False
-    has_files: bool = False
-    wants_json: bool = False
-    reasoning: bool = False
-    """Reasoning is asked for explicitly, by `reasoning_effort` or `reasoning`."""
-    user: str = ""
-    session: str = ""
-    """`session_id`, or else `metadata.session_id`."""
-    metadata: Mapping[str, str] = NOTHING
-    """The entries of `metadata` that are strings."""
-    wishes: Wishes | None = None
-
-
 class _Message(msgspec.Struct, gc=False):
     content: msgspec.Raw = msgspec.Raw(b"null")
 
@@ -68,7 +41,7 @@ _VALUE = msgspec.json.Decoder()
 _ENCODER = msgspec.json.Encoder()
 
 
-def decode_request(body: bytes) -> ChatRequest:
+def decode_request(body: bytes) -> Envelope:
     """The request that *body* is.
 
     Raises:
@@ -81,13 +54,13 @@ def decode_request(body: bytes) -> ChatRequest:
         raise BadRequest("the body is nested too deeply", code="invalid_json") from exc
 
 
-def _decode(body: bytes) -> ChatRequest:
+def _decode(body: bytes) -> Envelope:
     fields = _read_fields(body)
     known = _read_small(fields)
     carried = _carried(fields)
     low, likely, high = estimate.estimate(len(body), carried)
     metadata = _metadata(known)
-    return ChatRequest(
+    return Envelope(
         fields=fields,
         model=_model(known),
         stream=_flag(known, "stream"),
@@ -308,7 +281,7 @@ def read_reply(body: bytes) -> Reply:
     )
 
 
-def estimated(request: ChatRequest, content_events: int, *, source: UsageSource = UsageSource.ESTIMATED) -> Usage:
+def estimated(request: Envelope, content_events: int, *, source: UsageSource = UsageSource.ESTIMATED) -> Usage:
     """The usage of an answer whose provider reported none: the likely input, and a token for each content event.
 
     *source* is `PARTIAL` for a stream that was cut short. Of a whole answer, pass `estimate.tokens(len(body))`.

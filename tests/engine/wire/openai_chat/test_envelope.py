@@ -8,19 +8,20 @@ from hypothesis import strategies as st
 
 from engine.errors import BadRequest, UpstreamMalformed
 from engine.values import UsageSource, Wishes
-from engine.wire.openai_chat.envelope import ChatRequest, decode_request, encode_request, estimated, read_reply
+from engine.wire.envelope import Envelope
+from engine.wire.openai_chat.envelope import decode_request, encode_request, estimated, read_reply
 
 HI = [{"role": "user", "content": "hi"}]
 
 
-def decoded(**fields: Any) -> ChatRequest:
+def decoded(**fields: Any) -> Envelope:
     return decode_request(msgspec.json.encode({"model": "m", "messages": HI} | fields))
 
 
 def test_a_plain_request() -> None:
     """What is not asked for is absent: no stream, no media, no limits, no wishes."""
     request = decoded()
-    assert request == ChatRequest(
+    assert request == Envelope(
         fields=request.fields, model="m", input_tokens_low=9, input_tokens=16, input_tokens_high=57
     )
 

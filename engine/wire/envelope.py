@@ -1,0 +1,48 @@
+"""What routing looks at of a request, whatever its protocol: cheap to read, and the rest stays bytes."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import msgspec
+
+from engine.values import NOTHING, Wishes
+from engine.wire.json_edit import Fields
+
+__all__ = ["Encoded", "Envelope"]
+
+
+class Envelope(msgspec.Struct, frozen=True, kw_only=True):
+    """A request as far as routing looks into it."""
+
+    fields: Fields
+    model: str
+    stream: bool = False
+    asks_usage: bool = False
+    """The caller wants the chunk with usage at the end of the stream."""
+    max_tokens: int | None = None
+    """Of `max_completion_tokens`, or of the older `max_tokens`."""
+    input_tokens_low: int
+    input_tokens: int
+    input_tokens_high: int
+    has_tools: bool = False
+    has_images: bool = False
+    has_audio: bool = False
+    has_files: bool = False
+    wants_json: bool = False
+    reasoning: bool = False
+    """Reasoning is asked for explicitly, by `reasoning_effort` or `reasoning`."""
+    user: str = ""
+    session: str = ""
+    """`session_id`, or else `metadata.session_id`."""
+    metadata: Mapping[str, str] = NOTHING
+    """The entries of `metadata` that are strings."""
+    wishes: Wishes | None = None
+
+
+class Encoded(NamedTuple):
+    """A request written in another protocol."""
+
+    fields: Fields
+    """Without what `finish` adds: the model's name and whether it is streamed."""
+    dropped: tuple[str, ...]
+    """What that protocol cannot say: the caller's names for it, each listed in the encoder, in order."""

@@ -1,0 +1,188 @@
+"""A stream and a whole answer are the same thing told twice: events folded into a reply, a reply spread into events."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import assert_never
+
+from engine import hub
+
+__all__ = ["fold", "spread"]
+
+
+def fold(events: Iterable[hub.Event]) -> hub.Reply:
+    """The whole answer that *events* tell. Neighbouring deltas of a kind become one part, in the order they began.
+
+    `Failed` is left out: whoever feeds a decoder looks for it.
+    """
+    opened, usage = hub.Opened(), None
+    choices: dict[int, _Choice] = {}
+    for event in events:
+        match event:
+            case hub.Opened():
+                opened = event
+            case hub.Metered():
+                usage = event.usage
+            case hub.Failed():
+                continue
+            case hub.Foreign():
+                choices.setdefault(0, _Choice()).add(event)
+            case _:
+                choices.setdefault(event.choice, _Choice()).take(event)
+    return hub.Reply(
+        id=opened.id,
+        model=opened.model,
+        created=opened.created,
+        choices=tuple(choices[index].whole(index) for index in sorted(choices)),
+        usage=usage,
+    )
+
+
+_Delta = (
+    hub.TextDelta
+    | hub.ThinkingDelta
+    | hub.ThinkingSigned
+    | hub.CallOpened
+    | hub.CallDelta
+    | hub.RefusalDelta
+    | hub.Cited
+    | hub.MediaArrived
+    | hub.LogProbs
+    | hub.Finished
+)
+
+
+@dataclass
+class _Choice:
+    """One answer while it is put together."""
+
+    parts: list[hub.Part] = field(default_factory=list)
+    calls: dict[int, int] = field(default_factory=dict)
+    """Number of a call → where it stands in `parts`."""
+    finished: hub.Finished | None = None
+    logprobs: hub.Json | None = None
+
+    def add(self, part: hub.Part) -> None:
+        self.parts.append(part)
+
+    def take(self, event: _Delta) -> None:  # noqa: C901, PLR0912 - one line for each kind of event
+        last = self.parts[-1] if self.parts else None
+        match event:
+            case hub.TextDelta() if isinstance(last, hub.Text):
+                signature = event.signature or last.signature
+                self.parts[-1] = hub.Text(text=last.text + event.text, citations=last.citations, signature=signature)
+            case hub.TextDelta():
+                self.add(hub.Text(text=event.text, signature=event.signature))
+            case hub.ThinkingDelta() if isinstance(last, hub.Thinking) and not (last.signature or last.redacted):
+                self.parts[-1] = hub.Thinking(text=last.text + event.text)
+            case hub.ThinkingDelta():
+                self.add(hub.Thinking(text=event.text))
+            case hub.ThinkingSigned():
+                self._sign(event)
+            case hub.CallOpened():
+                self.calls[event.call] = len(self.parts)
+                self.add(_call(event))
+            case hub.CallDelta():
+                self._argue(event)
+            case hub.RefusalDelta() if isinstance(last, hub.Refusal):
+                self.parts[-1] = hub.Refusal(text=last.text + event.text)
+            case hub.RefusalDelta():
+                self.add(hub.Refusal(text=event.text))
+            case hub.Cited() if isinstance(last, hub.Text):
+                citations = (*last.citations, event.citation)
+                self.parts[-1] = hub.Text(text=last.text, citations=citations, signature=last.signature)
+            case hub.Cited():
+                self.add(hub.Text(text="", citations=(event.citation,)))
+            case hub.MediaArrived():
+                self.add(event.media)
+            case hub.LogProbs():
+                self.logprobs = event.logprobs
+            case hub.Finished():
+                self.finished = event
+            case _:
+                assert_never(event)
+
+    def whole(self, index: int) -> hub.Choice:
+        finished = self.finished
+        return hub.Choice(
+            index=index,
+            parts=tuple(self.parts),
+            finish=finished.finish if finished else None,
+            finish_raw=finished.finish_raw if finished else "",
+            stop_sequence=finished.stop_sequence if finished else "",
+            logprobs=self.logprobs,
+        )
+
+    def _sign(self, event: hub.ThinkingSigned) -> None:
+        """A signature belongs to the thought before it; withheld reasoning, and a signature alone, are a part."""
+        last = self.parts[-1] if self.parts else None
+        if isinstance(last, hub.Thinking) and event.signature and not last.signature:
+            self.parts[-1] = hub.Thinking(text=last.text, signature=event.signature, origin=event.origin, id=event.id)
+        else:
+            self.add(hub.Thinking(signature=event.signature, redacted=event.redacted, origin=event.origin, id=event.id))
+
+    def _argue(self, event: hub.CallDelta) -> None:
+        at = self.calls[event.call]
+        call = self.parts[at]
+        assert isinstance(call, hub.ToolCall)
+        self.parts[at] = hub.ToolCall(
+            id=call.id,
+            name=call.name,
+            arguments=call.arguments + event.arguments,
+            custom=call.custom,
+            signature=call.signature,
+        )
+
+
+def _call(event: hub.CallOpened) -> hub.ToolCall:
+    return hub.ToolCall(id=event.id, name=event.name, arguments="", custom=event.custom, signature=event.signature)
+
+
+def spread(reply: hub.Reply) -> Iterator[hub.Event]:
+    """The events of a stream that tells *reply*, in as few pieces as can be."""
+    yield hub.Opened(id=reply.id, model=reply.model, created=reply.created)
+    for choice in reply.choices:
+        calls = 0
+        for part in choice.parts:
+            yield from _spread(part, choice.index, calls)
+            calls += isinstance(part, hub.ToolCall)
+        if choice.logprobs is not None:
+            yield hub.LogProbs(logprobs=choice.logprobs, choice=choice.index)
+        if choice.finish is not None:
+            yield hub.Finished(
+                finish=choice.finish,
+                finish_raw=choice.finish_raw,
+                stop_sequence=choice.stop_sequence,
+                choice=choice.index,
+            )
+    if reply.usage is not None:
+        yield hub.Metered(usage=reply.usage)
+
+
+def _spread(part: hub.Part, choice: int, call: int) -> Iterator[hub.Event]:
+    """The events of one part; *call* is the number of the next tool call."""
+    match part:
+        case hub.Text():
+            yield hub.TextDelta(text=part.text, choice=choice, signature=part.signature)
+            yield from (hub.Cited(citation=citation, choice=choice) for citation in part.citations)
+        case hub.Thinking():
+            if part.text:
+                yield hub.ThinkingDelta(text=part.text, choice=choice)
+            if part.signature or part.redacted:
+                yield hub.ThinkingSigned(
+                    signature=part.signature, redacted=part.redacted, origin=part.origin, id=part.id, choice=choice
+                )
+        case hub.ToolCall():
+            yield hub.CallOpened(
+                call=call, id=part.id, name=part.name, custom=part.custom, signature=part.signature, choice=choice
+            )
+            yield hub.CallDelta(call=call, arguments=part.arguments, choice=choice)
+        case hub.Refusal():
+            yield hub.RefusalDelta(text=part.text, choice=choice)
+        case hub.Media():
+            yield hub.MediaArrived(media=part, choice=choice)
+        case hub.Foreign():
+            yield part
+        case hub.ToolResult():  # no answer has one: tools of the caller's are run by the caller
+            return
+        case _:
+            assert_never(part)
