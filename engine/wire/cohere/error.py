@@ -1,0 +1,43 @@
+"""Cohere's errors → `Outcome`. Source: docs.cohere.com/reference/errors, read 2026-11."""
+
+from engine.errors import OutcomeKind
+from engine.values import Outcome
+from engine.wire.classing import Headers, Said, first_text, outcome_inside, outcome_of_status, plain, read_json, word
+from engine.wire.redact import clean
+
+__all__ = ["outcome_of", "read_error"]
+
+_BY_CODE = {
+    "too_many_tokens": OutcomeKind.CONTEXT_LENGTH,
+    "denied_token": OutcomeKind.CONTENT_FILTER,
+}
+
+TOO_LONG = "too many tokens"
+"""How the message of an over-long prompt begins, where there is no `error_type`."""
+
+TOO_MUCH_ASKED = "max tokens must be"
+"""Stands in the same message when it is the answer's length that was asked for too large."""
+
+DENIED_TOKEN = 498
+"""Cohere's status for input or output with a token on its deny list."""
+
+
+def read_error(status: int, headers: Headers, body: bytes) -> Outcome:
+    """How an answer with an error status is classed. Never raises: what cannot be read is classed by its status."""
+    answer = read_json(body)
+    said = _said(answer) if isinstance(answer, dict) else Said(message=plain(body))
+    if status == DENIED_TOKEN:
+        said = Said(message=said.message, code="denied_token")
+    return outcome_of_status(status, headers, said, _BY_CODE)
+
+
+def outcome_of(answer: dict[str, object]) -> Outcome:
+    """How an error is classed that arrived, decoded, inside an answer with status 200."""
+    return outcome_inside(_said(answer), _BY_CODE)
+
+
+def _said(answer: dict[str, object]) -> Said:
+    """`{"id", "message"}`, newer ones with `error_type`."""
+    message = clean(first_text(answer, "message", "error", "detail"))
+    too_long = message.startswith(TOO_LONG) and TOO_MUCH_ASKED not in message
+    return Said(message=message, type=word(answer.get("error_type")) or ("TOO_MANY_TOKENS" if too_long else ""))

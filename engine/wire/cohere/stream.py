@@ -1,0 +1,183 @@
+"""Streams of Cohere's chat: bytes → events, and back.
+
+Source: docs.cohere.com/docs/streaming, read 2026-11. `message-end` ends an answer; a `[DONE]` follows it at most times.
+"""
+
+from typing import Any
+
+import msgspec
+
+from engine import hub
+from engine.errors import OutcomeKind, UpstreamFault, UpstreamMalformed, UpstreamReset
+from engine.values import Outcome
+from engine.wire import sse
+from engine.wire.classing import read_json
+from engine.wire.cohere.citation import decode_citation
+from engine.wire.cohere.emit import Encoder
+from engine.wire.cohere.error import outcome_of
+from engine.wire.cohere.reply import finish_of
+from engine.wire.cohere.usage import read_usage
+
+__all__ = ["Decoder", "Encoder"]
+
+DONE = b"[DONE]"
+
+
+class _Content(msgspec.Struct, gc=False):
+    text: str | None = None
+    thinking: str | None = None
+
+
+class _Function(msgspec.Struct, gc=False):
+    name: str | None = None
+    arguments: str | None = None
+
+
+class _Call(msgspec.Struct, gc=False):
+    id: str | None = None
+    function: _Function | None = None
+
+
+class _Message(msgspec.Struct):
+    """Lists stand only in `message-start`, and are empty there."""
+
+    content: _Content | list[Any] | None = None
+    tool_plan: str | None = None
+    tool_calls: _Call | list[Any] | None = None
+    citations: msgspec.Raw = msgspec.Raw(b"[]")
+
+
+class _Delta(msgspec.Struct):
+    message: _Message | None = None
+    finish_reason: str | None = None
+    usage: Any = None
+    error: str | None = None
+
+
+class _Event(msgspec.Struct):
+    type: str = ""
+    index: int = 0
+    id: str | None = None
+    delta: _Delta | None = None
+
+
+_EVENT = msgspec.json.Decoder(_Event)
+
+
+class Decoder:
+    """One answer on its way in. Feed it every read, `close` it at the end of the body.
+
+    `Failed` is the last event where the provider failed or its bytes are not the protocol; nothing follows it.
+    """
+
+    __slots__ = ("_blocks", "_calls", "_id", "_opened", "_out", "_silent", "done")
+
+    def __init__(self) -> None:
+        self._blocks = sse.EventBlocks()
+        self._out: list[hub.Event] = []
+        self._opened = False
+        self._id = ""
+        self._calls: dict[int, int] = {}
+        """Index of a call, as Cohere counts → its number."""
+        self._silent: set[int] = set()
+        """Calls of which no argument has come."""
+        self.done = False
+        """The answer has ended, or failed: nothing that comes after it counts."""
+
+    def feed(self, data: bytes) -> list[hub.Event]:
+        """The events that *data* completes."""
+        try:
+            block = self._blocks.feed(data)
+            for event in sse.events(block):
+                self._read(sse.data_of(event))
+        except UpstreamFault as fault:
+            self._fail(Outcome(kind=OutcomeKind.MALFORMED, status=200, message=fault.detail, received=True))
+        return self._taken()
+
+    def close(self) -> list[hub.Event]:
+        """What was still held, after the provider has ended the body.
+
+        Raises:
+            UpstreamReset: the body ended before the answer did.
+            UpstreamMalformed: the body was no event stream at all.
+        """
+        if self.done:
+            return []
+        rest = self._blocks.rest()
+        answer = read_json(sse.data_of(rest) or rest)
+        if isinstance(answer, dict):
+            self._read(msgspec.json.encode(answer))
+        if self.done:
+            return self._taken()
+        if not self._opened and rest.strip():
+            raise UpstreamMalformed("not an event stream", received=True)
+        raise UpstreamReset("the stream ended before the answer did", received=self._opened)
+
+    def _taken(self) -> list[hub.Event]:
+        out, self._out = self._out, []
+        return out
+
+    def _fail(self, outcome: Outcome) -> None:
+        self.done = True
+        self._out.append(hub.Failed(outcome=outcome))
+
+    def _read(self, data: bytes) -> None:
+        if not data or self.done or data == DONE:
+            return
+        try:
+            event = _EVENT.decode(data)
+            if not event.type:
+                self._fail(outcome_of(msgspec.json.decode(data, type=dict[str, Any])))
+            else:
+                self._tell(event)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
+            raise UpstreamMalformed(f"an event that cannot be read: {exc}", received=True) from exc
+
+    def _tell(self, event: _Event) -> None:
+        if not self._opened:
+            self._opened = True
+            self._id = event.id or ""
+            self._out.append(hub.Opened(id=self._id))
+        delta = event.delta or _Delta()
+        if event.type == "message-end":
+            self._end(delta)
+        elif delta.message is not None:
+            self._say(event.index, delta.message)
+
+    def _say(self, index: int, message: _Message) -> None:
+        content, call = message.content, message.tool_calls
+        if isinstance(content, _Content):
+            if content.text:
+                self._out.append(hub.TextDelta(text=content.text))
+            if content.thinking:
+                self._out.append(hub.ThinkingDelta(text=content.thinking))
+        if message.tool_plan:
+            self._out.append(hub.ThinkingDelta(text=message.tool_plan))
+        if isinstance(call, _Call):
+            self._call(index, call)
+        if bytes(message.citations)[:1] == b"{":
+            self._out.append(hub.Cited(citation=decode_citation(message.citations)))
+
+    def _call(self, index: int, call: _Call) -> None:
+        function = call.function or _Function()
+        if index not in self._calls:
+            self._calls[index] = number = len(self._calls)
+            self._silent.add(number)
+            made_up = f"call_{self._id[-8:]}_{number}"
+            self._out.append(hub.CallOpened(call=number, id=call.id or made_up, name=function.name or ""))
+        if function.arguments:
+            number = self._calls[index]
+            self._silent.discard(number)
+            self._out.append(hub.CallDelta(call=number, arguments=function.arguments))
+
+    def _end(self, delta: _Delta) -> None:
+        self._out += [hub.CallDelta(call=number, arguments="{}") for number in sorted(self._silent)]
+        usage = read_usage(delta.usage)
+        if usage is not None:
+            self._out.append(hub.Metered(usage=usage))
+        if delta.error:
+            self._fail(outcome_of({"message": delta.error}))
+            return
+        self.done = True
+        raw = delta.finish_reason or ""
+        self._out.append(hub.Finished(finish=finish_of(raw, calls=bool(self._calls)), finish_raw=raw))
