@@ -121,7 +121,10 @@ def _event(kind: str, index: int | None, delta: dict[str, Any] | None, **more: s
         said["index"] = index
     if delta is not None:
         said["delta"] = delta
-    return b"event: " + kind.encode() + b"\ndata: " + _ENCODER.encode(said) + b"\n\n"
+    data = _ENCODER.encode(said).replace(
+        b"\n", b" "
+    )  # what is passed on unread may hold line ends, outside its strings
+    return b"event: " + kind.encode() + b"\ndata: " + data + b"\n\n"
 
 
 def _choice(event: hub.Event) -> int:

@@ -1,0 +1,1 @@
+"""Ollama's own chat, `/api/chat`: streams are lines of JSON. Spoken to providers only."""

@@ -1,0 +1,185 @@
+"""The turns of a conversation, as Ollama writes them and as the hub has them.
+
+Content is one text, pictures stand beside it in base64, and arguments are objects. Calls had no ids until version 0.12;
+where there are none they are made up from the place of the call, and results find theirs by name and order.
+Source: docs.ollama.com/api/chat, read 2026-11.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Literal
+
+import msgspec
+
+from engine import hub
+from engine.errors import BadRequest
+
+__all__ = [
+    "PROTOCOL",
+    "Call",
+    "Said",
+    "arguments_of",
+    "decode_messages",
+    "decode_parts",
+    "encode_message",
+    "encode_messages",
+]
+
+PROTOCOL = "ollama"
+
+BETWEEN_TEXTS = "\n\n"
+"""Stands between the texts of a message that had several: Ollama takes one."""
+
+
+class _Function(msgspec.Struct):
+    name: str
+    arguments: msgspec.Raw = msgspec.Raw(b"{}")
+
+
+class Call(msgspec.Struct):
+    """A tool call."""
+
+    function: _Function
+    id: str | None = None
+
+
+class Said(msgspec.Struct, kw_only=True):
+    """What a message says, in a request as in an answer."""
+
+    content: str | None = None
+    thinking: str | None = None
+    tool_calls: list[Call] | None = None
+    images: list[str] | None = None
+
+
+class _Message(Said, kw_only=True):
+    role: Literal["system", "user", "assistant", "tool"]
+    tool_name: str | None = None
+    tool_call_id: str | None = None
+
+
+_MESSAGES = msgspec.json.Decoder(list[_Message])
+_OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
+
+
+def decode_messages(raw: bytes) -> tuple[hub.Message, ...]:
+    """The turns.
+
+    Raises:
+        msgspec.DecodeError: they cannot be read.
+    """
+    open_calls: list[hub.ToolCall] = []
+    turns = []
+    for number, message in enumerate(_MESSAGES.decode(raw)):
+        parts = decode_parts(message, f"call_{number}")
+        open_calls += [part for part in parts if isinstance(part, hub.ToolCall)]
+        if message.role == "tool":
+            call = _answered(message, open_calls)
+            parts = (hub.ToolResult(call_id=call.id, name=call.name, parts=parts),)
+        turns.append(hub.Message(role=hub.Role(message.role), parts=parts))
+    return tuple(turns)
+
+
+def _answered(message: _Message, open_calls: list[hub.ToolCall]) -> hub.ToolCall:
+    """The call that *message* answers, taken off *open_calls*: by id, else the oldest of the name, else the oldest."""
+    id_, name = message.tool_call_id or "", message.tool_name or ""
+    for at, call in enumerate(open_calls):
+        if call.id == id_ if id_ else name in {"", call.name}:
+            return open_calls.pop(at)
+    return hub.ToolCall(id=id_, name=name, arguments="{}")
+
+
+def decode_parts(said: Said, prefix: str) -> tuple[hub.Part, ...]:
+    """The thought, the text, the pictures, then the calls; *prefix* begins the ids of calls that have none."""
+    parts: list[hub.Part] = []
+    if said.thinking:
+        parts.append(hub.Thinking(text=said.thinking))
+    if said.content:
+        parts.append(hub.Text(text=said.content))
+    parts += (hub.Media(kind="image", data=data) for data in said.images or ())
+    for number, call in enumerate(said.tool_calls or ()):
+        id_ = call.id or f"{prefix}_{number}"
+        parts.append(hub.ToolCall(id=id_, name=call.function.name, arguments=arguments_of(call)))
+    return tuple(parts)
+
+
+def arguments_of(call: Call) -> str:
+    """The arguments as JSON text. Look-alikes send them as a text already."""
+    arguments = bytes(call.function.arguments).decode(errors="replace")
+    if arguments.startswith('"'):
+        return str(msgspec.json.decode(arguments))
+    return "{}" if arguments == "null" else arguments
+
+
+def encode_messages(messages: Sequence[hub.Message], lost: list[str]) -> list[dict[str, Any]]:
+    """The turns in Ollama's words; what it cannot say of a message is added to *lost*.
+
+    Raises:
+        BadRequest: content that Ollama does not take, `content_not_supported`.
+    """
+    written: list[dict[str, Any]] = []
+    names: dict[str, str] = {}
+    for message in messages:
+        lost += ["name"] if message.name and "name" not in lost else []
+        names |= {part.id: part.name for part in message.parts if isinstance(part, hub.ToolCall)}
+        if message.role is hub.Role.TOOL:
+            written += [_result(part, names, lost) for part in message.parts if isinstance(part, hub.ToolResult)]
+        else:
+            role = "system" if message.role is hub.Role.DEVELOPER else message.role.value
+            written.append({"role": role, **encode_message(message.parts, lost)})
+    return written
+
+
+def _result(result: hub.ToolResult, names: dict[str, str], lost: list[str]) -> dict[str, Any]:
+    lost += ["is_error"] if result.is_error and "is_error" not in lost else []
+    name = result.name or names.get(result.call_id, "")
+    named = {"tool_name": name, "tool_call_id": result.call_id}
+    return {
+        "role": "tool",
+        **{key: value for key, value in named.items() if value},
+        **encode_message(result.parts, lost),
+    }
+
+
+def encode_message(parts: Sequence[hub.Part], lost: list[str]) -> dict[str, Any]:
+    """What a message says. A refusal is text; withheld thoughts are nothing to Ollama."""
+    thinking = BETWEEN_TEXTS.join(part.text for part in parts if isinstance(part, hub.Thinking) and part.text)
+    images = list(_images(parts, lost))
+    calls = [_call(part) for part in parts if isinstance(part, hub.ToolCall)]
+    return {
+        "content": BETWEEN_TEXTS.join(part.text for part in parts if isinstance(part, hub.Text | hub.Refusal)),
+        **({"thinking": thinking} if thinking else {}),
+        **({"images": images} if images else {}),
+        **({"tool_calls": calls} if calls else {}),
+    }
+
+
+def _images(parts: Sequence[hub.Part], lost: list[str]) -> Iterator[str]:
+    for part in parts:
+        if isinstance(part, hub.Foreign):
+            lost.append(part.kind)
+        if not isinstance(part, hub.Media):
+            continue
+        if part.kind != "image":
+            raise _unsayable(f"content of kind '{part.kind}'")
+        if not part.data:
+            raise _unsayable("an image by reference: send it in base64")
+        yield part.data
+
+
+def _call(call: hub.ToolCall) -> dict[str, Any]:
+    return {"id": call.id, "function": {"name": call.name, "arguments": _arguments(call)}}
+
+
+def _arguments(call: hub.ToolCall) -> hub.Json:
+    """The arguments as the object that they are; a custom tool's free text as its only entry."""
+    if call.custom:
+        return hub.Json(msgspec.json.encode({"input": call.arguments}))
+    try:
+        _OBJECT.decode(call.arguments or "{}")
+    except (msgspec.DecodeError, RecursionError) as exc:
+        raise _unsayable(f"the arguments of '{call.name}', which are no JSON object") from exc
+    return hub.Json(call.arguments or "{}")
+
+
+def _unsayable(what: str) -> BadRequest:
+    return BadRequest(f"Ollama's chat cannot carry {what}", code="content_not_supported", param="messages")

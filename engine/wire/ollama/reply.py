@@ -1,0 +1,115 @@
+"""Whole answers of Ollama's chat: bytes → hub, and back. Its answers have no id; they are told apart by their time."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from engine import hub
+from engine.errors import UpstreamMalformed
+from engine.wire.classing import read_json
+from engine.wire.ollama.messages import PROTOCOL, Said, decode_parts, encode_message
+from engine.wire.ollama.usage import encode_usage, usage_of
+
+__all__ = ["Answer", "created_at", "created_of", "decode_reply", "encode_reply", "finish_of", "prefix_of", "word_of"]
+
+_FINISHES = {"length": hub.Finish.LENGTH}
+"""`stop` and, where a model is only loaded or unloaded, `load` and `unload` are no reason of their own."""
+
+
+class Answer(msgspec.Struct):
+    """An answer, or a line of a streamed one."""
+
+    message: Said | None = None
+    model: str | None = None
+    created_at: str | None = None
+    done: bool = False
+    done_reason: str | None = None
+    prompt_eval_count: int | None = None
+    eval_count: int | None = None
+    logprobs: msgspec.Raw = msgspec.Raw(b"null")
+    error: Any = None
+
+
+_ANSWER = msgspec.json.Decoder(Answer)
+_ENCODER = msgspec.json.Encoder()
+
+
+def finish_of(word: str, *, calls: bool) -> hub.Finish:
+    """What a reason means; *calls*: the answer has tool calls, which Ollama says `stop` of."""
+    finish = _FINISHES.get(word, hub.Finish.STOP)
+    return hub.Finish.TOOL_CALLS if calls and finish is hub.Finish.STOP else finish
+
+
+def word_of(finish: hub.Finish | None) -> str:
+    """Ollama's word for *finish*."""
+    return "length" if finish is hub.Finish.LENGTH else "stop"
+
+
+def prefix_of(stamp: str) -> str:
+    """How the ids begin that are made up for the calls of an answer of that time: no two answers have the same."""
+    return "call_" + "".join(character for character in stamp if character in "0123456789")[:24]
+
+
+def created_of(stamp: str) -> int | None:
+    """Seconds since 1970; None where *stamp* is no time."""
+    try:
+        return int(datetime.fromisoformat(stamp).timestamp())
+    except (ValueError, OverflowError):
+        return None
+
+
+def created_at(created: int | None) -> str:
+    """The time as Ollama writes it; 1970 where none is known."""
+    return datetime.fromtimestamp(created or 0, UTC).isoformat().replace("+00:00", "Z")
+
+
+def decode_reply(body: bytes) -> hub.Reply:
+    """The answer that *body* is.
+
+    Raises:
+        UpstreamMalformed: it is no answer of Ollama's chat.
+    """
+    try:
+        answer = _ANSWER.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
+        raise UpstreamMalformed(f"not an answer of Ollama's chat: {exc}", received=True) from exc
+    if answer.message is None:
+        raise UpstreamMalformed("an answer of Ollama's chat without a message", received=True)
+    stamp = answer.created_at or ""
+    parts = decode_parts(answer.message, prefix_of(stamp))
+    raw = answer.done_reason or ""
+    calls = any(isinstance(part, hub.ToolCall) for part in parts)
+    choice = hub.Choice(
+        parts=parts,
+        finish=finish_of(raw, calls=calls) if raw or answer.done else None,
+        finish_raw=raw,
+        logprobs=None
+        if bytes(answer.logprobs) == b"null"
+        else hub.Json(b'{"content":' + bytes(answer.logprobs) + b"}"),
+    )
+    return hub.Reply(
+        model=answer.model or "",
+        created=created_of(stamp),
+        choices=(choice,),
+        usage=usage_of(answer.prompt_eval_count, answer.eval_count),
+        origin=PROTOCOL,
+    )
+
+
+def encode_reply(reply: hub.Reply) -> bytes:
+    """*reply* as Ollama would have written it; of several choices the first."""
+    choice = reply.choices[0] if reply.choices else hub.Choice()
+    parts = [part for part in choice.parts if not isinstance(part, hub.Media) or (part.kind == "image" and part.data)]
+    written: dict[str, Any] = {
+        "model": reply.model,
+        "created_at": created_at(reply.created),
+        "message": {"role": "assistant", **encode_message(parts, [])},
+        "done": True,
+        "done_reason": choice.finish_raw if choice.finish_raw in {"load", "unload"} else word_of(choice.finish),
+    }
+    if choice.logprobs is not None and isinstance(said := read_json(choice.logprobs), dict):
+        written["logprobs"] = said.get("content")
+    if reply.usage is not None:
+        written |= encode_usage(reply.usage)
+    return _ENCODER.encode(written)

@@ -1,0 +1,33 @@
+"""Token counts as Ollama reports them, and `Usage`.
+
+`prompt_eval_count` is all of the prompt and `eval_count` all that was written, thoughts included; neither is divided
+further (docs.ollama.com/api/usage, read 2026-11).
+"""
+
+from engine.values import Usage
+
+__all__ = ["encode_usage", "usage_of"]
+
+MOST_TOKENS = 10**12
+"""More than any answer has; a larger figure is noise and not a count."""
+
+
+def usage_of(prompt: int | None, written: int | None) -> Usage | None:
+    """The usage; None where neither count was reported.
+
+    Versions before 0.4 leave the prompt's count out when all of it was still in memory: it is 0 then.
+    """
+    if prompt is None and written is None:
+        return None
+    return Usage(input=_count(prompt), output=_count(written))
+
+
+def encode_usage(usage: Usage) -> dict[str, int]:
+    """*usage* in Ollama's words."""
+    prompt = usage.input + usage.cached_input + usage.cache_write + usage.audio_input + usage.image_input
+    written = usage.output + usage.reasoning + usage.audio_output + usage.image_output
+    return {"prompt_eval_count": prompt, "eval_count": written}
+
+
+def _count(count: int | None) -> int:
+    return count if count is not None and 0 <= count <= MOST_TOKENS else 0
