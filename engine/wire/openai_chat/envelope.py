@@ -27,6 +27,24 @@ UNREAD = frozenset({"messages", "tools", "functions", "response_format"})
 """The large fields: their values stay bytes. Numbers in them are not checked for size."""
 
 
+PLAIN = frozenset(
+    {
+        "model",
+        "messages",
+        "stream",
+        "max_tokens",
+        "max_completion_tokens",
+        "temperature",
+        "top_p",
+        "n",
+        "stop",
+        "seed",
+        "presence_penalty",
+        "frequency_penalty",
+    }
+)
+"""Fields that most requests have, and nothing in which routing looks further than `_decode` does itself."""
+
 MOST_BITS = 63
 """Of a whole number at the top level: what the usage database can hold."""
 
@@ -59,27 +77,35 @@ def _decode(body: bytes) -> Envelope:
     known = _read_small(fields)
     carried = _carried(fields)
     low, likely, high = estimate.estimate(len(body), carried)
-    metadata = _metadata(known)
+    rarer = _rarer(fields, known) if fields.keys() - PLAIN else {}
     return Envelope(
         fields=fields,
         model=_model(known),
         stream=_flag(known, "stream"),
-        asks_usage=_flag(_object(known, "stream_options"), "include_usage", "stream_options."),
         max_tokens=_max_tokens(known),
         input_tokens_low=low,
         input_tokens=likely,
         input_tokens_high=high,
-        has_tools=_has_items(fields, "tools") or _has_items(fields, "functions"),
         has_images=carried.images,
         has_audio=carried.audio,
         has_files=carried.files,
-        wants_json=_wants_json(fields),
-        reasoning=_reasoning(known),
-        user=_text(known, "user"),
-        session=_text(known, "session_id") or metadata.get("session_id", ""),
-        metadata=metadata,
-        wishes=_wishes(known),
+        **rarer,
     )
+
+
+def _rarer(fields: Fields, known: Mapping[str, Any]) -> dict[str, Any]:
+    """What stands in fields that few requests have."""
+    metadata = _metadata(known)
+    return {
+        "asks_usage": _flag(_object(known, "stream_options"), "include_usage", "stream_options."),
+        "has_tools": _has_items(fields, "tools") or _has_items(fields, "functions"),
+        "wants_json": _wants_json(fields),
+        "reasoning": _reasoning(known),
+        "user": _text(known, "user"),
+        "session": _text(known, "session_id") or metadata.get("session_id", ""),
+        "metadata": metadata,
+        "wishes": _wishes(known),
+    }
 
 
 def encode_request(fields: Fields, *, model: str, ask_usage: bool) -> bytes:

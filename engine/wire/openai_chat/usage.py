@@ -1,10 +1,10 @@
-"""Token counts as OpenAI and its look-alikes report them → `Usage`, whose kinds are disjoint."""
+"""Token counts as OpenAI and its look-alikes report them ↔ `Usage`, whose kinds are disjoint."""
 
 from typing import Any
 
 from engine.values import Usage
 
-__all__ = ["read_usage"]
+__all__ = ["read_usage", "write_usage"]
 
 NUMBERS = frozenset({int, float})
 """What a count may be; `bool` is neither, though Python calls it an `int`."""
@@ -99,3 +99,29 @@ def _count(counts: dict[str, Any], name: str) -> int:
 def _details(reported: dict[str, Any], name: str) -> dict[str, Any]:
     details = reported.get(name)
     return details if isinstance(details, dict) else {}
+
+
+def write_usage(usage: Usage) -> dict[str, Any]:
+    """OpenAI's usage object: the counts nested again, in the details that OpenAI sends and, if there are any, others.
+
+    `read_usage` of it is *usage*, except for its source.
+    """
+    written = {"cache_write_tokens": usage.cache_write, "image_tokens": usage.image_input}
+    made = {"image_tokens": usage.image_output}
+    return {
+        "prompt_tokens": usage.total_input,
+        "completion_tokens": usage.total_output,
+        "total_tokens": usage.total_input + usage.total_output,
+        "prompt_tokens_details": {
+            "cached_tokens": usage.cached_input,
+            "audio_tokens": usage.audio_input,
+            **{name: count for name, count in written.items() if count},
+        },
+        "completion_tokens_details": {
+            "reasoning_tokens": usage.reasoning,
+            "audio_tokens": usage.audio_output,
+            "accepted_prediction_tokens": 0,
+            "rejected_prediction_tokens": 0,
+            **{name: count for name, count in made.items() if count},
+        },
+    }
