@@ -91,10 +91,13 @@ class Names:
 
     def resolved(self, alias: str) -> str:
         """The name at the end of a chain of exact aliases; the last one seen, when they go round in a circle."""
-        seen = {alias}
-        while alias in self.aliases and self.aliases[alias].value not in seen:
-            alias = str(self.aliases[alias].value)
+        seen: set[str] = set()
+        while alias in self.aliases and alias not in seen:
             seen.add(alias)
+            target = self.aliases[alias].value
+            if not isinstance(target, str):  # a mistake of its own, reported as such
+                break
+            alias = target
         return alias
 
     def all(self) -> Iterator[str]:

@@ -62,6 +62,7 @@ def test_documents_with_mistakes_are_read_for_their_names() -> None:
     documents += [_document("policies/x.yaml", Kind.POLICY, "teams: {t: 1}\naccess: [1]\n")]
     names = gather(documents, (), Report())
     assert set(names.virtual) == {"a", "b"}
+    assert names.resolved("c") == "c"
     assert names.teams == {"t"}
 
 
