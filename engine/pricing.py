@@ -1,10 +1,11 @@
 """Prices and cost, in whole pico-dollars (10^-12 USD). The one home of money arithmetic on the request path."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
+from operator import attrgetter
 
 import msgspec
 
@@ -15,6 +16,11 @@ __all__ = ["Cost", "Price", "Rates", "Tier", "cost", "price_at", "pusd", "rates"
 
 _PUSD_PER_USD = 10**12
 _TOKENS_PER_MTOK = 10**6
+_INPUT_KINDS = ("input", "cached_input", "cache_write", "audio_input", "image_input")
+_OUTPUT_KINDS = ("output", "reasoning", "audio_output", "image_output")
+_KINDS = (*_INPUT_KINDS, *_OUTPUT_KINDS)
+_counts = attrgetter(*_KINDS)
+"""The token counts of a `Usage`, in the order of `_KINDS`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +39,12 @@ class Rates:
     reasoning: int | None = None
     audio_output: int | None = None
     image_output: int | None = None
+    of_kinds: tuple[int | None, ...] = field(init=False, repr=False, compare=False)
+    """What a token of each of `_KINDS` costs, its parent's rate where it has none of its own; None without either."""
+
+    def __post_init__(self) -> None:
+        own = [(getattr(self, kind), self.input if kind in _INPUT_KINDS else self.output) for kind in _KINDS]
+        object.__setattr__(self, "of_kinds", tuple(parent if rate is None else rate for rate, parent in own))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,12 +136,12 @@ def cost(usage: Usage, price: Price | None, discount: Fraction) -> Cost:
     """
     if price is None:
         return Cost(pusd=None, list_pusd=None, price_id=None, problem="no price is in force")
-    rates = _in_force(price, usage.total_input)
-    input_pusd, output_pusd = _input(usage, rates), _output(usage, rates)
-    if input_pusd is None or output_pusd is None:
-        side = "input" if input_pusd is None else "output"
+    rates = _in_force(price, usage.total_input) if price.tiers else price.rates
+    counts = _counts(usage)
+    if None in rates.of_kinds and (side := _unpriced_side(counts, rates)):
         return Cost(pusd=None, list_pusd=None, price_id=price.id, problem=f"{price.id} has no price for {side} tokens")
-    kinds_pusd = (*input_pusd, *output_pusd, price.request_pusd or 0)
+    kinds_pusd = [count * (rate or 0) for count, rate in zip(counts, rates.of_kinds, strict=True) if count]
+    kinds_pusd.append(price.request_pusd or 0)
     return Cost(pusd=_discounted(kinds_pusd, discount), list_pusd=sum(kinds_pusd), price_id=price.id)
 
 
@@ -140,41 +152,15 @@ def _in_force(price: Price, total_input: int) -> Rates:
     return price.rates
 
 
-def _input(usage: Usage, rates: Rates) -> list[int] | None:
-    """Pico-dollars of each kind of input token that occurs; None when one has no price."""
-    parts = (
-        (usage.input, rates.input),
-        (usage.cached_input, rates.cached_input),
-        (usage.cache_write, rates.cache_write),
-        (usage.audio_input, rates.audio_input),
-        (usage.image_input, rates.image_input),
-    )
-    return _amounts(parts, rates.input)
+def _unpriced_side(counts: Sequence[int], rates: Rates) -> str:
+    """`input` or `output`, where a token occurs that has no price; empty when every one has."""
+    unpriced = [count > 0 and rate is None for count, rate in zip(counts, rates.of_kinds, strict=True)]
+    if any(unpriced[: len(_INPUT_KINDS)]):
+        return "input"
+    return "output" if any(unpriced) else ""
 
 
-def _output(usage: Usage, rates: Rates) -> list[int] | None:
-    """Pico-dollars of each kind of output token that occurs; None when one has no price."""
-    parts = (
-        (usage.output, rates.output),
-        (usage.reasoning, rates.reasoning),
-        (usage.audio_output, rates.audio_output),
-        (usage.image_output, rates.image_output),
-    )
-    return _amounts(parts, rates.output)
-
-
-def _amounts(parts: Iterable[tuple[int, int | None]], parent: int | None) -> list[int] | None:
-    amounts: list[int] = []
-    for tokens, own in parts:
-        if tokens:
-            rate = parent if own is None else own
-            if rate is None:
-                return None
-            amounts.append(tokens * rate)
-    return amounts
-
-
-def _discounted(kinds_pusd: Iterable[int], discount: Fraction) -> int:
+def _discounted(kinds_pusd: Sequence[int], discount: Fraction) -> int:
     if not discount:
         return sum(kinds_pusd)
     return sum(round(pusd * (1 - discount)) for pusd in kinds_pusd)

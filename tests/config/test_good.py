@@ -66,7 +66,7 @@ def _plain(value: Any) -> Any:
         if isinstance(value, kind):
             return shown(value)
     if is_dataclass(value) and not isinstance(value, type):
-        own = ((field, getattr(value, field.name)) for field in fields(value))
+        own = ((field, getattr(value, field.name)) for field in fields(value) if field.init)
         return {field.name: _plain(inner) for field, inner in own if inner != field.default}
     return str(value)
 

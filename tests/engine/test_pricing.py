@@ -23,7 +23,7 @@ QWEN = Price(
     ),
 )
 FREE = Price(id="groq/free/2026-01-01", from_at=AT, rates=Rates(input=0, output=0))
-KINDS = [field.name for field in fields(Rates)]
+KINDS = [field.name for field in fields(Rates) if field.init]
 
 RATE = st.integers(0, 10**9)
 RATES = st.builds(
