@@ -1,5 +1,6 @@
 """One request while it lives, and the record it becomes. Mutable on purpose: it is the only thing that is."""
 
+from collections.abc import Mapping
 from datetime import datetime
 
 import msgspec
@@ -8,9 +9,8 @@ from engine.errors import CallerFault, OutcomeKind, Refused
 from engine.gateway.ports import Headers
 from engine.rules.decision import Decision
 from engine.rules.program import Caller, Offer
-from engine.rules.trace import trace
 from engine.snapshot import Snapshot
-from engine.values import AttemptRecord, Facts, RequestRecord, Surface, Usage
+from engine.values import NOTHING, AttemptRecord, Facts, RequestRecord, Surface, Usage
 from engine.wire.envelope import Envelope
 
 __all__ = ["Exchange", "Inbound", "Understood", "milliseconds", "source_prefix"]
@@ -52,6 +52,8 @@ class Exchange(msgspec.Struct, kw_only=True):
     caller: Caller | None = None
     facts: Facts | None = None
     decision: Decision | None = None
+    traced: str = ""
+    """The decision as its row keeps it."""
     attempts: list[AttemptRecord] = []
     dropped_params: tuple[str, ...] = ()
     answered: Offer | None = None
@@ -97,7 +99,7 @@ class Exchange(msgspec.Struct, kw_only=True):
             key_label=caller.key_label,
             end_user=facts.user,
             source_ip_prefix=source_prefix(self.inbound.ip),
-            tags={k: v for k, v in facts.metadata.items() if k in snapshot.recording.tags},
+            tags=_tags(facts.metadata, snapshot.recording.tags) if facts.metadata else NOTHING,
             headers=facts.headers,
             metadata=facts.metadata,
             trace_id=_trace_id(self.headers.get(b"traceparent", b"")),
@@ -118,7 +120,7 @@ class Exchange(msgspec.Struct, kw_only=True):
             reasoning=facts.reasoning,
             input_tokens_estimate=facts.input_tokens,
             max_tokens=facts.max_tokens,
-            decision=trace(decision) if decision else "",
+            decision=self.traced,
             dropped_params=self.dropped_params,
             ttft_ms=self.ttft_ms,
             total_ms=total_ms,
@@ -133,6 +135,10 @@ class Exchange(msgspec.Struct, kw_only=True):
             cost_problem=self.cost_problem,
             attempts=tuple(self.attempts),
         )
+
+
+def _tags(metadata: Mapping[str, str], tags: frozenset[str]) -> Mapping[str, str]:
+    return {key: value for key, value in metadata.items() if key in tags}
 
 
 NOBODY = Caller(id="", anonymous=True)

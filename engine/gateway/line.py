@@ -1,32 +1,34 @@
 """The straight line: a request is understood, decided, pursued, written down and answered, in that order."""
 
 from asyncio import CancelledError
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import assert_never
 
 from engine.errors import CallerFault, OutcomeKind, Refused
 from engine.gateway.attempt import Attempt
+from engine.gateway.decider import Decider
 from engine.gateway.exchange import Exchange, Inbound, Understood, milliseconds
 from engine.gateway.ports import Clock, Entropy, Journal, LiveState, Metrics, Sink, Upstream
 from engine.gateway.reply import cost_comment, error_reply, failed_event, plain_head, stream_head
-from engine.rules.decide import decide
 from engine.rules.decision import Refusal
 from engine.rules.identify import identify
 from engine.rules.outcomes import caller_error
 from engine.rules.plan import AttemptPlan, Begin, Event, Finish, Start, Wait, Woke
 from engine.rules.program import Strategy
 from engine.snapshot import Snapshot
-from engine.values import Facts, Wishes
+from engine.values import NOTHING, Facts, Wishes
 from engine.wire.envelope import Envelope
-from engine.wire.json_edit import sets
 from engine.wire.openai_chat.envelope import decode_request
 
 __all__ = ["Gateway"]
 
+WISHES = b"x-engine-provider"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gateway:
-    """The request path over its ports. One per worker; holds no state of its own."""
+    """The request path over its ports. One per worker."""
 
     upstream: Upstream
     live: LiveState
@@ -36,6 +38,10 @@ class Gateway:
     entropy: Entropy
     node: str
     region: str = ""
+    decider: Decider = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "decider", Decider(self.live))
 
     async def handle(self, snapshot: Snapshot, inbound: Inbound, sink: Sink) -> None:
         """Answer one request through *sink*, under the configuration it began with.
@@ -72,15 +78,10 @@ class Gateway:
         )
         chat = decode_request(inbound.body)
         facts = exchange.facts = self._facts(exchange, chat)
-        decision = exchange.decision = decide(
-            snapshot.program,
-            caller,
-            facts,
-            self.live,
-            exchange.started_s,
-            self.entropy.draw(),
-            lambda path: sets(chat.fields, path),
+        decision, exchange.traced = self.decider.decide(
+            snapshot.program, caller, facts, chat.fields, now_s=exchange.started_s, draw=self.entropy.draw()
         )
+        exchange.decision = decision
         if decision.strategy is Strategy.ROUND_ROBIN:
             self.live.advance(decision.pool)
         return Understood(caller=caller, chat=chat, facts=facts, decision=decision)
@@ -88,7 +89,7 @@ class Gateway:
     def _facts(self, exchange: Exchange, chat: Envelope) -> Facts:
         """What the rules may know of the request."""
         recording, headers = exchange.snapshot.recording, exchange.headers
-        kept = recording.metadata | recording.tags
+        kept = recording.metadata | recording.tags if chat.metadata else frozenset()
         return Facts(
             model=chat.model,
             at=exchange.at,
@@ -107,10 +108,10 @@ class Gateway:
             user=chat.user,
             session=chat.session,
             ip=exchange.inbound.ip,
-            headers={n: v.decode("latin-1") for n in recording.headers if (v := headers.get(n.encode())) is not None},
-            metadata={k: v for k, v in chat.metadata.items() if k in kept},
+            headers=_recorded(recording.headers, headers) if recording.headers else NOTHING,
+            metadata={k: v for k, v in chat.metadata.items() if k in kept} if chat.metadata else NOTHING,
             region=self.region,
-            wishes=chat.wishes or _header_wishes(headers.get(b"x-engine-provider", b"")),
+            wishes=chat.wishes or (_header_wishes(headers[WISHES]) if WISHES in headers else None),
         )
 
     async def _pursue(self, exchange: Exchange, asked: Understood, sink: Sink) -> None:
@@ -166,6 +167,11 @@ class Gateway:
         else:
             await sink.start(200, plain_head(exchange, len(exchange.tail)))
             await sink.end(exchange.tail)
+
+
+def _recorded(names: frozenset[str], headers: Mapping[bytes, bytes]) -> Mapping[str, str]:
+    """Those of the caller's headers that rules and rows may see."""
+    return {name: v.decode("latin-1") for name in names if (v := headers.get(name.encode())) is not None}
 
 
 def _header_wishes(value: bytes) -> Wishes | None:

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from engine.errors import CallerFault, Refused
 from engine.gateway.exchange import Exchange
 from engine.gateway.ports import Headers
-from engine.rules.trace import trace
 from engine.wire.openai_chat.error import error_body, error_event
 
 __all__ = ["cost_comment", "error_reply", "failed_event", "plain_head", "stream_head"]
@@ -94,7 +93,7 @@ def _common(exchange: Exchange, attempts: int) -> list[tuple[bytes, bytes]]:
     if decision is not None:
         headers.append((b"x-engine-route", _text(decision.rule.name if decision.rule else decision.pool)))
         if exchange.asks(b"x-engine-explain") and exchange.caller and EXPLAIN in exchange.caller.permissions:
-            headers.append((b"x-engine-decision", _text(trace(decision))))
+            headers.append((b"x-engine-decision", _text(exchange.traced)))
     if exchange.dropped_params:
         headers.append((b"x-engine-dropped", _text(", ".join(exchange.dropped_params))))
     return headers

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from engine.live.board import WORD_BYTES, first_column, state_word
-from engine.rules.program import Provider
+from engine.rules.program import Offer, Provider, ProviderLimits
 from engine.snapshot import ProviderPart
 
 __all__ = [
@@ -116,6 +116,8 @@ class ProviderSlots:
     """Offset of its packed breaker in bytes."""
     columns: int
     """First column of its requests in flight."""
+    limited: bool
+    """We bound what we send there."""
 
 
 @dataclass(slots=True, eq=False)
@@ -142,17 +144,25 @@ class Slots:
         """First word of the retry budget; None before the root part came."""
         self.providers: dict[str, tuple[OfferSlots, ...]] = {}
         self._offers: dict[tuple[str, str], OfferSlots] = {}
+        self._found: dict[int, tuple[Offer, OfferSlots | None]] = {}
+        """By `id`, which costs a third of the name; each with its offer, so that no other gets its number."""
 
-    def find(self, provider: str, model: str) -> OfferSlots | None:
-        """The slots of a model at a provider; None for one that this worker has not been told of."""
-        offers = self._offers
-        return offers.get((provider, model)) or offers.get((provider, UNLISTED))
+    def of(self, offer: Offer) -> OfferSlots | None:
+        """The slots of *offer*; None for one that this worker has not been told of."""
+        found = self._found.get(id(offer))
+        if found is not None:
+            return found[1]
+        offers, provider = self._offers, str(offer.provider.id)
+        slots = offers.get((provider, offer.model)) or offers.get((provider, UNLISTED))
+        if not offer.unlisted:  # made anew for each request
+            self._found[id(offer)] = (offer, slots)
+        return slots
 
     def put(self, part: ProviderPart, slots: Mapping[str, int]) -> None:
         """Take over what the supervisor says of one provider's slots, in place of what it said before."""
         provider = str(part.provider.id)
         self.drop(provider)
-        at = _provider_slots(provider, slots)
+        at = _provider_slots(part.provider, slots)
         models = tuple(_models(part))
         found = tuple(_offer_slots(at, model, _labels(part.provider), slots) for model in models)
         self.providers[provider] = found
@@ -160,14 +170,16 @@ class Slots:
 
     def drop(self, provider: str) -> None:
         """Forget a provider. Attempts that are still running there find nothing and change nothing."""
+        self._found.clear()
         for offer in self.providers.pop(provider, ()):
             self._offers.pop((provider, offer.id.removeprefix(f"{provider}/")), None)
 
 
-def _provider_slots(provider: str, slots: Mapping[str, int]) -> ProviderSlots:
-    word = state_word(slots[f"provider/{provider}"])
-    columns = first_column(slots[f"inflight/{provider}"])
-    return ProviderSlots(provider, word, (word + BREAKER) * WORD_BYTES, columns)
+def _provider_slots(provider: Provider, slots: Mapping[str, int]) -> ProviderSlots:
+    word = state_word(slots[f"provider/{provider.id}"])
+    columns = first_column(slots[f"inflight/{provider.id}"])
+    limited = provider.limits != ProviderLimits()
+    return ProviderSlots(str(provider.id), word, (word + BREAKER) * WORD_BYTES, columns, limited)
 
 
 def _offer_slots(provider: ProviderSlots, model: str, labels: tuple[str, ...], slots: Mapping[str, int]) -> OfferSlots:

@@ -30,8 +30,6 @@ REPORT_AFTER_S = 0.25
 MEAN_WEIGHT = 0.1
 """Of the newest answer in the mean of output tokens: it follows a change within some twenty answers."""
 
-NO_LIMITS = ProviderLimits()
-
 
 class BoardState:
     """One worker's view of the board. *column* is the worker's own in counts of requests in flight."""
@@ -57,6 +55,8 @@ class BoardState:
         self._inflight: dict[str, int] = {}
         self._turns: dict[str, int] = {}
         self._configured: dict[str, bool] = {}
+        self.epoch = 0
+        """Rises whenever it is asked anew which providers have their secrets."""
 
     # What a reload changes.
 
@@ -64,6 +64,7 @@ class BoardState:
         """Take over the slots of the root part, and ask anew which providers have their secrets."""
         self._slots.retry_word = state_word(slots[RETRY_BUDGET])
         self._configured.clear()
+        self.epoch += 1
 
     def adopt(self, part: ProviderPart, slots: Mapping[str, int]) -> None:
         """Take over the slots of one provider's part."""
@@ -82,28 +83,40 @@ class BoardState:
             known = self._configured[provider.id] = self._is_configured(provider)
         return known
 
+    def is_calm(self, offer: Offer, now_s: float) -> bool:
+        """Whether nothing at all stands against the offer. Reads single words, takes no lock."""
+        slots = self._slots.of(offer)
+        if slots is None or slots.provider.limited or not self.configured(offer.provider):
+            return False
+        if self._breakers.barred(slots):
+            return False
+        for key in slots.keys.values():  # noqa: SIM110 - a generator costs as much as the question
+            if self._rests.until_s(key) <= now_s:
+                return True
+        return False
+
     def blocked_until_s(self, offer: Offer, now_s: float) -> float:
         """When the breakers of this offer let the next request through; 0.0 when they do now."""
-        slots = self._find(offer)
+        slots = self._slots.of(offer)
         return self._breakers.blocked_until_s(slots, now_s, offer.provider.breaker) if slots else 0.0
 
     def rests_until_s(self, offer: Offer, key_label: str) -> float:
         """Until when a key rests for this offer."""
-        slots = self._find(offer)
+        slots = self._slots.of(offer)
         key = slots and slots.keys.get(key_label)
         return self._rests.until_s(key) if key else 0.0
 
     def full_until_s(self, offer: Offer, now_s: float) -> float:
         """When our own limit at the provider has room again; 0.0 when it has now."""
-        limits, slots = offer.provider.limits, self._find(offer)
-        if limits == NO_LIMITS or slots is None:
+        slots = self._slots.of(offer)
+        if slots is None or not slots.provider.limited:
             return 0.0
-        wait_s = self._wait_s(slots.provider, limits, 1, now_s)
+        wait_s = self._wait_s(slots.provider, offer.provider.limits, 1, now_s)
         return now_s + wait_s if wait_s > 0.0 else 0.0
 
     def expected_output_tokens(self, offer: Offer) -> float | None:
         """The decayed mean of this offer's output tokens; None before the first answer."""
-        slots = self._find(offer)
+        slots = self._slots.of(offer)
         return (self._board.doubles[slots.word + MEAN_OUTPUT] or None) if slots else None
 
     def turn(self, pool: str) -> int:
@@ -122,9 +135,11 @@ class BoardState:
 
     def admit(self, offer: Offer, key_label: str, tokens: int, now_s: float) -> Admission | NoRoom:
         """Take room for one attempt. A breaker never says no here: whoever asks has been told that it is open."""
-        slots, limits = self._find(offer), offer.provider.limits
-        if slots is not None and limits != NO_LIMITS and (wait_s := self._take(slots.provider, limits, tokens, now_s)):
-            return NoRoom(now_s + wait_s)
+        slots = self._slots.of(offer)
+        if slots is not None and slots.provider.limited:
+            wait_s = self._take(slots.provider, offer.provider.limits, tokens, now_s)
+            if wait_s:
+                return NoRoom(now_s + wait_s)
         self._budget.attempted()
         self._count_inflight(offer.provider.id, slots, 1)
         if slots is None or not self._breakers.barred(slots):
@@ -135,7 +150,7 @@ class BoardState:
     def settle(self, admission: Admission, outcome: Outcome, usage: Usage | None, now_s: float) -> None:
         """Give the room back and learn from how the attempt ended."""
         offer = admission.offer
-        slots = self._find(offer)
+        slots = self._slots.of(offer)
         self._count_inflight(offer.provider.id, slots, -1)
         if slots is None:
             return
@@ -164,9 +179,6 @@ class BoardState:
                 yield provider, self._inflight_at(offers[0].provider)
 
     # Parts of the above.
-
-    def _find(self, offer: Offer) -> OfferSlots | None:
-        return self._slots.find(offer.provider.id, offer.model)
 
     def _count_inflight(self, provider: str, slots: OfferSlots | None, change: int) -> None:
         """Count here, and publish the count in this worker's column."""

@@ -24,9 +24,15 @@ class PlannedLive:
         self._rests: dict[tuple[str, ...], float] = {}
         self._turns: dict[str, int] = {}
 
+    epoch = 0
+
     def configured(self, provider: Provider) -> bool:
         """Every provider is, but for those named."""
         return provider.id not in self._unconfigured
+
+    def is_calm(self, offer: Offer, now_s: float) -> bool:  # noqa: ARG002 - the port's signature
+        """A planned request is decided once."""
+        return False
 
     def blocked_until_s(self, offer: Offer, now_s: float) -> float:
         """A provider that is down stays so for its `open_for`."""

@@ -59,6 +59,8 @@ class Expansion:
     dropped: list[Dropped] = field(default_factory=list)
     blocked: list[tuple[float, Candidate]] = field(default_factory=list)
     """Those that nothing but a breaker stops, with the instant at which it opens the way."""
+    ordered: bool = True
+    """Every pool so far is tried in the order written."""
 
     def chain(self, pool: Pool, via: Via) -> tuple[Candidate, ...]:
         """The pool in the order of its strategy, then its fallback; each offer once, at most `MAX_OFFERS`."""
@@ -76,6 +78,7 @@ class Expansion:
         via = via._replace(why=f"{pool.strategy} in {via.pool}")
         if pool.strategy is Strategy.ORDERED:
             return self._listed(pool.targets, via)
+        self.ordered = False
         units = [unit for target in pool.targets for unit in self._units(target, pool.strategy, via)]
         return [candidate for unit in self._ordered(units, pool.strategy, via) for candidate in unit.candidates]
 

@@ -21,6 +21,20 @@ __all__ = ["decide"]
 
 _NO_CHAINS: Final[Mapping[OutcomeKind, tuple[Candidate, ...]]] = MappingProxyType({})
 _PASSING: Final = frozenset({Reason.KEYS_RESTING, Reason.FULL})
+_LASTING: Final = frozenset(
+    {
+        Reason.DENIED,
+        Reason.REQUIRE,
+        Reason.DISABLED,
+        Reason.RETIRED,
+        Reason.SURFACE,
+        Reason.FEATURE,
+        Reason.MODALITY,
+        Reason.UNOFFERED,
+        Reason.CUT,
+    }
+)
+"""Reasons that hold as long as the configuration and the day do, whatever the size of the request."""
 
 
 def decide(  # noqa: PLR0917 - the signature that the specification prints: what decides, then when and with which draw
@@ -65,7 +79,17 @@ def decide(  # noqa: PLR0917 - the signature that the specification prints: what
         dropped=tuple(expansion.dropped),
         refusal=refused,
         forced=bool(forced),
+        settled=_is_settled(program, named, expansion),
     )
+
+
+def _is_settled(program: Program, named: Named, expansion: Expansion) -> bool:
+    """Whether nothing but the name, the caller and what the request needs has decided."""
+    sticky_or_wished = (named.virtual and named.virtual.sticky) or expansion.needed.facts.wishes
+    if sticky_or_wished or not expansion.ordered or any(one.reason not in _LASTING for one in expansion.dropped):
+        return False
+    candidates = () if named.pinned else program.rule_index.candidates(named.path[-1])
+    return all(program.rules[index].when is None for index in candidates)
 
 
 def _rule(program: Program, name: str, caller: Caller, facts: Facts, sets: Sets) -> Rule | None:

@@ -100,3 +100,6 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     """Set exactly when `chain` is empty."""
     forced: bool = False
     """Breakers alone left nothing, so the least bad offer is tried."""
+    settled: bool = False
+    """The same caller asking the same again is decided alike while the offers of the chains are calm: no condition,
+    draw, turn, wish or passing state had a say."""

@@ -136,7 +136,7 @@ class AttemptPlan:
         """What to do now that *event* has happened. *now_s* is monotonic, on the clock of `started_s`."""
         match event:
             case Begin():
-                return self._next("", now_s, live)
+                return self._first(now_s, live)
             case Woke():
                 return self._again(now_s, live)
             case Full(until_s):
@@ -147,6 +147,17 @@ class AttemptPlan:
                 return Finish(Outcome(kind=OutcomeKind.CANCELLED))
             case _:
                 assert_never(event)
+
+    def _first(self, now_s: float, live: Live) -> Command:
+        """The first offer of the chain. The decision has just looked at its breakers."""
+        candidate, left_s = self._left[-1], self._deadline_s - now_s
+        keys = candidate.offer.provider.auth.keys
+        if len(keys) != 1 or left_s <= 0 or live.rests_until_s(candidate.offer, keys[0].label) > now_s:
+            return self._next("", now_s, live)
+        self._left.pop()
+        self._of(candidate)
+        self._start = Start(1, candidate, keys[0].label, Role.FIRST, candidate.why, left_s)
+        return self._start
 
     def _ended(self, outcome: Outcome, committed: bool, now_s: float, live: Live) -> Command:
         """The outcome table, row by row."""

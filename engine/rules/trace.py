@@ -7,7 +7,7 @@ import msgspec
 from engine.errors import Place
 from engine.rules.decision import Candidate, Decision
 
-__all__ = ["path", "trace", "tree"]
+__all__ = ["around_draw", "path", "trace", "tree"]
 
 _ENCODER = msgspec.json.Encoder()
 
@@ -39,6 +39,13 @@ def trace(decision: Decision) -> str:
     if refusal is not None:
         parts["refusal"] = [refusal.status, refusal.code, _line(refusal.place) if refusal.place else ""]
     return _ENCODER.encode(parts).decode()
+
+
+def around_draw(decision: Decision) -> tuple[str, str]:
+    """The trace of *decision* before and after the number that was drawn, for decisions that differ in it alone."""
+    drawn = f'"draw":{_ENCODER.encode(decision.draw).decode()},'
+    before, _, after = trace(decision).partition(drawn)
+    return f'{before}"draw":', f",{after}"
 
 
 def tree(traced: str) -> list[str]:

@@ -10,8 +10,18 @@ __all__ = ["Live"]
 class Live(Protocol):
     """The living state that decisions read. Instants are monotonic seconds, the same clock as `now_s`."""
 
+    epoch: int
+    """Another number whenever `configured` may have changed."""
+
     def configured(self, provider: Provider) -> bool:
         """Whether the provider has the secrets it needs (or needs none)."""
+        ...
+
+    def is_calm(self, offer: Offer, now_s: float) -> bool:
+        """Whether nothing at all stands against the offer: configured, a key awake, no limit, breakers not open.
+
+        The quick question before the three below; no is always a safe answer.
+        """
         ...
 
     def blocked_until_s(self, offer: Offer, now_s: float) -> float:

@@ -65,9 +65,14 @@ class World:
     outputs: dict[str, float] = field(default_factory=dict)
     turns: dict[str, int] = field(default_factory=dict)
     retries_left: int = 1000
+    epoch: int = 0
 
     def configured(self, provider: Provider) -> bool:
         return provider.id not in self.unconfigured
+
+    def is_calm(self, offer: Offer, now_s: float) -> bool:
+        stands_against = {offer.id, offer.provider.id} & {*self.blocked, *self.full, *self.unconfigured}
+        return not stands_against and not self.rests
 
     def blocked_until_s(self, offer: Offer, now_s: float) -> float:
         return self.blocked.get(offer.id, 0.0)
