@@ -80,7 +80,7 @@ def test_recorded_answers_survive_both_ways(record: dict[str, Any]) -> None:
     if len(lines_of(record)) == 1:
         assert decode_reply(encode_reply(reply)) == reply
         return
-    decoder, encoder, again = Decoder(), Encoder(model="m"), Decoder()
+    decoder, encoder, again = Decoder(), Encoder(model=reply.model), Decoder()
     events = decoder.feed(record["response_body"].encode())
     written = b"".join(encoder.encode(event) for event in events) + encoder.close()
     assert fold(again.feed(written) + again.close()) == reply

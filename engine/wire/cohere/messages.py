@@ -127,34 +127,34 @@ def _cite(content: list[hub.Part], raw: bytes) -> None:
         content[at] = hub.Text(text=part.text, citations=(*part.citations, decode_citation(raw)))
 
 
-def encode_messages(messages: Sequence[hub.Message], lost: list[str]) -> list[dict[str, Any]]:
-    """The turns in Cohere's words; what it cannot say of a message is added to *lost*.
+def encode_messages(messages: Sequence[hub.Message], dropped: list[str]) -> list[dict[str, Any]]:
+    """The turns in Cohere's words; what it cannot say of a message is added to *dropped*.
 
     Raises:
         BadRequest: content that Cohere does not take, `content_not_supported`.
     """
     written: list[dict[str, Any]] = []
     for message in messages:
-        lost += ["name"] if message.name and "name" not in lost else []
+        dropped += ["name"] if message.name else []
         match message.role:
             case hub.Role.TOOL:
-                written += [_result(part, lost) for part in message.parts if isinstance(part, hub.ToolResult)]
+                written += [_result(part, dropped) for part in message.parts if isinstance(part, hub.ToolResult)]
             case hub.Role.ASSISTANT:
-                written.append({"role": "assistant", **encode_message(message.parts, lost)})
+                written.append({"role": "assistant", **encode_message(message.parts, dropped)})
             case hub.Role.SYSTEM | hub.Role.DEVELOPER:
-                written.append({"role": "system", "content": _plain(list(_blocks(message.parts, lost)))})
+                written.append({"role": "system", "content": _plain(list(_blocks(message.parts, dropped)))})
             case hub.Role.USER:
-                written.append({"role": "user", "content": _plain(list(_blocks(message.parts, lost)))})
+                written.append({"role": "user", "content": _plain(list(_blocks(message.parts, dropped)))})
     return written
 
 
-def encode_message(parts: Sequence[hub.Part], lost: list[str]) -> dict[str, Any]:
+def encode_message(parts: Sequence[hub.Part], dropped: list[str]) -> dict[str, Any]:
     """What an assistant says. A single thought before tool calls is the plan for them, which every model takes."""
     calls = [_call(part) for part in parts if isinstance(part, hub.ToolCall)]
     thoughts = [part for part in parts if isinstance(part, hub.Thinking) and part.text]
     plan = thoughts[0] if calls and len(thoughts) == 1 else None
     said = [part for part in parts if part is not plan and not isinstance(part, hub.ToolCall)]
-    blocks = list(_blocks(said, lost))
+    blocks = list(_blocks(said, dropped))
     citations = list(_citations(said))
     return {
         **({"tool_plan": plan.text} if plan else {}),
@@ -175,9 +175,9 @@ def _call(call: hub.ToolCall) -> dict[str, Any]:
     return {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": arguments or "{}"}}
 
 
-def _result(result: hub.ToolResult, lost: list[str]) -> dict[str, Any]:
-    lost += ["is_error"] if result.is_error and "is_error" not in lost else []
-    blocks = list(_blocks(result.parts, lost))
+def _result(result: hub.ToolResult, dropped: list[str]) -> dict[str, Any]:
+    dropped += ["is_error"] if result.is_error else []
+    blocks = list(_blocks(result.parts, dropped))
     if any(isinstance(block, dict) and block["type"] == "image_url" for block in blocks):
         raise _unsayable("an image in a tool's result")
     return {"role": "tool", "tool_call_id": result.call_id, "content": _plain(blocks)}
@@ -191,7 +191,7 @@ def _plain(blocks: list[Any]) -> Any:
     return first["text"] if len(blocks) == 1 and isinstance(first, dict) and first["type"] == "text" else blocks
 
 
-def _blocks(parts: Sequence[hub.Part], lost: list[str]) -> Iterator[dict[str, Any] | hub.Json]:
+def _blocks(parts: Sequence[hub.Part], dropped: list[str]) -> Iterator[dict[str, Any] | hub.Json]:
     """Content blocks. Withheld thoughts are nothing to Cohere; a refusal is text to it."""
     for part in parts:
         match part:
@@ -205,7 +205,7 @@ def _blocks(parts: Sequence[hub.Part], lost: list[str]) -> Iterator[dict[str, An
             case hub.Foreign() if part.protocol == PROTOCOL:
                 yield part.raw
             case hub.Foreign():
-                lost.append(part.kind)
+                dropped.append(part.kind)
             case _:
                 raise _unsayable("a tool call or result inside other content")
 

@@ -118,21 +118,21 @@ def encode_request(request: hub.Request) -> Encoded:
     Raises:
         BadRequest: content that Cohere does not take, `content_not_supported`.
     """
-    lost: list[str] = []
-    said: dict[str, Any] = {"messages": encode_messages(request.messages, lost)}
-    said |= _encode_plain(request, lost)
-    said |= encode_tools(request, lost)
+    dropped: list[str] = []
+    said: dict[str, Any] = {"messages": encode_messages(request.messages, dropped)}
+    said |= _encode_plain(request, dropped)
+    said |= encode_tools(request, dropped)
     if request.format is not None:
         schema = request.format.schema
         said["response_format"] = {"type": "json_object", **({"json_schema": schema} if schema is not None else {})}
-    said |= _encode_thinking(request.reasoning, lost)
-    lost += [name for name in _UNSAYABLE if _says(request, name)]
+    said |= _encode_thinking(request.reasoning, dropped)
+    dropped += [name for name in _UNSAYABLE if _says(request, name)]
     fields = {name: hub.Json(_ENCODER.encode(value)) for name, value in said.items()}
     if request.origin == PROTOCOL:
         fields |= request.extra
     else:
-        lost += request.extra
-    return Encoded(fields, tuple(lost))
+        dropped += request.extra
+    return Encoded(fields, tuple(dict.fromkeys(dropped)))
 
 
 def _says(request: hub.Request, name: str) -> bool:
@@ -141,7 +141,7 @@ def _says(request: hub.Request, name: str) -> bool:
     return value not in {None, ""} and (name, value) not in {("n", 1), ("parallel_tool_calls", True)}
 
 
-def _encode_plain(request: hub.Request, lost: list[str]) -> dict[str, Any]:
+def _encode_plain(request: hub.Request, dropped: list[str]) -> dict[str, Any]:
     said: dict[str, Any] = {}
     for ours, theirs, _ in _PLAIN[2:]:
         value = getattr(request, theirs)
@@ -150,21 +150,21 @@ def _encode_plain(request: hub.Request, lost: list[str]) -> dict[str, Any]:
         low, high = _BOUNDS.get(ours, (value, value))
         said[ours] = min(max(value, low), high)
         if ours.endswith("_penalty") and value < 0:  # nearest to a reward for repeating is no penalty
-            lost.append(theirs)
+            dropped.append(theirs)
     if said.get("frequency_penalty") and said.get("presence_penalty"):  # "cannot specify both"
-        lost.append("presence_penalty")
+        dropped.append("presence_penalty")
     if said.get("frequency_penalty") is not None:
         said.pop("presence_penalty", None)
     return said
 
 
-def _encode_thinking(reasoning: hub.Reasoning | None, lost: list[str]) -> dict[str, Any]:
+def _encode_thinking(reasoning: hub.Reasoning | None, dropped: list[str]) -> dict[str, Any]:
     """On, with a budget, or off. Cohere has no levels of effort: a level above `none` is on, and reported."""
     if reasoning is None:
         return {}
-    lost += ["reasoning_effort"] if reasoning.effort not in {"", "none"} else []
-    lost += ["reasoning.summary"] if reasoning.summary else []
-    lost += ["reasoning.show"] if reasoning.show is False else []
+    dropped += ["reasoning_effort"] if reasoning.effort not in {"", "none"} else []
+    dropped += ["reasoning.summary"] if reasoning.summary else []
+    dropped += ["reasoning.show"] if reasoning.show is False else []
     if reasoning.enabled is False or reasoning.effort == "none" or reasoning.budget_tokens == 0:
         return {"thinking": {"type": "disabled"}}
     budget = reasoning.budget_tokens if reasoning.budget_tokens and reasoning.budget_tokens > 0 else None

@@ -3,6 +3,7 @@
 Source: docs.cohere.com/docs/streaming, read 2026-11. `message-end` ends an answer; a `[DONE]` follows it at most times.
 """
 
+from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -21,6 +22,9 @@ from engine.wire.cohere.usage import read_usage
 __all__ = ["Decoder", "Encoder"]
 
 DONE = b"[DONE]"
+
+MOST_UNREAD_BYTES = 64 * 1024
+"""What is kept of a body in which no event has come, to tell an error in plain JSON from the end of a stream."""
 
 
 class _Content(msgspec.Struct, gc=False):
@@ -70,11 +74,12 @@ class Decoder:
     `Failed` is the last event where the provider failed or its bytes are not the protocol; nothing follows it.
     """
 
-    __slots__ = ("_blocks", "_calls", "_id", "_opened", "_out", "_silent", "done")
+    __slots__ = ("_blocks", "_calls", "_id", "_opened", "_out", "_silent", "_unread", "done")
 
     def __init__(self) -> None:
         self._blocks = sse.EventBlocks()
         self._out: list[hub.Event] = []
+        self._unread = b""
         self._opened = False
         self._id = ""
         self._calls: dict[int, int] = {}
@@ -89,7 +94,7 @@ class Decoder:
         try:
             block = self._blocks.feed(data)
             for event in sse.events(block):
-                self._read(sse.data_of(event))
+                self._read(event)
         except UpstreamFault as fault:
             self._fail(Outcome(kind=OutcomeKind.MALFORMED, status=200, message=fault.detail, received=True))
         return self._taken()
@@ -101,17 +106,19 @@ class Decoder:
             UpstreamReset: the body ended before the answer did.
             UpstreamMalformed: the body was no event stream at all.
         """
-        if self.done:
-            return []
-        rest = self._blocks.rest()
-        answer = read_json(sse.data_of(rest) or rest)
-        if isinstance(answer, dict):
-            self._read(msgspec.json.encode(answer))
-        if self.done:
-            return self._taken()
-        if not self._opened and rest.strip():
-            raise UpstreamMalformed("not an event stream", received=True)
-        raise UpstreamReset("the stream ended before the answer did", received=self._opened)
+        if not self.done:
+            rest = self._blocks.rest()
+            with suppress(UpstreamMalformed):  # half an event, the last of a body that ended too soon
+                self._read(rest)
+            self._unread += rest
+        if not (self.done or self._opened) and self._unread.strip() and b"data:" not in self._unread:
+            answer = read_json(self._unread)
+            if not isinstance(answer, dict) or "message" not in answer:
+                raise UpstreamMalformed("not an event stream", received=True)
+            self._fail(outcome_of(answer))
+        if not self.done:
+            raise UpstreamReset("the stream ended before the answer did", received=True)
+        return self._taken()
 
     def _taken(self) -> list[hub.Event]:
         out, self._out = self._out, []
@@ -121,9 +128,14 @@ class Decoder:
         self.done = True
         self._out.append(hub.Failed(outcome=outcome))
 
-    def _read(self, data: bytes) -> None:
-        if not data or self.done or data == DONE:
-            return
+    def _read(self, event: bytes) -> None:
+        data = sse.data_of(event)
+        if not data and not self._opened:
+            self._unread = (self._unread + event)[:MOST_UNREAD_BYTES]
+        if data and not self.done and data != DONE:
+            self._decode(data)
+
+    def _decode(self, data: bytes) -> None:
         try:
             event = _EVENT.decode(data)
             if not event.type:

@@ -68,15 +68,15 @@ def decode_choice(fields: Fields) -> hub.ToolChoice | None:
     return _CHOICES[choice]
 
 
-def encode_tools(request: hub.Request, lost: list[str]) -> dict[str, Any]:
+def encode_tools(request: hub.Request, dropped: list[str]) -> dict[str, Any]:
     """Tools, of which a choice of named ones leaves only those: Cohere can be told that it must, but not which."""
     choice = request.tool_choice or hub.AUTO
     tools = []
     for tool in request.tools:
         if isinstance(tool, hub.Foreign):
-            lost.append(tool.kind)
+            dropped.append(tool.kind)
         elif tool.custom:
-            lost.append(f"tools.{tool.name}")
+            dropped.append("custom")
         elif not choice.names or tool.name in choice.names:
             tools.append(tool)
     said: dict[str, Any] = {"tools": [_encode_tool(tool) for tool in tools]} if tools else {}
@@ -86,7 +86,7 @@ def encode_tools(request: hub.Request, lost: list[str]) -> dict[str, Any]:
     elif strict == {False}:
         said["strict_tools"] = False
     elif True in strict:
-        lost.append("strict")
+        dropped.append("strict")
     if tools and choice.mode != "auto":
         said["tool_choice"] = "REQUIRED" if choice.mode == "any" else "NONE"
     return said

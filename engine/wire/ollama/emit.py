@@ -18,7 +18,8 @@ _OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
 class Encoder:
     """The events of one answer on their way out: `encode` each, then `close`. Of several choices the first is told.
 
-    A call goes out whole, since Ollama's arguments are objects: calls are held until the end.
+    *model* is the caller's name for it. Ollama's arguments are objects, so a call goes out whole: calls are held until
+    the end.
     """
 
     __slots__ = ("_calls", "_ended", "_finish", "_head", "_model", "_usage")
@@ -45,7 +46,6 @@ class Encoder:
             case hub.CallDelta() if event.call in self._calls:
                 self._calls[event.call][1].append(event.arguments)
             case hub.Opened():
-                self._model = event.model or self._model
                 self._head = self._headed(event.created)
             case hub.Finished():
                 self._finish = event

@@ -110,8 +110,8 @@ def arguments_of(call: Call) -> str:
     return "{}" if arguments == "null" else arguments
 
 
-def encode_messages(messages: Sequence[hub.Message], lost: list[str]) -> list[dict[str, Any]]:
-    """The turns in Ollama's words; what it cannot say of a message is added to *lost*.
+def encode_messages(messages: Sequence[hub.Message], dropped: list[str]) -> list[dict[str, Any]]:
+    """The turns in Ollama's words; what it cannot say of a message is added to *dropped*.
 
     Raises:
         BadRequest: content that Ollama does not take, `content_not_supported`.
@@ -119,31 +119,31 @@ def encode_messages(messages: Sequence[hub.Message], lost: list[str]) -> list[di
     written: list[dict[str, Any]] = []
     names: dict[str, str] = {}
     for message in messages:
-        lost += ["name"] if message.name and "name" not in lost else []
+        dropped += ["name"] if message.name else []
         names |= {part.id: part.name for part in message.parts if isinstance(part, hub.ToolCall)}
         if message.role is hub.Role.TOOL:
-            written += [_result(part, names, lost) for part in message.parts if isinstance(part, hub.ToolResult)]
+            written += [_result(part, names, dropped) for part in message.parts if isinstance(part, hub.ToolResult)]
         else:
             role = "system" if message.role is hub.Role.DEVELOPER else message.role.value
-            written.append({"role": role, **encode_message(message.parts, lost)})
+            written.append({"role": role, **encode_message(message.parts, dropped)})
     return written
 
 
-def _result(result: hub.ToolResult, names: dict[str, str], lost: list[str]) -> dict[str, Any]:
-    lost += ["is_error"] if result.is_error and "is_error" not in lost else []
+def _result(result: hub.ToolResult, names: dict[str, str], dropped: list[str]) -> dict[str, Any]:
+    dropped += ["is_error"] if result.is_error else []
     name = result.name or names.get(result.call_id, "")
     named = {"tool_name": name, "tool_call_id": result.call_id}
     return {
         "role": "tool",
         **{key: value for key, value in named.items() if value},
-        **encode_message(result.parts, lost),
+        **encode_message(result.parts, dropped),
     }
 
 
-def encode_message(parts: Sequence[hub.Part], lost: list[str]) -> dict[str, Any]:
+def encode_message(parts: Sequence[hub.Part], dropped: list[str]) -> dict[str, Any]:
     """What a message says. A refusal is text; withheld thoughts are nothing to Ollama."""
     thinking = BETWEEN_TEXTS.join(part.text for part in parts if isinstance(part, hub.Thinking) and part.text)
-    images = list(_images(parts, lost))
+    images = list(_images(parts, dropped))
     calls = [_call(part) for part in parts if isinstance(part, hub.ToolCall)]
     return {
         "content": BETWEEN_TEXTS.join(part.text for part in parts if isinstance(part, hub.Text | hub.Refusal)),
@@ -153,10 +153,10 @@ def encode_message(parts: Sequence[hub.Part], lost: list[str]) -> dict[str, Any]
     }
 
 
-def _images(parts: Sequence[hub.Part], lost: list[str]) -> Iterator[str]:
+def _images(parts: Sequence[hub.Part], dropped: list[str]) -> Iterator[str]:
     for part in parts:
         if isinstance(part, hub.Foreign):
-            lost.append(part.kind)
+            dropped.append(part.kind)
         if not isinstance(part, hub.Media):
             continue
         if part.kind != "image":

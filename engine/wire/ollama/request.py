@@ -145,22 +145,24 @@ def encode_request(request: hub.Request) -> Encoded:
     Raises:
         BadRequest: content that Ollama does not take, `content_not_supported`.
     """
-    lost: list[str] = []
-    said: dict[str, Any] = {"messages": encode_messages(request.messages, lost)}
-    said |= _encode_tools(request, lost)
+    dropped: list[str] = []
+    said: dict[str, Any] = {"messages": encode_messages(request.messages, dropped)}
+    said |= _encode_tools(request, dropped)
     if request.format is not None:
         said["format"] = "json" if request.format.schema is None else request.format.schema
-    said |= _encode_think(request.reasoning, lost)
+    said |= _encode_think(request.reasoning, dropped)
     said |= _present({name: getattr(request, name) for name in ("logprobs", "top_logprobs")})
-    lost += [name for name in _UNSAYABLE if _says(request, name)]
+    dropped += [name for name in _UNSAYABLE if _says(request, name)]
     extra = dict(request.extra) if request.origin == PROTOCOL else {}
-    lost += () if request.origin == PROTOCOL else request.extra
+    dropped += () if request.origin == PROTOCOL else request.extra
     options = {ours: getattr(request, theirs) for ours, theirs, _ in _OPTIONS}
     options = {name: value for name, value in options.items() if value is not None and value != ()}
     options |= _OBJECT.decode(extra.pop("options", b"{}"))
     if options:
         said["options"] = options
-    return Encoded({name: hub.Json(_ENCODER.encode(value)) for name, value in said.items()} | extra, tuple(lost))
+    return Encoded(
+        {name: hub.Json(_ENCODER.encode(value)) for name, value in said.items()} | extra, tuple(dict.fromkeys(dropped))
+    )
 
 
 def _says(request: hub.Request, name: str) -> bool:
@@ -169,20 +171,20 @@ def _says(request: hub.Request, name: str) -> bool:
     return value not in {None, ""} and (name, value) not in {("n", 1), ("parallel_tool_calls", True)}
 
 
-def _encode_tools(request: hub.Request, lost: list[str]) -> dict[str, Any]:
-    """Tools. The choice of none leaves all out, that of named ones the others; that one *must* be called is lost."""
+def _encode_tools(request: hub.Request, dropped: list[str]) -> dict[str, Any]:
+    """Tools. The choice of none leaves all out, that of named ones the others; that one *must* be called is dropped."""
     choice = request.tool_choice or hub.AUTO
     if request.tools and choice.mode == "any":
-        lost.append("tool_choice")
+        dropped.append("tool_choice")
     tools = []
     for tool in request.tools:
         if isinstance(tool, hub.Foreign):
-            lost.append(tool.kind)
+            dropped.append(tool.kind)
         elif tool.custom:
-            lost.append(f"tools.{tool.name}")
+            dropped.append("custom")
         elif choice.mode != "none" and (not choice.names or tool.name in choice.names):
             tools.append(_encode_tool(tool))
-            lost += ["strict"] if tool.strict and "strict" not in lost else []
+            dropped += ["strict"] if tool.strict else []
     return {"tools": tools} if tools else {}
 
 
@@ -195,13 +197,13 @@ def _encode_tool(tool: hub.Tool) -> dict[str, Any]:
     return {"type": "function", "function": function}
 
 
-def _encode_think(reasoning: hub.Reasoning | None, lost: list[str]) -> dict[str, Any]:
+def _encode_think(reasoning: hub.Reasoning | None, dropped: list[str]) -> dict[str, Any]:
     """Off, on, or a level. Ollama has no budgets: one above zero is on, and reported."""
     if reasoning is None:
         return {}
-    lost += ["budget_tokens"] if reasoning.budget_tokens else []
-    lost += ["reasoning.summary"] if reasoning.summary else []
-    lost += ["reasoning.show"] if reasoning.show is False else []
+    dropped += ["budget_tokens"] if reasoning.budget_tokens else []
+    dropped += ["reasoning.summary"] if reasoning.summary else []
+    dropped += ["reasoning.show"] if reasoning.show is False else []
     if reasoning.enabled is False or reasoning.effort == "none" or reasoning.budget_tokens == 0:
         return {"think": False}
     if reasoning.effort:

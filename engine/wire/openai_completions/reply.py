@@ -1,0 +1,119 @@
+"""Whole text completions: bytes → hub, and back.
+
+Source: platform.openai.com/docs/api-reference/completions/object, read 2026-11.
+"""
+
+from typing import Any
+
+import msgspec
+
+from engine import hub
+from engine.errors import UpstreamMalformed
+from engine.wire.openai_chat.usage import read_usage, write_usage
+from engine.wire.openai_completions.logprobs import decode_logprobs, encode_logprobs
+from engine.wire.openai_completions.request import PROTOCOL
+
+__all__ = ["Choice", "Completion", "decode_reply", "encode_reply", "finish_of", "word_of"]
+
+_FINISHES = {
+    "stop": hub.Finish.STOP,
+    "eos": hub.Finish.STOP,
+    "length": hub.Finish.LENGTH,
+    "content_filter": hub.Finish.CONTENT_FILTER,
+    "error": hub.Finish.ERROR,
+}
+"""`eos` is Together's, `error` OpenRouter's."""
+
+
+class Choice(msgspec.Struct):
+    """One text, or a piece of it."""
+
+    text: str | None = None
+    index: int = 0
+    finish_reason: str | None = None
+    stop_reason: Any = None
+    """vLLM: the stop sequence that was met, or a token's number."""
+    logprobs: msgspec.Raw = msgspec.Raw(b"null")
+
+
+class Completion(msgspec.Struct):
+    """A whole answer, or a chunk of one."""
+
+    choices: list[Choice] | None = None
+    id: str | None = None
+    model: str | None = None
+    created: Any = None
+    usage: Any = None
+    error: Any = None
+
+
+_COMPLETION = msgspec.json.Decoder(Completion)
+_ENCODER = msgspec.json.Encoder()
+
+
+def finish_of(word: str) -> hub.Finish:
+    """What a finish reason means; one that nobody has documented is an end like another."""
+    return _FINISHES.get(word, hub.Finish.STOP)
+
+
+def word_of(finish: hub.Finish | None) -> str:
+    """OpenAI's word; its SDK knows three, and has one for every answer."""
+    return finish.value if finish in {hub.Finish.LENGTH, hub.Finish.CONTENT_FILTER} else "stop"
+
+
+def decode_reply(body: bytes) -> hub.Reply:
+    """The answer that *body* is.
+
+    Raises:
+        UpstreamMalformed: it is no text completion, or has no choices.
+    """
+    try:
+        completion = _COMPLETION.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
+        raise UpstreamMalformed(f"not a text completion: {exc}", received=True) from exc
+    if not completion.choices:
+        raise UpstreamMalformed("a text completion without choices", received=True)
+    return hub.Reply(
+        id=completion.id or "",
+        model=completion.model or "",
+        created=completion.created if type(completion.created) is int else None,
+        choices=tuple(_decode_choice(choice) for choice in completion.choices),
+        usage=read_usage(completion.usage),
+        origin=PROTOCOL,
+    )
+
+
+def _decode_choice(choice: Choice) -> hub.Choice:
+    raw = choice.finish_reason or ""
+    return hub.Choice(
+        index=choice.index,
+        parts=(hub.Text(text=choice.text),) if choice.text else (),
+        finish=finish_of(raw) if raw else None,
+        finish_raw=raw,
+        stop_sequence=choice.stop_reason if isinstance(choice.stop_reason, str) else "",
+        logprobs=decode_logprobs(choice.logprobs),
+    )
+
+
+def encode_reply(reply: hub.Reply) -> bytes:
+    """*reply* as a text completion: its texts and refusals. Thoughts and what else it has are not shown."""
+    written: dict[str, Any] = {
+        "id": reply.id,
+        "object": "text_completion",
+        "created": reply.created or 0,
+        "model": reply.model,
+        "choices": [_encode_choice(choice) for choice in reply.choices],
+    }
+    if reply.usage is not None:
+        written["usage"] = write_usage(reply.usage)
+    return _ENCODER.encode(written)
+
+
+def _encode_choice(choice: hub.Choice) -> dict[str, Any]:
+    logprobs, _ = encode_logprobs(choice.logprobs)
+    return {
+        "text": "".join(part.text for part in choice.parts if isinstance(part, hub.Text | hub.Refusal)),
+        "index": choice.index,
+        "logprobs": logprobs,
+        "finish_reason": word_of(choice.finish),
+    }
