@@ -17,7 +17,7 @@ from engine import hub
 from engine.errors import BadRequest
 from engine.wire.openai_chat import PROTOCOL
 
-__all__ = ["media_part", "read_content", "read_media", "write_content"]
+__all__ = ["media_part", "no_place", "read_content", "read_media", "write_content"]
 
 AUDIO_TYPES = {"wav": "audio/wav", "mp3": "audio/mpeg", "flac": "audio/flac", "opus": "audio/opus", "aac": "audio/aac"}
 """`input_audio.format` → media type; any other format is `audio/<format>`."""
@@ -25,17 +25,11 @@ AUDIO_FORMATS = {"audio/x-wav": "wav", "audio/wave": "wav", "audio/mp3": "mp3"} 
     media_type: form for form, media_type in AUDIO_TYPES.items()
 }
 
-TEXT_TYPES = frozenset({"text", "input_text", "output_text"})
-"""The last two are of the Responses API, and are mixed up with the first."""
-
-_RAWS = msgspec.json.Decoder(list[msgspec.Raw])
 _ENCODER = msgspec.json.Encoder()
 
 
-def read_content(content: str | list[Any] | None, raw: msgspec.Raw | None = None) -> list[hub.Part]:
+def read_content(content: str | list[Any] | None) -> list[hub.Part]:
     """The parts that a message's `content` says; empty texts say nothing.
-
-    *raw* is the content's own bytes, from which foreign parts are cut; without it they are written again.
 
     Raises:
         BadRequest: a part of a known type that lacks what the type needs.
@@ -44,23 +38,16 @@ def read_content(content: str | list[Any] | None, raw: msgspec.Raw | None = None
         return []
     if isinstance(content, str):
         return [hub.Text(text=content)]
-    parts = []
-    for at, part in enumerate(content):
-        read = _read_part(part)
-        if read is None:
-            own = _RAWS.decode(raw)[at] if raw is not None else msgspec.Raw(_ENCODER.encode(part))
-            read = _foreign(part, own)
-        if not (isinstance(read, hub.Text) and not read.text and read.cache is None):
-            parts.append(read)
-    return parts
+    parts = [_read_part(part) or _foreign(part) for part in content]
+    return [part for part in parts if not (isinstance(part, hub.Text) and not part.text and part.cache is None)]
 
 
 def _read_part(part: Any) -> hub.Part | None:
-    """One part of a content list; None where the type is unknown."""
+    """One part of a content list; None where the type is unknown. Callers mix up our types with the Responses API's."""
     match part:
         case str():
             return hub.Text(text=part)
-        case {"text": str(text)} if part.get("type", "text") in TEXT_TYPES:
+        case {"type": "text" | "input_text" | "output_text", "text": str(text)}:
             return hub.Text(text=text, cache=_cache(part))
         case {"type": "refusal", "refusal": str(text)}:
             return hub.Refusal(text=text)
@@ -147,11 +134,11 @@ def _thought(thinking: object) -> str:
     return _text(thinking)
 
 
-def _foreign(part: Any, own: msgspec.Raw) -> hub.Foreign:
+def _foreign(part: Any) -> hub.Foreign:
     kind = part.get("type") if isinstance(part, dict) else None
     if not isinstance(kind, str):
         raise BadRequest("a content part has no type", code="invalid_type", param="messages")
-    return hub.Foreign(protocol=PROTOCOL, kind=kind, raw=own)
+    return hub.Foreign(protocol=PROTOCOL, kind=kind, raw=msgspec.Raw(_ENCODER.encode(part)))
 
 
 def _lacks(kind: str, field: str) -> BadRequest:
@@ -201,7 +188,7 @@ def _write_part(part: hub.Part, cache: bool, dropped: list[str]) -> Any:
             dropped.append(part.kind)
             return None
         case _:
-            raise _no_place(type(part).__name__)
+            raise no_place(type(part).__name__)
 
 
 def _cached(written: dict[str, Any], cache: msgspec.Raw | None, wanted: bool) -> dict[str, Any]:
@@ -227,7 +214,7 @@ def media_part(media: hub.Media) -> dict[str, Any]:
         case "file":
             name = {"filename": media.name} if media.name else {}
             return {"type": "file", "file": {**name, **_file_source(media, address)}}
-    raise _no_place(f"{media.kind} by {'address' if media.url else 'file id'}")
+    raise no_place(f"{media.kind} by {'address' if media.url else 'file id'}")
 
 
 def _file_source(media: hub.Media, address: str) -> dict[str, str]:
@@ -236,7 +223,8 @@ def _file_source(media: hub.Media, address: str) -> dict[str, str]:
     return {"file_data": address if media.media_type or media.url else media.data}
 
 
-def _no_place(what: str) -> BadRequest:
+def no_place(what: str) -> BadRequest:
+    """The refusal of content that the format has no place for."""
     return BadRequest(
         f"messages: {what} cannot be said in OpenAI's chat completions", code="content_not_supported", param="messages"
     )

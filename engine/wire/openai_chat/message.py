@@ -185,27 +185,29 @@ def signature_in(extra_content: object) -> str:
     return ""
 
 
-def write_assistant(parts: Iterable[hub.Part], *, cache: bool, dropped: list[str]) -> dict[str, Any]:
-    """The fields of a message that says *parts*, all but `role` and reasoning included.
+def write_assistant(
+    parts: Iterable[hub.Part], *, thoughts: str = "fields", cache: bool = False, dropped: list[str] | None = None
+) -> dict[str, Any]:
+    """The fields of a message that says *parts*, all but `role`. *thoughts* is `Dialect.thoughts`.
 
-    Raises:
-        BadRequest: `content_not_supported`.
+    What an answer has no place for, documents and films, is left out; of foreign parts the kind is added to *dropped*.
     """
     parts = tuple(parts)
     calls = [write_call(part) for part in parts if isinstance(part, hub.ToolCall)]
     sound = [part for part in parts if isinstance(part, hub.Media) and part.kind == "audio"]
-    images = [part for part in parts if isinstance(part, hub.Media) and part.kind != "audio"]
+    images = [write_image(part) for part in parts if isinstance(part, hub.Media)]
     refusals = [part.text for part in parts if isinstance(part, hub.Refusal)]
     texts = [part for part in parts if isinstance(part, hub.Text)]
-    content = write_content(_content_of(parts), cache=cache, dropped=dropped)
+    content = write_content(_content_of(parts, thoughts), cache=cache, dropped=[] if dropped is None else dropped)
     fields: dict[str, Any] = {"content": content or (None if calls or sound or refusals else "")}
-    fields |= write_thoughts(part for part in parts if isinstance(part, hub.Thinking))
+    if thoughts == "fields":
+        fields |= write_thoughts(part for part in parts if isinstance(part, hub.Thinking))
     if refusals:
         fields["refusal"] = "".join(refusals)
     if sound:
         fields["audio"] = write_sound(sound[0])
-    if images:
-        fields["images"] = [media_part(image) for image in images]
+    if any(images):
+        fields["images"] = [image for image in images if image]
     if any(text.citations for text in texts):
         fields["annotations"] = [write_annotation(citation) for text in texts for citation in text.citations]
     if any(text.signature for text in texts):
@@ -215,12 +217,14 @@ def write_assistant(parts: Iterable[hub.Part], *, cache: bool, dropped: list[str
     return fields
 
 
-def _content_of(parts: Iterable[hub.Part]) -> list[hub.Part]:
+def _content_of(parts: Iterable[hub.Part], thoughts: str) -> list[hub.Part]:
     """What stands in `content`: texts that say something, and parts of the protocol's own."""
     return [
         part
         for part in parts
-        if (isinstance(part, hub.Text) and (part.text or part.cache)) or isinstance(part, hub.Foreign)
+        if (isinstance(part, hub.Text) and (part.text or part.cache))
+        or isinstance(part, hub.Foreign)
+        or (isinstance(part, hub.Thinking) and part.text and thoughts == "parts")
     ]
 
 

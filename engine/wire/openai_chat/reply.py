@@ -163,7 +163,7 @@ def encode_reply(reply: hub.Reply) -> bytes:
 
 
 def _write_choice(choice: hub.Choice) -> dict[str, Any]:
-    message = {"role": "assistant", "refusal": None, **write_assistant(choice.parts, cache=False, dropped=[])}
+    message = {"role": "assistant", "refusal": None, **write_assistant(choice.parts)}
     has_calls = any(isinstance(part, hub.ToolCall) for part in choice.parts)
     written = {
         "index": choice.index,
