@@ -1,0 +1,61 @@
+"""Counting tokens: `POST /v1/messages/count_tokens`. The request is a message's, the answer is one number."""
+
+import msgspec
+
+from engine.errors import UpstreamMalformed
+from engine.wire.json_edit import Fields
+
+__all__ = ["countable", "decode_count", "encode_count"]
+
+COUNTED = frozenset(
+    {
+        "cache_control",
+        "context_management",
+        "mcp_servers",
+        "messages",
+        "model",
+        "output_config",
+        "output_format",
+        "speed",
+        "system",
+        "thinking",
+        "tool_choice",
+        "tools",
+    }
+)
+"""What may be asked beside `messages`; anything else is refused, `max_tokens` and `stream` included.
+
+Source: platform.claude.com/docs/en/api/messages-count-tokens, read 2026-11, beta fields included.
+"""
+
+
+class _Count(msgspec.Struct):
+    input_tokens: int
+
+
+_COUNT = msgspec.json.Decoder(_Count)
+
+
+def countable(fields: Fields) -> Fields:
+    """*fields* of a message without those that do not count."""
+    return {name: value for name, value in fields.items() if name in COUNTED}
+
+
+def decode_count(body: bytes) -> int:
+    """The input tokens that an answer with status 200 tells.
+
+    Raises:
+        UpstreamMalformed: it tells none.
+    """
+    try:
+        tokens = _COUNT.decode(body).input_tokens
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
+        raise UpstreamMalformed(f"not a token count: {exc}", received=True) from exc
+    if tokens < 0:
+        raise UpstreamMalformed("a token count below zero", received=True)
+    return tokens
+
+
+def encode_count(tokens: int) -> bytes:
+    """The answer to a caller who counts."""
+    return b'{"input_tokens":%d}' % tokens

@@ -1,0 +1,370 @@
+"""Streams of the Messages API, read: bytes in, events out. The grammar stands in `stream`."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+
+from engine import hub
+from engine.errors import OutcomeKind, UpstreamMalformed, UpstreamReset
+from engine.values import Outcome
+from engine.wire import sse
+from engine.wire.anthropic_messages import PROTOCOL
+from engine.wire.anthropic_messages.blocks import read_cited, unsealed
+from engine.wire.anthropic_messages.error import outcome_of, read_reply_error
+from engine.wire.anthropic_messages.raw import NULL
+from engine.wire.anthropic_messages.reply import explanation
+from engine.wire.anthropic_messages.stop import finish_of
+from engine.wire.anthropic_messages.usage import read_usage
+
+__all__ = ["Decoder"]
+
+MOST_HELD_BYTES = 16 * 1024 * 1024
+"""Of blocks that are handed on whole when they close: what one event may hold, and such blocks come in few."""
+
+MOST_STRAY_BYTES = 64 * 1024
+"""Of a body that may turn out to be an error instead of a stream."""
+
+DONE = b"[DONE]"
+"""OpenAI's terminator, which Anthropic does not send and some of its look-alikes do."""
+
+
+class _Event(msgspec.Struct, gc=False):
+    type: str
+    index: int = 0
+    delta: msgspec.Raw = NULL
+    content_block: msgspec.Raw = NULL
+    message: msgspec.Raw = NULL
+    usage: msgspec.Raw = NULL
+
+
+class _Delta(msgspec.Struct, gc=False):
+    """A delta of any kind of block that is read, or of the message."""
+
+    text: str | None = None
+    thinking: str | None = None
+    partial_json: str | None = None
+    signature: str | None = None
+    citation: msgspec.Raw = NULL
+    stop_reason: str | None = None
+    stop_sequence: str | None = None
+    stop_details: Any = None
+
+
+class _Started(msgspec.Struct):
+    id: Any = None
+    model: Any = None
+    usage: Any = None
+
+
+class _Block(msgspec.Struct):
+    """How a block begins; texts are empty there but with some look-alikes."""
+
+    type: str
+    text: str | None = None
+    citations: list[msgspec.Raw] | None = None
+    thinking: str | None = None
+    signature: str | None = None
+    data: str | None = None
+    id: str | None = None
+    name: str | None = None
+    input: msgspec.Raw = NULL
+
+
+class _Typed(msgspec.Struct, gc=False):
+    type: str
+
+
+_EVENT = msgspec.json.Decoder(_Event)
+_DELTA: msgspec.json.Decoder[_Delta | None] = msgspec.json.Decoder(_Delta | None)
+_STARTED = msgspec.json.Decoder(_Started)
+_BLOCK = msgspec.json.Decoder(_Block)
+_TYPED = msgspec.json.Decoder(_Typed)
+_OBJECT: msgspec.json.Decoder[dict[str, Any] | None] = msgspec.json.Decoder(dict[str, Any] | None)
+
+_READ = frozenset({"text", "thinking", "redacted_thinking", "tool_use"})
+
+
+class _Open:
+    """A block that has not closed yet."""
+
+    __slots__ = ("argued", "call", "citations", "foreign", "kind", "pieces", "signature", "start", "whole")
+
+    def __init__(self, kind: str) -> None:
+        self.kind = kind
+        self.start = 0
+        """Of text: where it begins in the text of the answer, in characters."""
+        self.citations: list[msgspec.Raw] = []
+        self.signature = ""
+        self.call = 0
+        self.argued = False
+        """Arguments have been sent on."""
+        self.whole = "{}"
+        """Of a call whose arguments never come in pieces: what its beginning said."""
+        self.foreign: dict[str, Any] = {}
+        self.pieces: list[str] = []
+        """Of a foreign block: its `input`, in pieces."""
+
+
+class Decoder:
+    """One answer on its way in: feed it every read, `close` it at the end of the body.
+
+    `Failed` is the last event after an error inside the stream, and after an event that cannot be read.
+    """
+
+    __slots__ = (
+        "_blocks",
+        "_calls",
+        "_ended",
+        "_finished",
+        "_held",
+        "_length",
+        "_open",
+        "_stray",
+        "_tail",
+        "_usage",
+        "done",
+    )
+
+    def __init__(self) -> None:
+        self.done = False
+        """`message_stop` has been seen, or a failure: nothing that comes after it counts."""
+        self._blocks = sse.EventBlocks()
+        self._stray: bytes | None = b""
+        """What came before the first event; None after it."""
+        self._open: dict[int, _Open] = {}
+        self._calls = 0
+        self._length = 0
+        """Characters of text so far."""
+        self._held = 0
+        self._usage: dict[str, Any] = {}
+        self._finished = False
+        self._tail = ""
+        """Of the message's id, for calls without one."""
+
+    def feed(self, data: bytes) -> list[hub.Event]:
+        """The events that *data* completes."""
+        if self.done:
+            return []
+        try:
+            block = self._blocks.feed(data)
+        except UpstreamMalformed as fault:
+            return self._fail(fault.detail)
+        return self._take(block) if block else []
+
+    def close(self) -> list[hub.Event]:
+        """The last events, after the provider has ended the body. A stop reason is a proper end, as is `message_stop`.
+
+        Raises:
+            UpstreamReset: the body ended before the answer did.
+            UpstreamMalformed: the body was no event stream at all.
+        """
+        rest = self._blocks.rest()
+        events = self._take(rest.rstrip(b"\n") + b"\n\n") if not self.done and _is_whole(rest) else []
+        if self.done or self._finished:
+            return [*events, *self._close_all()]
+        if self._stray is not None and (self._stray + rest).strip():
+            return self._no_stream(self._stray + rest)
+        raise UpstreamReset("the stream ended before the answer did", received=True)
+
+    def _no_stream(self, body: bytes) -> list[hub.Event]:
+        self.done = True
+        if outcome := read_reply_error(body):
+            return [hub.Failed(outcome=outcome)]
+        raise UpstreamMalformed("not an event stream", received=True)
+
+    def _take(self, block: bytes) -> list[hub.Event]:
+        out: list[hub.Event] = []
+        for event in sse.events(block):
+            data = sse.data_of(event)
+            if data:
+                self._stray = None
+                self._read(data, out)
+            elif self._stray is not None and len(self._stray) < MOST_STRAY_BYTES:
+                self._stray += event
+            if self.done:
+                break
+        return out
+
+    def _read(self, data: bytes, out: list[hub.Event]) -> None:
+        if data == DONE:
+            out += self._close_all()
+            self.done = True
+            return
+        try:
+            self._tell(_EVENT.decode(data), data, out)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
+            out += self._fail(f"an event that cannot be read: {exc}")
+
+    def _tell(self, event: _Event, data: bytes, out: list[hub.Event]) -> None:
+        match event.type:
+            case "content_block_delta":
+                self._delta(event, out)
+            case "content_block_start":
+                self._begin(event.index, event.content_block, out)
+            case "content_block_stop":
+                block = self._open.pop(event.index, None)
+                out += self._close(block) if block else ()
+            case "message_start":
+                out += self._start(_STARTED.decode(event.message))
+            case "message_delta":
+                out += self._end(event)
+            case "message_stop":
+                out += self._close_all()
+                self.done = True
+            case "error":
+                out.append(hub.Failed(outcome=outcome_of(_OBJECT.decode(data) or {})))
+                self.done = True
+
+    def _start(self, message: _Started) -> Iterator[hub.Event]:
+        ident = message.id if isinstance(message.id, str) else ""
+        self._tail = ident[-8:]
+        yield hub.Opened(id=ident, model=message.model if isinstance(message.model, str) else "")
+        yield from self._meter(message.usage)
+
+    def _meter(self, usage: object) -> Iterator[hub.Event]:
+        """Counts are cumulative, and one that is not repeated still holds; the first output count is a placeholder."""
+        if isinstance(usage, dict):
+            self._usage.update((name, count) for name, count in usage.items() if count is not None)
+            if read := read_usage(self._usage):
+                yield hub.Metered(usage=read)
+
+    def _end(self, event: _Event) -> Iterator[hub.Event]:
+        delta = _DELTA.decode(event.delta) or _Delta()
+        if delta.stop_reason and not self._finished:
+            yield from self._close_all()
+            self._finished = True
+            if refused := explanation(delta.stop_details):
+                yield hub.RefusalDelta(text=refused)
+            yield hub.Finished(
+                finish=finish_of(delta.stop_reason, calls=self._calls > 0),
+                finish_raw=delta.stop_reason,
+                stop_sequence=delta.stop_sequence or "",
+            )
+        yield from self._meter(_OBJECT.decode(event.usage))
+
+    def _begin(self, index: int, raw: msgspec.Raw, out: list[hub.Event]) -> None:
+        kind = _TYPED.decode(raw).type
+        block = self._open[index] = _Open(kind)
+        if kind not in _READ:
+            self._hold(len(bytes(raw)))
+            block.foreign = _OBJECT.decode(raw) or {}
+            return
+        given = _BLOCK.decode(raw)
+        match kind:
+            case "text":
+                block.start = self._length
+                block.citations += given.citations or ()
+                self._say(given.text, out)
+            case "thinking":
+                block.signature = given.signature or ""
+                _think(given.thinking, out)
+            case "redacted_thinking" if given.data:
+                origin, ident, own = unsealed(given.data)
+                out.append(hub.ThinkingSigned(redacted=own, origin=origin, id=ident))
+            case "tool_use":
+                self._call(block, given, out)
+
+    def _call(self, block: _Open, given: _Block, out: list[hub.Event]) -> None:
+        block.call = self._calls
+        self._calls += 1
+        if given.input != NULL:
+            block.whole = str(memoryview(given.input), "utf-8")
+        ident = given.id or f"call_{self._tail}_{block.call}"
+        out.append(hub.CallOpened(call=block.call, id=ident, name=given.name or ""))
+
+    def _delta(self, event: _Event, out: list[hub.Event]) -> None:
+        block = self._open.get(event.index)
+        if block is None:
+            return
+        if block.kind not in _READ:
+            self._extend(block, event.delta)
+            return
+        delta = _DELTA.decode(event.delta) or _Delta()
+        if delta.text:
+            self._say(delta.text, out)
+        elif delta.partial_json:
+            block.argued = True
+            out.append(hub.CallDelta(call=block.call, arguments=delta.partial_json))
+        elif delta.thinking:
+            _think(delta.thinking, out)
+        elif delta.signature:
+            block.signature = delta.signature
+        elif delta.citation != NULL:
+            self._hold(len(bytes(delta.citation)))
+            block.citations.append(delta.citation)
+
+    def _say(self, text: str | None, out: list[hub.Event]) -> None:
+        if text:
+            self._length += len(text)
+            out.append(hub.TextDelta(text=text))
+
+    def _extend(self, block: _Open, raw: msgspec.Raw) -> None:
+        """A delta of a block that is not read: its texts are appended, its `partial_json` is the block's `input`."""
+        self._hold(len(bytes(raw)))
+        for name, value in (_OBJECT.decode(raw) or {}).items():
+            if name == "partial_json" and isinstance(value, str):
+                block.pieces.append(value)
+            elif name != "type":
+                before = block.foreign.get(name)
+                joined = isinstance(before, str) and isinstance(value, str)
+                block.foreign[name] = before + value if joined else value
+
+    def _hold(self, size_bytes: int) -> None:
+        self._held += size_bytes
+        if self._held > MOST_HELD_BYTES:
+            raise msgspec.DecodeError(f"blocks of more than {MOST_HELD_BYTES} bytes")
+
+    def _close_all(self) -> list[hub.Event]:
+        """What the blocks say that were left open."""
+        blocks, self._open = self._open, {}
+        return [event for block in blocks.values() for event in self._close(block)]
+
+    def _close(self, block: _Open) -> Iterator[hub.Event]:
+        match block.kind:
+            case "text":
+                for raw in block.citations:
+                    yield hub.Cited(citation=read_cited(raw, block.start, self._length))
+            case "thinking" if block.signature:
+                origin, ident, own = unsealed(block.signature)
+                yield hub.ThinkingSigned(signature=own, origin=origin, id=ident)
+            case "tool_use" if not block.argued:
+                yield hub.CallDelta(call=block.call, arguments=block.whole)
+            case kind if kind not in _READ:
+                yield _foreign(block)
+
+    def _fail(self, detail: str) -> list[hub.Event]:
+        self.done = True
+        return [hub.Failed(outcome=Outcome(kind=OutcomeKind.MALFORMED, status=200, message=detail, received=True))]
+
+
+def _think(text: str | None, out: list[hub.Event]) -> None:
+    if text:
+        out.append(hub.ThinkingDelta(text=text))
+
+
+def _foreign(block: _Open) -> hub.Foreign:
+    whole: dict[str, Any] = block.foreign
+    if pieces := "".join(block.pieces):
+        whole = {**whole, "input": _whole_input(pieces)}
+    return hub.Foreign(protocol=PROTOCOL, kind=block.kind, raw=msgspec.Raw(msgspec.json.encode(whole)))
+
+
+def _whole_input(pieces: str) -> msgspec.Raw:
+    """The input; as text where the model's JSON broke off."""
+    try:
+        msgspec.json.decode(pieces)
+    except (msgspec.DecodeError, RecursionError):
+        return msgspec.Raw(msgspec.json.encode(pieces))
+    return msgspec.Raw(pieces.encode())
+
+
+def _is_whole(rest: bytes) -> bool:
+    """Whether an event that lacks its empty line has arrived whole."""
+    data = sse.data_of(rest)
+    if data == DONE:
+        return True
+    try:
+        return isinstance(msgspec.json.decode(data), dict)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return False

@@ -1,0 +1,295 @@
+"""Streams of the Messages API, written: events in, bytes out. The grammar stands in `stream`."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import msgspec
+
+from engine import hub
+from engine.values import Usage
+from engine.wire.anthropic_messages import PROTOCOL
+from engine.wire.anthropic_messages.blocks import input_of, sealed
+from engine.wire.anthropic_messages.reply import details, pictured, reason_for, write_citation
+from engine.wire.anthropic_messages.usage import written, written_delta
+
+__all__ = ["Encoder"]
+
+TEXT = b'{"type":"text","text":""}'
+THINKING = b'{"type":"thinking","thinking":"","signature":""}'
+
+_ENCODER = msgspec.json.Encoder()
+_OBJECT: msgspec.json.Decoder[dict[str, msgspec.Raw]] = msgspec.json.Decoder(dict[str, msgspec.Raw])
+
+_json = _ENCODER.encode
+
+
+class Encoder:
+    """One answer on its way out, valid for the SDKs in whatever order its events come.
+
+    *input_tokens* is told at the start, where the true count is not known yet; the end corrects it. Of several answers
+    the first is told. A call is told whole before what follows it: where a provider tells several at once, the later
+    ones wait. `Finished` and `Metered` go out with `close`, once; nothing goes out after `Failed`.
+    """
+
+    __slots__ = (
+        "_argued",
+        "_call",
+        "_calls",
+        "_failed",
+        "_finished",
+        "_free_text",
+        "_index",
+        "_input_tokens",
+        "_kind",
+        "_model",
+        "_prefix",
+        "_refused",
+        "_started",
+        "_usage",
+        "_waiting",
+    )
+
+    def __init__(self, *, model: str, input_tokens: int = 0) -> None:
+        self._model = model
+        self._input_tokens = input_tokens
+        self._started = False
+        self._index = -1
+        """Of the block that is open, or was last."""
+        self._kind = ""
+        """Of the open block: `text`, `thinking`, `tool_use`; empty for none."""
+        self._prefix = b""
+        """Of the open block's deltas, up to the text."""
+        self._call: hub.CallOpened | None = None
+        self._argued: list[str] = []
+        self._free_text = False
+        self._calls = 0
+        self._waiting: list[hub.Event] = []
+        """What came while the open call was not whole."""
+        self._refused: list[str] = []
+        self._finished: hub.Finished | None = None
+        self._usage: Usage | None = None
+        self._failed = False
+
+    def encode(self, event: hub.Event) -> bytes:
+        """The bytes that *event* lets out; b"" for none yet."""
+        if self._failed or _is_of_another(event):
+            return b""
+        if type(event) is hub.TextDelta and self._kind == "text":
+            return b"%b%b}}\n\n" % (self._prefix, _json(event.text)) if event.text else b""
+        return b"".join(self._told(event))
+
+    def close(self) -> bytes:
+        """The end of the stream: what is still open, the stop reason, the usage. Empty after `Failed`."""
+        if self._failed:
+            return b""
+        out = [*self._start(hub.Opened()), *self._release()]
+        finished = self._finished or hub.Finished(finish=hub.Finish.STOP)
+        refused = "".join(self._refused)
+        reason = reason_for(
+            finished.finish,
+            finished.finish_raw,
+            finished.stop_sequence,
+            calls=self._calls > 0,
+            refused=bool(refused),
+        )
+        delta: dict[str, Any] = {"stop_reason": reason, "stop_sequence": finished.stop_sequence or None}
+        if refused:
+            delta["stop_details"] = details(refused)
+        usage = written_delta(self._usage or Usage(input=self._input_tokens))
+        out.append(_event(b"message_delta", {"type": "message_delta", "delta": delta, "usage": usage}))
+        out.append(b'event: message_stop\ndata: {"type":"message_stop"}\n\n')
+        return b"".join(out)
+
+    def _told(self, event: hub.Event) -> Iterator[bytes]:
+        match event:
+            case hub.Metered():
+                self._usage = event.usage
+            case hub.Failed():
+                self._failed = True
+            case hub.Opened():
+                yield from self._start(event)
+            case hub.RefusalDelta():
+                self._refused.append(event.text)
+            case hub.LogProbs():
+                return
+            case hub.CallDelta() if self._call is not None and event.call == self._call.call:
+                yield from self._argue(event.arguments)
+            case hub.Finished():
+                self._finished = self._finished or event
+                yield from self._release()
+            case _:
+                yield from self._start(hub.Opened())
+                yield from self._content(event)
+
+    def _start(self, opened: hub.Opened) -> Iterator[bytes]:
+        if self._started:
+            return
+        self._started = True
+        message: dict[str, Any] = {
+            "id": opened.id or "msg",
+            "type": "message",
+            "role": "assistant",
+            "model": opened.model or self._model,
+            "content": [],
+            "stop_reason": None,
+            "stop_sequence": None,
+            "usage": written(self._usage or Usage(input=self._input_tokens)),
+        }
+        yield _event(b"message_start", {"type": "message_start", "message": message})
+
+    def _content(self, event: hub.Event) -> Iterator[bytes]:
+        """Content beside the open call: it waits until the call is whole."""
+        if self._call is not None and not self._is_whole():
+            self._waiting.append(event)
+            return
+        match event:
+            case hub.TextDelta() if event.text:
+                yield from self._open("text", TEXT, b"text_delta", b"text")
+                yield b"%b%b}}\n\n" % (self._prefix, _json(event.text))
+            case hub.ThinkingDelta() if event.text:
+                yield from self._open("thinking", THINKING, b"thinking_delta", b"thinking")
+                yield b"%b%b}}\n\n" % (self._prefix, _json(event.text))
+            case hub.ThinkingSigned():
+                yield from self._sign(event)
+            case hub.CallOpened():
+                yield from self._begin_call(event)
+            case hub.Cited():
+                yield from self._cite(event.citation)
+            case hub.MediaArrived():
+                yield from self._content(hub.TextDelta(text=pictured(event.media)))
+            case hub.Foreign() if event.protocol == PROTOCOL:
+                yield from self._whole(event.raw)
+
+    def _open(self, kind: str, block: bytes, delta: bytes, name: bytes) -> Iterator[bytes]:
+        """A block of *kind*, unless one is open; *delta* and *name* are those of what it is filled with."""
+        if self._kind == kind:
+            return
+        yield from self._shut()
+        self._index += 1
+        self._kind = kind
+        self._prefix = (
+            b'event: content_block_delta\ndata: {"type":"content_block_delta","index":%d,"delta":{"type":"%b","%b":'
+            % (self._index, delta, name)
+        )
+        yield _begun(self._index, block)
+
+    def _shut(self) -> Iterator[bytes]:
+        if not self._kind:
+            return
+        if self._free_text and self._call is not None:
+            text = "".join(self._argued)
+            whole = input_of(hub.ToolCall(id="", name="", arguments=text, custom=True))
+            yield b"%b%b}}\n\n" % (self._prefix, _json(bytes(whole).decode()))
+        self._kind, self._call, self._free_text = "", None, False
+        yield _ended(self._index)
+
+    def _sign(self, event: hub.ThinkingSigned) -> Iterator[bytes]:
+        """A signature ends its block, and has one to itself where the thoughts were withheld."""
+        if event.signature:
+            yield from self._open("thinking", THINKING, b"thinking_delta", b"thinking")
+            signature = _json(sealed(event.origin, event.id, event.signature))
+            yield (
+                b'event: content_block_delta\ndata: {"type":"content_block_delta","index":%d,'
+                b'"delta":{"type":"signature_delta","signature":%b}}\n\n' % (self._index, signature)
+            )
+            yield from self._shut()
+        if event.redacted:
+            data = sealed(event.origin, event.id, event.redacted)
+            yield from self._whole(msgspec.Raw(_json({"type": "redacted_thinking", "data": data})))
+
+    def _begin_call(self, event: hub.CallOpened) -> Iterator[bytes]:
+        yield from self._shut()
+        block = _json({"type": "tool_use", "id": event.id, "name": event.name, "input": {}})
+        yield from self._open("tool_use", block, b"input_json_delta", b"partial_json")
+        self._call, self._argued, self._free_text = event, [], event.custom
+        self._calls += 1
+
+    def _argue(self, arguments: str) -> Iterator[bytes]:
+        if not arguments:
+            return
+        self._argued.append(arguments)
+        if not self._free_text:
+            yield b"%b%b}}\n\n" % (self._prefix, _json(arguments))
+        if self._waiting and self._is_whole():
+            yield from self._replay()
+
+    def _is_whole(self) -> bool:
+        """Whether the open call's arguments are all there: they are when they are an object. Free text never tells."""
+        if self._free_text:
+            return True
+        try:
+            _OBJECT.decode("".join(self._argued))
+        except (msgspec.DecodeError, RecursionError):
+            return False
+        return True
+
+    def _replay(self) -> Iterator[bytes]:
+        waiting, self._waiting = self._waiting, []
+        for event in _gathered(waiting):
+            yield from self._told(event)
+
+    def _release(self) -> Iterator[bytes]:
+        """All that waits, and the end of the open block: nothing more will come to complete a call."""
+        yield from self._shut()
+        while self._waiting:
+            yield from self._replay()
+            yield from self._shut()
+
+    def _cite(self, citation: hub.Citation) -> Iterator[bytes]:
+        raw = write_citation(citation)
+        if raw is None:
+            return
+        yield from self._open("text", TEXT, b"text_delta", b"text")
+        yield (
+            b'event: content_block_delta\ndata: {"type":"content_block_delta","index":%d,'
+            b'"delta":{"type":"citations_delta","citation":%b}}\n\n' % (self._index, _line(raw))
+        )
+
+    def _whole(self, raw: msgspec.Raw) -> Iterator[bytes]:
+        """A block that is told at once; an `input` comes in a delta, where the SDKs look for it."""
+        yield from self._shut()
+        self._index += 1
+        block = _OBJECT.decode(raw)
+        given = block.get("input")
+        if given is None or bytes(given) == b"{}":
+            yield _begun(self._index, _line(raw))
+        else:
+            yield _begun(self._index, _line(_json({**block, "input": {}})))
+            delta = {"type": "input_json_delta", "partial_json": bytes(given).decode()}
+            yield _event(b"content_block_delta", {"type": "content_block_delta", "index": self._index, "delta": delta})
+        yield _ended(self._index)
+
+
+def _is_of_another(event: hub.Event) -> bool:
+    """Whether it belongs to an answer after the first."""
+    return not isinstance(event, hub.Opened | hub.Foreign | hub.Metered | hub.Failed) and event.choice > 0
+
+
+def _gathered(waiting: Sequence[hub.Event]) -> Iterator[hub.Event]:
+    """The events with each call's deltas moved up to its beginning."""
+    for event in waiting:
+        if isinstance(event, hub.CallDelta):
+            continue
+        yield event
+        if isinstance(event, hub.CallOpened):
+            yield from (each for each in waiting if isinstance(each, hub.CallDelta) and each.call == event.call)
+
+
+def _event(name: bytes, value: dict[str, Any]) -> bytes:
+    return b"event: %b\ndata: %b\n\n" % (name, _json(value))
+
+
+def _begun(index: int, block: bytes) -> bytes:
+    return b'event: content_block_start\ndata: {"type":"content_block_start","index":%d,"content_block":%b}\n\n' % (
+        index,
+        block,
+    )
+
+
+def _ended(index: int) -> bytes:
+    return b'event: content_block_stop\ndata: {"type":"content_block_stop","index":%d}\n\n' % index
+
+
+def _line(raw: msgspec.Raw | bytes) -> bytes:
+    """JSON on one line. A line break in it stands between tokens: inside a string it would be escaped."""
+    return bytes(raw).replace(b"\n", b" ").replace(b"\r", b" ")

@@ -1,0 +1,73 @@
+"""Token counts as the Messages API reports them ↔ `Usage`, whose kinds are disjoint."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from engine.values import Usage
+
+__all__ = ["read_usage", "written", "written_delta"]
+
+MOST_TOKENS = 10**12
+"""More than any answer has; a larger figure is noise and not a count."""
+
+
+def read_usage(reported: object) -> Usage | None:
+    """The usage a provider reported; None where it reported none.
+
+    `input_tokens` leaves cached and cache-written tokens out; `output_tokens` includes thinking. What a compaction or
+    an advisor used beside the answer stands in `iterations` alone and is not counted here.
+
+    Source: platform.claude.com/docs/en/api/messages, `usage`, read 2026-11.
+    """
+    if not isinstance(reported, dict) or not ("input_tokens" in reported or "output_tokens" in reported):
+        return None
+    output = _count(reported, "output_tokens")
+    reasoning = min(_count(_details(reported, "output_tokens_details"), "thinking_tokens"), output)
+    return Usage(
+        input=_count(reported, "input_tokens"),
+        cached_input=_count(reported, "cache_read_input_tokens"),
+        cache_write=_cache_write(reported),
+        output=output - reasoning,
+        reasoning=reasoning,
+    )
+
+
+def written(usage: Usage | None, service_tier: str = "") -> dict[str, Any]:
+    """*usage* as a whole answer carries it. The SDKs' types want both counts, so None is told as zeros."""
+    counts = written_delta(usage or Usage())
+    return {**counts, "service_tier": service_tier} if service_tier else counts
+
+
+def written_delta(usage: Usage) -> dict[str, Any]:
+    """*usage* as the last `message_delta` carries it. What is no cached text counts as input, media included."""
+    counts: dict[str, Any] = {
+        "input_tokens": usage.input + usage.audio_input + usage.image_input,
+        "cache_creation_input_tokens": usage.cache_write,
+        "cache_read_input_tokens": usage.cached_input,
+        "output_tokens": usage.total_output,
+    }
+    if usage.reasoning:
+        counts["output_tokens_details"] = {"thinking_tokens": usage.reasoning}
+    return counts
+
+
+def _cache_write(reported: Mapping[str, Any]) -> int:
+    """Tokens written to the cache, for five minutes and for an hour together.
+
+    `cache_creation` splits the sum by lifetime. The last event of a stream may carry the sum alone, beside a split that
+    the first one sent, so the sum is asked first.
+    """
+    if reported.get("cache_creation_input_tokens") is not None:
+        return _count(reported, "cache_creation_input_tokens")
+    split = _details(reported, "cache_creation")
+    return _count(split, "ephemeral_5m_input_tokens") + _count(split, "ephemeral_1h_input_tokens")
+
+
+def _count(counts: Mapping[str, Any], name: str) -> int:
+    count = counts.get(name)
+    return count if type(count) is int and 0 <= count <= MOST_TOKENS else 0
+
+
+def _details(reported: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    details = reported.get(name)
+    return details if isinstance(details, dict) else {}
