@@ -1,0 +1,68 @@
+"""`countTokens`: how large a request would be, asked without sending it.
+
+Source: https://ai.google.dev/api/tokens, read 2026-11. Vertex has the request's fields at the top instead of in
+`generateContentRequest`: https://cloud.google.com/vertex-ai/generative-ai/docs/model-reference/count-tokens.
+"""
+
+import msgspec
+
+from engine.errors import BadRequest, UpstreamMalformed
+from engine.wire.envelope import Envelope
+from engine.wire.gemini.chunk import NOT_GIVEN, is_given
+from engine.wire.gemini.envelope import envelope_of, read_fields
+from engine.wire.gemini.spelling import camel
+from engine.wire.json_edit import Fields
+
+__all__ = ["encode_count", "finish_count", "read_count", "read_count_reply"]
+
+INNER = "generateContentRequest"
+
+
+class _Count(msgspec.Struct, rename="camel"):
+    total_tokens: int
+
+
+_FIELDS = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_COUNT = msgspec.json.Decoder(_Count)
+_ENCODER = msgspec.json.Encoder()
+
+
+def read_count(body: bytes, *, model: str) -> Envelope:
+    """The request that is to be counted: its `fields` are those of `generateContent`.
+
+    Raises:
+        BadRequest: as `envelope.read_envelope`, or `generateContentRequest` is no object.
+    """
+    fields = {camel(name): raw for name, raw in read_fields(body).items()}
+    inner = fields.get(INNER, NOT_GIVEN)
+    if is_given(inner):
+        try:
+            fields = _FIELDS.decode(inner)
+        except msgspec.DecodeError as exc:
+            raise BadRequest(f"{INNER} must be an object", code="invalid_type", param=INNER) from exc
+    return envelope_of(fields, len(body), model=model, stream=False)
+
+
+def finish_count(fields: Fields, *, model: str, flat: bool = False) -> bytes:
+    """The body that has a provider count *fields*, its name for the model being *model*; *flat* is Vertex's way."""
+    said = {name: raw for name, raw in fields.items() if name != "model"}
+    if flat or said.keys() == {"contents"}:
+        return _ENCODER.encode(said)
+    return _ENCODER.encode({INNER: {"model": f"models/{model.removeprefix('models/')}", **said}})
+
+
+def read_count_reply(body: bytes) -> int:
+    """The tokens that a provider counted.
+
+    Raises:
+        UpstreamMalformed: *body* says no count.
+    """
+    try:
+        return _COUNT.decode(body).total_tokens
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
+        raise UpstreamMalformed(f"not a count of tokens: {exc}", received=True) from exc
+
+
+def encode_count(tokens: int) -> bytes:
+    """The answer that says *tokens*."""
+    return _ENCODER.encode({"totalTokens": tokens})

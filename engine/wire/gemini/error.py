@@ -1,0 +1,169 @@
+"""Errors of Google's APIs → `Outcome`, and our own errors in Google's shape.
+
+Source: https://ai.google.dev/gemini-api/docs/troubleshooting and google/rpc/error_details.proto, read 2026-11.
+"""
+
+import re
+from typing import Any
+
+import msgspec
+
+from engine.errors import OutcomeKind
+from engine.values import Outcome
+from engine.wire import classing
+from engine.wire.classing import LONGEST_RETRY_AFTER_S, Headers, Said
+from engine.wire.redact import clean
+
+__all__ = ["error_body", "error_event", "read_error", "read_reply_error"]
+
+_BY_CODE = {
+    "api_key_invalid": OutcomeKind.PROVIDER_AUTH,
+    "api_key_expired": OutcomeKind.PROVIDER_AUTH,
+    "api_key_service_blocked": OutcomeKind.PROVIDER_AUTH,
+    "service_disabled": OutcomeKind.PROVIDER_AUTH,
+    "consumer_suspended": OutcomeKind.PROVIDER_AUTH,
+    "billing_disabled": OutcomeKind.PAYMENT_REQUIRED,
+    "unauthenticated": OutcomeKind.PROVIDER_AUTH,
+    "permission_denied": OutcomeKind.PROVIDER_AUTH,
+    "not_found": OutcomeKind.MODEL_NOT_FOUND,
+    "resource_exhausted": OutcomeKind.RATE_LIMITED,
+    "unavailable": OutcomeKind.OVERLOADED,
+    "internal": OutcomeKind.SERVER_ERROR,
+    "deadline_exceeded": OutcomeKind.SERVER_ERROR,
+}
+"""Reasons (of `ErrorInfo`) and statuses, in lower case. `INVALID_ARGUMENT` says too little to stand here."""
+
+_BY_MESSAGE = (
+    (
+        re.compile(r"token count.{0,60}exceeds|exceeds the maximum number of tokens", re.IGNORECASE),
+        OutcomeKind.CONTEXT_LENGTH,
+    ),
+    (re.compile(r"enable billing|billing (?:account|to be enabled)", re.IGNORECASE), OutcomeKind.PAYMENT_REQUIRED),
+    (
+        re.compile(r"safety (?:filter|polic)|violat\w+.{0,80}polic|usage guidelines", re.IGNORECASE),
+        OutcomeKind.CONTENT_FILTER,
+    ),
+)
+"""What the message of a 400 gives away beyond what is common to all protocols."""
+
+_DELAY = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)s")
+
+_STATUSES = {
+    400: "INVALID_ARGUMENT",
+    401: "UNAUTHENTICATED",
+    402: "FAILED_PRECONDITION",
+    403: "PERMISSION_DENIED",
+    404: "NOT_FOUND",
+    408: "DEADLINE_EXCEEDED",
+    409: "ABORTED",
+    413: "INVALID_ARGUMENT",
+    429: "RESOURCE_EXHAUSTED",
+    499: "CANCELLED",
+    500: "INTERNAL",
+    501: "UNIMPLEMENTED",
+    502: "UNAVAILABLE",
+    503: "UNAVAILABLE",
+    504: "DEADLINE_EXCEEDED",
+}
+"""google/rpc/code.proto, by the HTTP statuses that we send."""
+
+_ERROR_INFO = "type.googleapis.com/google.rpc.ErrorInfo"
+
+
+def read_error(status: int, headers: Headers, body: bytes) -> Outcome:
+    """How an answer with an error status is classed. Never raises: what cannot be read is classed by its status."""
+    error = _error_in(classing.read_json(body))
+    if error is None:
+        return classing.outcome_of_status(status, headers, Said(message=classing.plain(body)), _BY_CODE)
+    outcome = classing.outcome_of_status(status, headers, _said(error), _BY_CODE)
+    return _sharpened(outcome, error, status)
+
+
+def read_reply_error(body: bytes) -> Outcome | None:
+    """The error inside an answer with status 200, or in place of a stream; None where there is none."""
+    if b'"error"' not in body:
+        return None
+    error = _error_in(classing.read_json(body))
+    if not error:
+        return None
+    said = _said(error)
+    return _sharpened(classing.outcome_inside(said, _BY_CODE), error, said.status or 500)
+
+
+def _error_in(answer: Any) -> dict[str, Any] | None:
+    """The error that *answer* is about: a stream's stands in a list."""
+    if isinstance(answer, list) and answer:
+        answer = answer[0]
+    error = answer.get("error") if isinstance(answer, dict) else None
+    return error if isinstance(error, dict) else None
+
+
+def _said(error: dict[str, Any]) -> Said:
+    return Said(
+        message=clean(classing.first_text(error, "message")),
+        code=next((classing.word(detail.get("reason")) for detail in _details(error) if detail.get("reason")), ""),
+        type=classing.word(error.get("status")),
+        status=classing.status_in(error.get("code")),
+    )
+
+
+def _sharpened(outcome: Outcome, error: dict[str, Any], status: int) -> Outcome:
+    """*outcome* with what only Google's details and messages say."""
+    kind = outcome.kind
+    if kind is OutcomeKind.BAD_REQUEST and status == 400:
+        kind = next((kind for pattern, kind in _BY_MESSAGE if pattern.search(outcome.message)), kind)
+    delay = next((delay for detail in _details(error) if (delay := _delay_s(detail)) is not None), None)
+    wait_s = outcome.retry_after_s if delay is None else delay
+    return msgspec.structs.replace(outcome, kind=kind, retry_after_s=wait_s)
+
+
+def _details(error: dict[str, Any]) -> list[dict[str, Any]]:
+    details = error.get("details")
+    return [each for each in details if isinstance(each, dict)] if isinstance(details, list) else []
+
+
+def _delay_s(detail: dict[str, Any]) -> float | None:
+    """The seconds of a `RetryInfo`, `34.4s`."""
+    delay = detail.get("retryDelay")
+    found = _DELAY.fullmatch(delay) if isinstance(delay, str) else None
+    return min(float(found[1]), LONGEST_RETRY_AFTER_S) if found else None
+
+
+def error_body(
+    *,
+    status: int,
+    type: str,  # noqa: A002 - the word of the error body
+    code: str,
+    message: str,
+    param: str | None = None,
+    request_id: str,
+    rule: str | None = None,
+) -> bytes:
+    """Google's error object; our `code` is the `reason` of its `ErrorInfo`, and *rule* stands in the metadata there."""
+    said = {"type": type, "param": param, "request_id": request_id, "rule": rule}
+    info = {
+        "@type": _ERROR_INFO,
+        "reason": code,
+        "domain": "engine",
+        "metadata": {name: value for name, value in said.items() if value},
+    }
+    word = _STATUSES.get(status) or ("INTERNAL" if status >= 500 else "INVALID_ARGUMENT")
+    return msgspec.json.encode({"error": {"code": status, "message": message, "status": word, "details": [info]}})
+
+
+def error_event(
+    *,
+    status: int,
+    type: str,  # noqa: A002 - the word of the error body
+    code: str,
+    message: str,
+    param: str | None = None,
+    request_id: str,
+    rule: str | None = None,
+    array: bool = False,
+) -> bytes:
+    """The error as the last chunk of a stream that has begun; with *array*, as the last item of its JSON array."""
+    body = error_body(
+        status=status, type=type, code=code, message=message, param=param, request_id=request_id, rule=rule
+    )
+    return b",\r\n" + body + b"]" if array else b"data: " + body + b"\r\n\r\n"

@@ -1,0 +1,67 @@
+"""Gemini's fields in one spelling: the API takes `systemInstruction` and `system_instruction` alike.
+
+That is how JSON of protocol buffers is read. Names that callers chose themselves are left alone: in arguments, results,
+schemas and labels.
+"""
+
+import re
+from typing import Any
+
+import msgspec
+
+from engine.wire.json_edit import Fields
+
+__all__ = ["camel", "canonical"]
+
+_SNAKE_KEY = re.compile(rb'"[a-z]+(?:_[a-z]+)+"\s*:')
+
+OWN_NAMES = frozenset(
+    {
+        "args",
+        "response",
+        "parameters",
+        "parametersJsonSchema",
+        "responseSchema",
+        "responseJsonSchema",
+        "partMetadata",
+        "labels",
+    }
+)
+"""Fields whose content is the caller's: what is in them keeps its spelling."""
+
+_VALUE = msgspec.json.Decoder()
+_ENCODER = msgspec.json.Encoder()
+
+
+def canonical(fields: Fields) -> Fields:
+    """*fields* with Gemini's names in camelCase at every depth; bytes without a name to change stay as they are.
+
+    Where a field stands in both spellings, the later one counts.
+
+    Raises:
+        msgspec.DecodeError: a value that cannot be read.
+    """
+    return {camel(name): _canonical(camel(name), raw) for name, raw in fields.items()}
+
+
+def _canonical(name: str, raw: msgspec.Raw) -> msgspec.Raw:
+    if name in OWN_NAMES or not _SNAKE_KEY.search(raw):
+        return raw
+    return msgspec.Raw(_ENCODER.encode(_camelled(_VALUE.decode(raw))))
+
+
+def _camelled(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_camelled(each) for each in value]
+    if not isinstance(value, dict):
+        return value
+    renamed = ((camel(name), each) for name, each in value.items())
+    return {name: each if name in OWN_NAMES else _camelled(each) for name, each in renamed}
+
+
+def camel(name: str) -> str:
+    """`system_instruction` → `systemInstruction`; other names unchanged."""
+    if "_" not in name or name.startswith("_"):
+        return name
+    first, *rest = name.split("_")
+    return first + "".join(word[:1].upper() + word[1:] for word in rest)

@@ -1,0 +1,227 @@
+"""`contents` ↔ messages: who speaks, what tools were called and what they answered.
+
+Neighbouring contents of one role are one turn, as Gemini reads them; results of functions stand in the user's turns and
+are messages of their own in the hub.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import groupby
+from typing import Any
+
+import msgspec
+
+from engine import hub
+from engine.errors import BadRequest
+from engine.hub import Role
+from engine.wire.gemini import media
+from engine.wire.gemini.chunk import PROTOCOL, Content, FunctionResponse, Part, as_list, is_given
+from engine.wire.gemini.parts import ABOUT, arguments_of, foreign_in, read_spoken, write_spoken
+from engine.wire.gemini.signature import STAND_IN
+
+__all__ = ["read_turns", "write_turns"]
+
+_ROLES = {None: Role.USER, "": Role.USER, "user": Role.USER, "model": Role.ASSISTANT, "function": Role.TOOL}
+"""`function` is what results came as at first. Without a role it is the user who speaks."""
+
+_OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_TEXT = msgspec.json.Decoder(str)
+
+
+class _Calls:
+    """The calls of a conversation: their ids, made up where there is none, and which of them are still unanswered."""
+
+    def __init__(self, contents: Iterable[Content]) -> None:
+        self._given = {
+            part.function_call.id for content in contents for part in as_list(content.parts) if part.function_call
+        }
+        self._made = 0
+        self._open: list[tuple[str, str]] = []
+        """(name, id) of calls whose id is made up, oldest first."""
+
+    def called(self, name: str, given: str | None) -> str:
+        call_id = given or self._make()
+        if not given:
+            self._open.append((name, call_id))
+        return call_id
+
+    def answered(self, name: str, given: str | None) -> str:
+        if given in self._given and given:
+            return given
+        for at, (called, call_id) in enumerate(self._open):
+            if called == name:
+                del self._open[at]
+                return given or call_id
+        return given or self._make()
+
+    def _make(self) -> str:
+        while (made := f"call_{self._made}") in self._given:
+            self._made += 1
+        self._made += 1
+        return made
+
+
+def read_turns(contents: Sequence[Content]) -> tuple[hub.Message, ...]:
+    """The messages that *contents* are.
+
+    Raises:
+        BadRequest: a role that Gemini does not have.
+    """
+    calls = _Calls(contents)
+    spoken = ((_role(content), part) for content in contents for part in as_list(content.parts))
+    read = (pair for role, part in spoken for pair in _read(part, role, calls))
+    messages = groupby(read, key=lambda pair: pair[0])
+    return tuple(hub.Message(role=role, parts=tuple(part for _, part in pairs)) for role, pairs in messages)
+
+
+def _role(content: Content) -> Role:
+    role = _ROLES.get(content.role)
+    if role is None:
+        raise BadRequest(
+            f"contents: '{content.role}' is no role: use 'user' or 'model'", code="invalid_value", param="contents"
+        )
+    return Role.USER if role is Role.TOOL else role
+
+
+def _read(part: Part, role: Role, calls: _Calls) -> Iterator[tuple[Role, hub.Part]]:
+    call, answer = part.function_call, part.function_response
+    if call is not None:
+        name = call.name or ""
+        signature = part.thought_signature or ""
+        call_id = calls.called(name, call.id)
+        yield role, hub.ToolCall(id=call_id, name=name, arguments=arguments_of(call), signature=signature)
+    elif answer is not None:
+        yield Role.TOOL, _result(answer, calls)
+    elif (spoken := read_spoken(part)) is not None:
+        yield role, spoken
+    for foreign in foreign_in(part):
+        yield role, foreign
+
+
+def _result(answer: FunctionResponse, calls: _Calls) -> hub.ToolResult:
+    name = answer.name or ""
+    text, is_error = _said(answer.response)
+    said: tuple[hub.Part, ...] = () if text is None else (hub.Text(text=text),)
+    shown = tuple(part for each in answer.parts or () if isinstance(part := read_spoken(each), hub.Media | hub.Text))
+    call_id = calls.answered(name, answer.id)
+    return hub.ToolResult(call_id=call_id, parts=said + shown, name=name, is_error=is_error)
+
+
+def _said(response: msgspec.Raw) -> tuple[str | None, bool]:
+    """What a function's `response` says, and whether that is an error: `output` and `error` are the words for it."""
+    if not is_given(response):
+        return None, False
+    try:
+        fields = _OBJECT.decode(response)
+        if not fields:
+            return None, False
+        if fields.keys() == {"output"}:
+            return _TEXT.decode(fields["output"]), False
+        if fields.keys() == {"error"}:
+            return _TEXT.decode(fields["error"]), True
+    except msgspec.ValidationError:  # no object, or the word's value is no text: it is told as it was written
+        pass
+    return bytes(response).decode(), False
+
+
+def write_turns(messages: Sequence[hub.Message], *, origin: str, dropped: list[str]) -> list[dict[str, Any]]:
+    """The `contents` that say what *messages* do; foreign parts of other protocols are named in *dropped*.
+
+    Raises:
+        BadRequest: content that Gemini cannot take.
+    """
+    names = {part.id: part.name for message in messages for part in message.parts if isinstance(part, hub.ToolCall)}
+    turns: list[dict[str, Any]] = []
+    for message in messages:
+        role = "model" if message.role is Role.ASSISTANT else "user"
+        parts = _Writer(origin, names, dropped).write(message.parts)
+        if parts and turns and turns[-1]["role"] == role:
+            turns[-1]["parts"].extend(parts)
+        elif parts:
+            turns.append({"role": role, "parts": parts})
+    return turns
+
+
+class _Writer:
+    """The parts of one message."""
+
+    def __init__(self, origin: str, names: Mapping[str, str], dropped: list[str]) -> None:
+        self._is_own = origin == PROTOCOL
+        self._names = names
+        self._dropped = dropped
+        self._parts: list[dict[str, Any]] = []
+        self._has_calls = False
+
+    def write(self, parts: Iterable[hub.Part]) -> list[dict[str, Any]]:
+        for part in parts:
+            written = self._written(part)
+            if written is not None:
+                self._parts.append(written)
+        return self._parts
+
+    def _written(self, part: hub.Part) -> dict[str, Any] | None:
+        match part:
+            case hub.Thinking():
+                return self._thought(part)
+            case hub.ToolResult():
+                return {"functionResponse": self._answer(part)}
+            case hub.Foreign():
+                return self._foreign(part)
+            case hub.ToolCall():
+                return self._call(part)
+            case hub.Media():
+                media.check(part)
+        return write_spoken(part, guess=not self._is_own)
+
+    def _thought(self, part: hub.Thinking) -> dict[str, Any] | None:
+        """Thoughts that another protocol signed stay out: without their signature they are no longer what they were."""
+        if part.origin not in {"", PROTOCOL}:
+            return None
+        signed = {"thoughtSignature": part.signature} if part.signature and part.origin else {}
+        return {"text": part.text, "thought": True, **signed} if part.text or signed else None
+
+    def _call(self, part: hub.ToolCall) -> dict[str, Any] | None:
+        written = write_spoken(part)
+        if not (self._is_own or self._has_calls or part.signature) and written is not None:
+            written["thoughtSignature"] = STAND_IN
+        self._has_calls = True
+        return written
+
+    def _foreign(self, part: hub.Foreign) -> dict[str, Any] | None:
+        if part.protocol != PROTOCOL:
+            self._dropped.append(part.kind)
+            return None
+        said = _OBJECT.decode(part.raw)
+        if part.kind in ABOUT.values() and self._parts and part.kind not in self._parts[-1]:
+            self._parts[-1].update(said)
+            return None
+        return dict(said)
+
+    def _answer(self, part: hub.ToolResult) -> dict[str, Any]:
+        said = [each for each in part.parts if isinstance(each, hub.Text | hub.Refusal)]
+        shown = [each for each in part.parts if isinstance(each, hub.Media)]
+        for other in part.parts:
+            if isinstance(other, hub.Foreign):
+                self._dropped.append(other.kind)
+        answer: dict[str, Any] = {
+            "id": part.call_id,
+            "name": part.name or self._names.get(part.call_id) or part.call_id,
+            "response": _response("\n".join(each.text for each in said), is_error=part.is_error) if said else {},
+        }
+        for each in shown:
+            media.check(each)
+        if shown:
+            answer["parts"] = [media.write_media(each, guess=not self._is_own) for each in shown]
+        return answer
+
+
+def _response(text: str, *, is_error: bool) -> object:
+    """The object that says *text*: itself where it is one."""
+    if is_error:
+        return {"error": text}
+    if text.lstrip()[:1] == "{":
+        try:
+            _OBJECT.decode(text)
+        except (msgspec.DecodeError, UnicodeError, RecursionError):
+            return {"output": text}
+        return msgspec.Raw(text.encode())
+    return {"output": text}
