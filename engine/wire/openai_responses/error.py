@@ -1,0 +1,57 @@
+"""Errors of this protocol → `Outcome`, and our own errors in its shape. Bodies are those of OpenAI's chat."""
+
+from typing import Any
+
+import msgspec
+
+from engine.values import Outcome
+from engine.wire.openai_chat.error import error_body, outcome_of, read_error
+
+__all__ = ["error_body", "error_event", "failure", "read_error", "read_reply_error"]
+
+
+def read_reply_error(body: bytes) -> Outcome | None:
+    """The failure that an answer with status 200 tells of; None where it does not, or cannot be read."""
+    if b'"error"' not in body:
+        return None
+    try:
+        answer = msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    failed = isinstance(answer, dict) and answer.get("error")
+    return failure(failed) if failed else None
+
+
+def failure(error: object) -> Outcome:
+    """How an error object inside an answer or a stream is classed: `{"code", "message"}`, or a bare text."""
+    return outcome_of({"error": error})
+
+
+def error_event(
+    *,
+    status: int,
+    type: str,  # noqa: A002 - the word of the error body
+    code: str,
+    message: str,
+    param: str | None = None,
+    request_id: str,
+    rule: str | None = None,
+    sequence_number: int = 0,
+) -> bytes:
+    """The error as the last event of a stream.
+
+    OpenAI's reference has code, message and param at the top of the event, its API sends them under `error`, and
+    openai-python raises on the latter: they stand in both places. *sequence_number* follows that of the last event.
+    """
+    body = error_body(
+        status=status, type=type, code=code, message=message, param=param, request_id=request_id, rule=rule
+    )
+    said: dict[str, Any] = {
+        "type": "error",
+        "sequence_number": sequence_number,
+        "code": code,
+        "message": message,
+        "param": param,
+        **msgspec.json.decode(body),
+    }
+    return b"event: error\ndata: " + msgspec.json.encode(said) + b"\n\n"

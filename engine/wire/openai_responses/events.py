@@ -1,0 +1,308 @@
+"""What the events of a stream say: one event's data → events of the hub.
+
+Grammar: `response.created`, `response.in_progress`, then per item `output_item.added`, deltas, `output_item.done`; then
+`response.completed`, `.incomplete` or `.failed`. What no delta has said is taken from the `done` events, for providers
+that leave deltas out. Source: OpenAI's reference of streaming events, 2026-11.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+from engine import hub
+from engine.errors import OutcomeKind
+from engine.values import Outcome
+from engine.wire.openai_responses.content import read_annotation
+from engine.wire.openai_responses.error import failure
+from engine.wire.openai_responses.items import BETWEEN_PARTS, kind_of, read_output
+from engine.wire.openai_responses.reply import UNREADABLE, Ending, instant, text
+from engine.wire.openai_responses.response import finish_of
+from engine.wire.openai_responses.usage import read_usage
+
+__all__ = ["State", "broken", "read"]
+
+_NONE = msgspec.Raw(b"")
+_EMPTY = b"[]"
+
+
+class _Event(msgspec.Struct, gc=False):
+    type: Any = None
+    delta: Any = None
+    output_index: Any = None
+    content_index: Any = None
+    summary_index: Any = None
+    logprobs: msgspec.Raw = _NONE
+    item: msgspec.Raw = _NONE
+    response: msgspec.Raw = _NONE
+    annotation: msgspec.Raw = _NONE
+    error: Any = None
+    code: Any = None
+    message: Any = None
+    param: Any = None
+
+
+class _Item(msgspec.Struct):
+    """An item while it arrives."""
+
+    kind: str
+    call: int = -1
+    """Its number among the tool calls; -1 where it is none."""
+    sent: dict[int, int] = {}
+    """Content part → characters that deltas have told. A summary's parts count down from -1."""
+    cited: int = 0
+    done: bool = False
+
+
+_EVENT = msgspec.json.Decoder(_Event)
+_ENDING = msgspec.json.Decoder(Ending)
+
+
+class _CallHead(msgspec.Struct):
+    name: str
+    call_id: str | None = None
+    id: str | None = None
+
+
+class _Contents(msgspec.Struct):
+    content: list[msgspec.Raw] | None = None
+
+
+class _Words(msgspec.Struct):
+    type: str = ""
+    text: str | None = None
+    refusal: str | None = None
+    annotations: list[msgspec.Raw] | None = None
+
+
+_CALL_HEAD = msgspec.json.Decoder(_CallHead)
+_CONTENTS = msgspec.json.Decoder(_Contents)
+_WORDS = msgspec.json.Decoder(_Words)
+
+
+@dataclass(slots=True)
+class State:
+    """What is known of an answer while its events arrive."""
+
+    items: dict[int, _Item] = field(default_factory=dict)
+    calls: int = 0
+    events: int = 0
+    opened: bool = False
+    over: bool = False
+    """Nothing more is read: the answer ended, or failed."""
+    done: bool = False
+    """The event that ends an answer was seen."""
+
+
+def read(data: bytes, state: State, out: list[hub.Event]) -> None:
+    """Puts what an event's *data* says at the end of *out*; an event that cannot be read ends the answer as failed."""
+    try:
+        event = _EVENT.decode(data)
+        state.events += 1
+        reader = _READERS.get(event.type) if isinstance(event.type, str) else _strange
+        if reader is not None:
+            reader(state, event, out)
+    except UNREADABLE as exc:
+        broken(f"an event that cannot be read: {exc}", state, out)
+
+
+def broken(detail: str, state: State, out: list[hub.Event]) -> None:
+    """Ends the answer: what came is not the protocol."""
+    state.over = True
+    outcome = Outcome(kind=OutcomeKind.MALFORMED, status=200, message=detail, received=True)
+    out.append(hub.Failed(outcome=outcome))
+
+
+def _strange(state: State, event: _Event, out: list[hub.Event]) -> None:
+    """An event without a type: an error, or a chunk of another protocol."""
+    if event.error:
+        state.over = True
+        out.append(hub.Failed(outcome=failure(event.error)))
+    else:
+        broken("a chunk of another protocol: events of the Responses API have a type", state, out)
+
+
+def _begin(state: State, event: _Event, out: list[hub.Event]) -> None:
+    if not state.opened and event.response:
+        _open(state, _ENDING.decode(event.response), out)
+
+
+def _open(state: State, said: Ending, out: list[hub.Event]) -> None:
+    state.opened = True
+    out.append(hub.Opened(id=text(said.id), model=text(said.model), created=instant(said.created_at)))
+
+
+def _at(state: State, event: _Event, kind: str) -> _Item:
+    """The item that *event* is about; without an index, the last one of its kind that is not done."""
+    index = event.output_index
+    if type(index) is not int:
+        pending = [at for at, item in state.items.items() if item.kind == kind and not item.done]
+        index = pending[-1] if pending else len(state.items)
+    item = state.items.get(index)
+    if item is None:
+        item = state.items[index] = _Item(kind)
+    return item
+
+
+def _added(state: State, event: _Event, out: list[hub.Event]) -> None:
+    kind = kind_of(event.item)
+    item = _at(state, event, kind)
+    item.kind = kind
+    if kind in _CALLS:
+        _call(state, item, event.item, out)
+
+
+def _call(state: State, item: _Item, raw: msgspec.Raw, out: list[hub.Event]) -> None:
+    head = _CALL_HEAD.decode(raw)
+    item.call, state.calls = state.calls, state.calls + 1
+    name = head.call_id or head.id or ""
+    out.append(hub.CallOpened(call=item.call, id=name, name=head.name, custom=item.kind == "custom_tool_call"))
+
+
+def _text(state: State, event: _Event, out: list[hub.Event]) -> None:
+    _told(_at(state, event, "message"), event.content_index, event.delta, hub.TextDelta, out)
+    if event.logprobs and bytes(event.logprobs) not in {_EMPTY, b"null"}:
+        out.append(hub.LogProbs(logprobs=msgspec.Raw(b'{"content":' + bytes(event.logprobs) + b"}")))
+
+
+def _refusal(state: State, event: _Event, out: list[hub.Event]) -> None:
+    _told(_at(state, event, "message"), event.content_index, event.delta, hub.RefusalDelta, out)
+
+
+def _told(item: _Item, part: Any, words: Any, kind: Any, out: list[hub.Event]) -> None:
+    """More words of a content part."""
+    if not isinstance(words, str) or not words:
+        return
+    part = part if type(part) is int else 0
+    item.sent[part] = item.sent.get(part, 0) + len(words)
+    out.append(kind(text=words))
+
+
+def _thought(state: State, event: _Event, out: list[hub.Event]) -> None:
+    """More reasoning, of the summary or in full; a paragraph begins where a part does."""
+    item = _at(state, event, "reasoning")
+    summary, part = event.summary_index, event.content_index
+    at = -1 - summary if type(summary) is int else part if type(part) is int else 0
+    _think(item, at, event.delta, out)
+
+
+def _think(item: _Item, part: int, words: Any, out: list[hub.Event]) -> None:
+    if not isinstance(words, str) or not words:
+        return
+    if item.sent and part not in item.sent:
+        out.append(hub.ThinkingDelta(text=BETWEEN_PARTS))
+    _told(item, part, words, hub.ThinkingDelta, out)
+
+
+def _arguments(state: State, event: _Event, out: list[hub.Event]) -> None:
+    item = _at(state, event, "function_call")
+    if item.call < 0 or not isinstance(event.delta, str) or not event.delta:
+        return
+    item.sent[0] = item.sent.get(0, 0) + len(event.delta)
+    out.append(hub.CallDelta(call=item.call, arguments=event.delta))
+
+
+def _annotation(state: State, event: _Event, out: list[hub.Event]) -> None:
+    item = _at(state, event, "message")
+    item.cited += 1
+    if event.annotation:
+        out.append(hub.Cited(citation=read_annotation(event.annotation)))
+
+
+def _finished(state: State, event: _Event, out: list[hub.Event]) -> None:
+    kind = kind_of(event.item)
+    _complete(state, _at(state, event, kind), kind, event.item, out)
+
+
+def _complete(state: State, item: _Item, kind: str, raw: msgspec.Raw, out: list[hub.Event]) -> None:
+    """What of an item, now whole, was not told yet."""
+    if item.done:
+        return
+    item.done, item.kind = True, kind
+    if kind == "message":
+        _rest_of_message(item, raw, out)
+        return
+    part = read_output(kind, raw)[0]
+    match part:
+        case hub.ToolCall():
+            if item.call < 0:
+                _call(state, item, raw, out)
+            if rest := part.arguments[item.sent.get(0, 0) :]:
+                out.append(hub.CallDelta(call=item.call, arguments=rest))
+        case hub.Thinking():
+            _rest_of_thought(item, part, out)
+        case hub.Foreign():
+            out.append(part)
+
+
+def _rest_of_message(item: _Item, raw: msgspec.Raw, out: list[hub.Event]) -> None:
+    cited = item.cited
+    for index, each in enumerate(_CONTENTS.decode(raw).content or ()):
+        words = _WORDS.decode(each)
+        sent = item.sent.get(index, 0)
+        if words.type == "refusal":
+            _told(item, index, (words.refusal or "")[sent:], hub.RefusalDelta, out)
+        else:
+            _told(item, index, (words.text or "")[sent:], hub.TextDelta, out)
+        annotations = words.annotations or []
+        out += [hub.Cited(citation=read_annotation(annotation)) for annotation in annotations[cited:]]
+        cited = max(0, cited - len(annotations))
+
+
+def _rest_of_thought(item: _Item, part: hub.Thinking, out: list[hub.Event]) -> None:
+    if part.text and not item.sent:
+        _think(item, 0, part.text, out)
+    if part.signature or part.redacted:
+        out.append(hub.ThinkingSigned(signature=part.signature, redacted=part.redacted, origin=part.origin, id=part.id))
+
+
+def _ended(state: State, event: _Event, out: list[hub.Event]) -> None:
+    said = _ENDING.decode(event.response)
+    if not state.opened:
+        _open(state, said, out)
+    for index, raw in enumerate(said.output or ()):
+        if index not in state.items and not state.items.keys() - range(index):
+            kind = kind_of(raw)
+            state.items[index] = _Item(kind)
+            _complete(state, state.items[index], kind, raw, out)
+    reason = said.incomplete_details.reason if said.incomplete_details else None
+    status = said.status or text(event.type).removeprefix("response.")
+    finish, raw_finish = finish_of(status, reason or "", calls=state.calls > 0)
+    out.append(hub.Finished(finish=finish or hub.Finish.STOP, finish_raw=raw_finish))
+    if usage := read_usage(said.usage):
+        out.append(hub.Metered(usage=usage))
+    state.over = state.done = True
+
+
+def _failed(state: State, event: _Event, out: list[hub.Event]) -> None:
+    said = _ENDING.decode(event.response) if event.response else Ending()
+    if usage := read_usage(said.usage):
+        out.append(hub.Metered(usage=usage))
+    error = event.error or said.error
+    outcome = failure(error or {"message": event.message, "code": event.code, "param": event.param})
+    out.append(hub.Failed(outcome=outcome))
+    state.over = True
+
+
+_CALLS = frozenset({"function_call", "custom_tool_call"})
+
+_READERS: dict[str, Callable[[State, _Event, list[hub.Event]], None]] = {
+    "response.created": _begin,
+    "response.in_progress": _begin,
+    "response.queued": _begin,
+    "response.output_item.added": _added,
+    "response.output_text.delta": _text,
+    "response.refusal.delta": _refusal,
+    "response.reasoning_summary_text.delta": _thought,
+    "response.reasoning_text.delta": _thought,
+    "response.function_call_arguments.delta": _arguments,
+    "response.custom_tool_call_input.delta": _arguments,
+    "response.output_text.annotation.added": _annotation,
+    "response.output_item.done": _finished,
+    "response.completed": _ended,
+    "response.incomplete": _ended,
+    "response.failed": _failed,
+    "error": _failed,
+}
+"""Events that say something; progress of hosted tools, `done` of parts, and whatever comes to be are passed over."""

@@ -1,0 +1,267 @@
+"""Items: what a conversation and an answer consist of ↔ hub parts.
+
+`message`, `function_call`, `custom_tool_call`, their outputs, and `reasoning` are read; every other item, of hosted
+tools and the like, is foreign. Shapes: OpenAI's reference of `POST /responses`, 2026-11.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import msgspec
+
+from engine import hub
+from engine.wire.openai_responses import PROTOCOL
+from engine.wire.openai_responses.content import NO_LOGPROBS, is_part, read_contents, write_logprobs, write_output
+
+__all__ = [
+    "INVENTED_REASONING",
+    "SEAL",
+    "Ids",
+    "call_item",
+    "foreign",
+    "image_item",
+    "kind_of",
+    "output_items",
+    "read_message",
+    "read_output",
+    "read_result",
+    "reasoning_item",
+    "seal",
+]
+
+INVENTED_REASONING = "rs_engine_"
+"""How the id of a reasoning item begins that we made up: the provider never saw it, so it is never sent there."""
+
+SEAL = "engine:"
+"""How `encrypted_content` begins that holds another protocol's signature: `engine:<origin>:<s or r>:<it>`. So a
+thought that Anthropic signed comes back signed when the caller sends the conversation again."""
+
+BETWEEN_PARTS = "\n\n"
+"""Between the paragraphs of a summary, which come as parts of their own."""
+
+
+class _Kind(msgspec.Struct):
+    type: str = "message"
+
+
+class _Message(msgspec.Struct):
+    role: str = "assistant"
+    content: msgspec.Raw = msgspec.Raw(b"null")
+
+
+class _Call(msgspec.Struct):
+    name: str
+    call_id: str | None = None
+    id: str | None = None
+    arguments: str | None = None
+    input: str | None = None
+
+
+class _Result(msgspec.Struct):
+    call_id: str
+    output: msgspec.Raw
+
+
+class _Words(msgspec.Struct):
+    text: str | None = None
+
+
+class _Reasoning(msgspec.Struct):
+    id: str | None = None
+    summary: list[_Words] | None = None
+    content: list[_Words] | None = None
+    encrypted_content: str | None = None
+
+
+_KIND = msgspec.json.Decoder(_Kind)
+_MESSAGE = msgspec.json.Decoder(_Message)
+_CALL = msgspec.json.Decoder(_Call)
+_RESULT = msgspec.json.Decoder(_Result)
+_REASONING = msgspec.json.Decoder(_Reasoning)
+
+
+def kind_of(raw: msgspec.Raw) -> str:
+    """The item's `type`; messages may leave it out.
+
+    Raises:
+        msgspec.ValidationError: no object, or a type that is no string.
+    """
+    return _KIND.decode(raw).type
+
+
+def foreign(kind: str, raw: msgspec.Raw) -> hub.Foreign:
+    """An item that only this protocol knows; the bytes are copied, so that they do not hold the whole body."""
+    return hub.Foreign(protocol=PROTOCOL, kind=kind, raw=msgspec.Raw(bytes(raw)))
+
+
+def read_message(raw: msgspec.Raw) -> tuple[str, msgspec.Raw]:
+    """Role and content of a message."""
+    message = _MESSAGE.decode(raw)
+    return message.role, message.content
+
+
+def read_output(kind: str, raw: msgspec.Raw) -> tuple[hub.Part, ...]:
+    """The parts of an item that a model said.
+
+    Raises:
+        msgspec.ValidationError: it is not of its kind's shape.
+    """
+    match kind:
+        case "message":
+            return read_contents(read_message(raw)[1])
+        case "function_call" | "custom_tool_call":
+            return (_read_call(raw, custom=kind == "custom_tool_call"),)
+        case "reasoning":
+            return (_read_reasoning(raw),)
+    return (foreign(kind, raw),)
+
+
+def _read_call(raw: msgspec.Raw, *, custom: bool) -> hub.ToolCall:
+    call = _CALL.decode(raw)
+    said = (call.input or "") if custom else (call.arguments or "{}")
+    return hub.ToolCall(id=call.call_id or call.id or "", name=call.name, arguments=said, custom=custom)
+
+
+def _read_reasoning(raw: msgspec.Raw) -> hub.Part:
+    """A thought; one without words and seal is but a reference to what the provider keeps."""
+    item = _REASONING.decode(raw)
+    text = BETWEEN_PARTS.join(words.text for words in (*(item.content or ()), *(item.summary or ())) if words.text)
+    name = item.id or ""
+    invented = name.startswith(INVENTED_REASONING)
+    if not text and not item.encrypted_content:
+        return foreign("reasoning", raw)
+    if not item.encrypted_content:
+        return hub.Thinking(text=text) if invented else hub.Thinking(text=text, id=name, origin=PROTOCOL)
+    name = "" if invented else name
+    signature, redacted, origin = _unseal(item.encrypted_content, alone=not text)
+    return hub.Thinking(text=text, signature=signature, redacted=redacted, origin=origin, id=name)
+
+
+def _unseal(encrypted: str, *, alone: bool) -> tuple[str, str, str]:
+    """Signature, withheld reasoning, and who made it. Beside words it is their signature; *alone* it is withheld."""
+    if encrypted.startswith(SEAL) and encrypted.count(":") >= 3:
+        _, origin, what, value = encrypted.split(":", 3)
+        return (value, "", origin) if what == "s" else ("", value, origin)
+    return ("", encrypted, PROTOCOL) if alone else (encrypted, "", PROTOCOL)
+
+
+def seal(signature: str, redacted: str, origin: str, *, alone: bool) -> str | None:
+    """What `encrypted_content` says; None for nothing. The inverse of what a reader makes of it."""
+    value = signature or redacted
+    if not value:
+        return None
+    natural = bool(redacted) == alone
+    if origin == PROTOCOL and natural:
+        return value
+    return f"{SEAL}{origin}:{'s' if signature else 'r'}:{value}"
+
+
+def read_result(raw: msgspec.Raw) -> hub.ToolResult:
+    """What a tool answered: `function_call_output` and `custom_tool_call_output`."""
+    result = _RESULT.decode(raw)
+    return hub.ToolResult(call_id=result.call_id, parts=read_contents(result.output))
+
+
+class Ids:
+    """Names for an answer and its items, made from the provider's id of the answer: the same in, the same out."""
+
+    __slots__ = ("_tail", "response")
+
+    def __init__(self, reply_id: str) -> None:
+        self.response = reply_id if reply_id.startswith("resp_") else f"resp_{reply_id or '0'}"
+        self._tail = self.response.removeprefix("resp_")
+
+    def item(self, prefix: str, index: int) -> str:
+        """*prefix* is `msg`, `fc`, `ctc`, `rs_engine`, `ig`; *index* the item's place in the output."""
+        return f"{prefix}_{self._tail}_{index}"
+
+
+def reasoning_item(*, id: str, text: str, encrypted: str | None) -> dict[str, Any]:  # noqa: A002 - the protocol's word
+    """A thought as an item."""
+    summary = [{"type": "summary_text", "text": text}] if text else []
+    item: dict[str, Any] = {"id": id, "type": "reasoning", "summary": summary}
+    if encrypted is not None:
+        item["encrypted_content"] = encrypted
+    return item
+
+
+def call_item(*, id: str, call: hub.ToolCall, status: str) -> dict[str, Any]:  # noqa: A002 - the protocol's word
+    """A tool call as an item."""
+    kind, says = ("custom_tool_call", "input") if call.custom else ("function_call", "arguments")
+    return {
+        "id": id,
+        "type": kind,
+        "status": status,
+        says: call.arguments,
+        "call_id": call.id,
+        "name": call.name,
+    }
+
+
+def output_items(parts: Sequence[hub.Part], ids: Ids, logprobs: hub.Json | None = None) -> list[Any]:
+    """The items of an answer: neighbouring texts are one message, everything else stands alone."""
+    items: list[Any] = []
+    beside = write_logprobs(logprobs)
+    for run in _runs(parts):
+        index = len(items)
+        if _in_message(run[0]):
+            items.append(_message(run, ids.item("msg", index), beside))
+            beside = NO_LOGPROBS
+        elif (item := _item(run[0], ids, index)) is not None:
+            items.append(item)
+    return items
+
+
+def _in_message(part: hub.Part) -> bool:
+    if isinstance(part, hub.Foreign):
+        return part.protocol == PROTOCOL and is_part(part.kind)
+    return isinstance(part, hub.Text | hub.Refusal)
+
+
+def _runs(parts: Sequence[hub.Part]) -> Iterator[list[hub.Part]]:
+    """Neighbours that belong into one message, and everything else by itself."""
+    run: list[hub.Part] = []
+    for part in parts:
+        if _in_message(part):
+            run.append(part)
+            continue
+        if run:
+            yield run
+        run = []
+        yield [part]
+    if run:
+        yield run
+
+
+def _message(run: Sequence[hub.Part], name: str, logprobs: msgspec.Raw) -> dict[str, Any]:
+    content: list[Any] = []
+    for part in run:
+        if isinstance(part, hub.Text):
+            content.append(write_output(part, logprobs))
+            logprobs = NO_LOGPROBS
+        elif isinstance(part, hub.Refusal):
+            content.append(write_output(part))
+        elif isinstance(part, hub.Foreign):
+            content.append(part.raw)
+    return {"id": name, "type": "message", "status": "completed", "role": "assistant", "content": content}
+
+
+def _item(part: hub.Part, ids: Ids, index: int) -> Any:
+    """The item of one part; None for what an answer of this protocol has no place for."""
+    match part:
+        case hub.Thinking():
+            encrypted = seal(part.signature, part.redacted, part.origin, alone=not part.text)
+            return reasoning_item(id=part.id or ids.item("rs_engine", index), text=part.text, encrypted=encrypted)
+        case hub.ToolCall():
+            prefix = "ctc" if part.custom else "fc"
+            return call_item(id=ids.item(prefix, index), call=part, status="completed")
+        case hub.Foreign(protocol=protocol) if protocol == PROTOCOL:
+            return part.raw
+        case hub.Media(kind="image") if part.data:
+            return image_item(id=ids.item("ig", index), media=part)
+    return None
+
+
+def image_item(*, id: str, media: hub.Media) -> dict[str, Any]:  # noqa: A002 - the protocol's word
+    """A picture in an answer, as OpenAI's own picture tool gives it."""
+    return {"id": id, "type": "image_generation_call", "status": "completed", "result": media.data}
