@@ -15,15 +15,13 @@ from engine.errors import OutcomeKind
 from engine.values import Usage
 from engine.wire.bedrock.encoder import frame
 from engine.wire.bedrock.error import read_error
+from engine.wire.bedrock.invoke import InvokeDecoder
 from engine.wire.bedrock.reply import decode_reply
 from engine.wire.bedrock.request import decode_request, encode_request, finish
 from engine.wire.bedrock.stream import Decoder
 from engine.wire.fold import fold
 
 CORPUS = Path(__file__).parents[2].parent / "shared" / "corpus" / "bedrock"
-
-EXCLUDED: dict[str, str] = {}
-"""Records that cannot hold, with the reason."""
 
 pytestmark = pytest.mark.skipif(not CORPUS.exists(), reason=f"no recorded traffic at {CORPUS}")
 
@@ -45,13 +43,7 @@ def sent(record: dict[str, Any]) -> bytes:
 def said(record: dict[str, Any]) -> hub.Reply:
     if record["endpoint"] == "converse":
         return decode_reply(record["response_body"].encode())
-    data = sent(record)
-    decoder = Decoder()
-    events = [*decoder.feed(data), *decoder.close()]
-    pieces = Decoder()
-    assert [event for byte in data for event in pieces.feed(bytes([byte]))] + pieces.close() == events
-    assert not any(isinstance(event, hub.Failed) for event in events), events[-1]
-    return fold(events)
+    return fold(fed(Decoder, sent(record)))
 
 
 def found(reply: hub.Reply) -> dict[str, Any]:
@@ -89,13 +81,47 @@ def test_recorded_answers_are_read() -> None:
     """Text, reasoning, tool calls, finish and usage of every answer are as the truth has them, however it is cut."""
     wrong = {}
     for record in records("converse", "converse_stream"):
-        if record["status"] != 200 or record["id"] in EXCLUDED:
+        if record["status"] != 200:
             continue
         got = found(said(record))
         wanted = expected(record["truth"], got, cited='"citationsContent"' in record.get("response_body", ""))
         if got != wanted:
             wrong[record["id"]] = {name: (got[name], wanted[name]) for name in got if got[name] != wanted[name]}
     assert not wrong
+
+
+def test_recorded_answers_of_claude_are_read() -> None:
+    """The events in InvokeModel's chunks are read as what they are, and every answer comes to its end."""
+    for record in records("invoke_stream"):
+        if record["status"] != 200 or "messages" not in record["request_body"] or "claude" not in record["model"]:
+            continue
+        events = fed(InvokeDecoder, sent(record))
+        texts = [event["payload"]["chunk"].get("delta", {}).get("text", "") for event in record["eventstream"]]
+        reply = fold(events)
+        assert found(reply)["text"] == "".join(texts), record["id"]
+        assert reply.choices[0].finish in {hub.Finish.STOP, hub.Finish.TOOL_CALLS, hub.Finish.LENGTH}, record["id"]
+        assert reply.usage, record["id"]
+        assert reply.usage.output, record["id"]
+
+
+def test_events_of_claude_say_the_same_in_chunks() -> None:
+    """Answers of Claude's whose truth is known are as it has them when they come in InvokeModel's chunks."""
+    for record in records("../bedrock-anthropic/messages"):
+        if "sse_text" not in record or record["status"] != 200:
+            continue
+        events = [line[5:].strip() for line in record["sse_text"].splitlines() if line.startswith("data:")]
+        chunks = [{"bytes": base64.b64encode(event.encode()).decode(), "p": "abc"} for event in events]
+        got = found(fold(fed(InvokeDecoder, b"".join(frame("chunk", chunk) for chunk in chunks))))
+        assert got == expected(record["truth"], got, cited=False), record["id"]
+
+
+def fed(decoder: type[Decoder] | type[InvokeDecoder], data: bytes) -> list[hub.Event]:
+    """The events of *data*, which are the same whole and byte by byte, and no failure."""
+    whole, pieces = decoder(), decoder()
+    events = [*whole.feed(data), *whole.close()]
+    assert [event for byte in data for event in pieces.feed(bytes([byte]))] + pieces.close() == events
+    assert not any(isinstance(event, hub.Failed) for event in events), events[-1]
+    return events
 
 
 def body_of(record: dict[str, Any]) -> dict[str, msgspec.Raw] | None:

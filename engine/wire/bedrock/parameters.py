@@ -9,7 +9,9 @@ from typing import Any
 import msgspec
 
 from engine import hub
+from engine.wire.anthropic_messages.schema import closed
 from engine.wire.bedrock import reasoning
+from engine.wire.bedrock.parts import PROTOCOL
 
 __all__ = ["MORE", "Parameters", "merged", "read_parameters", "write_parameters"]
 
@@ -35,6 +37,11 @@ _TIERS = {"default": "default", "standard_only": "default", "flex": "flex", "pri
     "reserved": "reserved"
 }
 """What callers say → Converse's word. Source: Bedrock's API reference, "ServiceTier", 2026-11."""
+
+
+LEAST_TOP_P_THINKING = 0.95
+"""While Claude thinks. Source: Anthropic's documentation, "Extended thinking", 2026-11."""
+_OFF = {"type": "disabled"}
 
 
 class _Inference(msgspec.Struct, rename="camel", kw_only=True, forbid_unknown_fields=True):
@@ -115,30 +122,77 @@ def _format(config: msgspec.Raw) -> hub.OutputFormat | None:
     )
 
 
-def write_parameters(request: hub.Request, maker: str, lost: list[str]) -> dict[str, Any]:
+def write_parameters(
+    request: hub.Request, maker: str, lost: list[str], *, adaptive: bool | None = None
+) -> dict[str, Any]:
     """The fields of the body that say the request's parameters; the names of what was left out go to *lost*."""
     lost += [name for name in UNSAID if getattr(request, name) not in {None, "", _HARMLESS.get(name)}]
+    ruled = maker == reasoning.ANTHROPIC and request.origin not in {PROTOCOL, reasoning.ANTHROPIC}
+    thinks = reasoning.write_reasoning(request, maker, adaptive=adaptive)
+    if thinks is None or (ruled and thinks and _forced(request)):
+        lost.append("reasoning")
+        thinks = {}
+    sampling: dict[str, Any] = {"temperature": request.temperature, "top_p": request.top_p, "top_k": request.top_k}
+    if ruled:  # whoever speaks to Claude in a protocol of its own, knows its rules
+        sampling = _claude_sampling(sampling, thinking=_is_on(thinks), lost=lost)
+    top_k = _top_k(sampling["top_k"], maker, lost)
     written = {
-        "inferenceConfig": _inference(request),
-        "outputConfig": _output(request.format, lost),
+        "inferenceConfig": _inference(request, sampling),
+        "outputConfig": _output(request.format, lost, close=ruled),
         "serviceTier": _tier(request.service_tier, lost),
-        MORE: _additional(request, maker, lost),
+        MORE: thinks | top_k,
     }
     return {name: value for name, value in written.items() if value}
 
 
-def _inference(request: hub.Request) -> dict[str, Any]:
+def _forced(request: hub.Request) -> bool:
+    """Whether a tool must be used; Claude refuses to think then."""
+    return bool(request.tools) and request.tool_choice is not None and request.tool_choice.mode == "any"
+
+
+def _is_on(thinks: dict[str, Any]) -> bool:
+    return bool(thinks.get("thinking", _OFF) != _OFF)
+
+
+def _claude_sampling(asked: dict[str, Any], *, thinking: bool, lost: list[str]) -> dict[str, Any]:
+    """The parameters as far as Claude takes them: while it thinks, next to none, and never both of the first two.
+
+    Source: Bedrock's user guide, "Anthropic Claude Messages API", and Anthropic's, "Extended thinking", 2026-11.
+    """
+    kept = dict(asked)
+    if kept["temperature"] is not None and kept["temperature"] > 1:
+        kept["temperature"] = 1.0
+    if thinking:
+        kept["top_k"] = None
+        kept["temperature"] = 1.0 if kept["temperature"] == 1 else None
+        if kept["top_p"] is not None and kept["top_p"] < LEAST_TOP_P_THINKING:
+            kept["top_p"] = None
+    if kept["temperature"] is not None:
+        kept["top_p"] = None
+    lost += [name for name, value in asked.items() if kept[name] != value]
+    return kept
+
+
+def _top_k(top_k: int | None, maker: str, lost: list[str]) -> dict[str, Any]:
+    if top_k is None:
+        return {}
+    said = reasoning.write_top_k(top_k, maker)
+    lost += [] if said else ["top_k"]
+    return said or {}
+
+
+def _inference(request: hub.Request, sampling: dict[str, Any]) -> dict[str, Any]:
     said = {
         "maxTokens": request.max_tokens,
-        "temperature": request.temperature,
-        "topP": request.top_p,
+        "temperature": sampling["temperature"],
+        "topP": sampling["top_p"],
         "stopSequences": request.stop or None,
     }
     return {name: value for name, value in said.items() if value is not None}
 
 
-def _output(form: hub.OutputFormat | None, lost: list[str]) -> _Output | None:
-    """Structured output; the schema is JSON in a string, and always strict.
+def _output(form: hub.OutputFormat | None, lost: list[str], *, close: bool) -> _Output | None:
+    """Structured output; the schema is JSON in a string, and always strict. *close*: its objects take no more keys.
 
     Source: Bedrock's API reference, "OutputConfig" and "JsonSchemaDefinition", 2026-11.
     """
@@ -147,8 +201,8 @@ def _output(form: hub.OutputFormat | None, lost: list[str]) -> _Output | None:
     if form.schema is None:
         lost.append("response_format")
         return None
-    schema = _Schema(schema=bytes(form.schema).decode(), name=form.name, description=form.description)
-    return _Output(_TextFormat("json_schema", _Structure(schema)))
+    text = bytes(closed(form.schema) if close else form.schema).decode()
+    return _Output(_TextFormat("json_schema", _Structure(_Schema(text, form.name, form.description))))
 
 
 def _tier(tier: str, lost: list[str]) -> dict[str, str] | None:
@@ -158,20 +212,6 @@ def _tier(tier: str, lost: list[str]) -> dict[str, str] | None:
         lost.append("service_tier")
         return None
     return {"type": _TIERS[tier]}
-
-
-def _additional(request: hub.Request, maker: str, lost: list[str]) -> dict[str, Any]:
-    """What goes to the model beside Converse's own parameters; of a request of our own protocol, what came there."""
-    fields: dict[str, Any] = {}
-    if request.top_k is not None:
-        said = reasoning.write_top_k(request.top_k, maker)
-        lost += [] if said else ["top_k"]
-        fields |= said or {}
-    if request.reasoning is not None:
-        said = reasoning.write_reasoning(request.reasoning, maker, request.model, request.max_tokens)
-        lost += [] if said else ["reasoning_effort" if request.reasoning.effort else "thinking"]
-        fields |= said or {}
-    return fields
 
 
 def merged(additional: dict[str, Any], before: hub.Json | None) -> dict[str, Any]:

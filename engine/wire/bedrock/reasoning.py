@@ -9,35 +9,30 @@ from typing import Any, TypeVar
 import msgspec
 
 from engine import hub
+from engine.wire.anthropic_messages import reasoning as anthropic
+from engine.wire.bedrock.parts import PROTOCOL
+
+__all__ = ["ANTHROPIC", "Maker", "maker_of", "read_additional", "write_reasoning", "write_top_k"]
 
 T = TypeVar("T")
-
-__all__ = ["Maker", "maker_of", "read_additional", "write_reasoning", "write_top_k"]
 
 Maker = str
 """`anthropic`, `nova`, `openai`, `qwen`, `mistral`, another word of the id, or empty where the name does not say."""
 
-_NOVA = "nova"
-_KNOWN = ("anthropic", _NOVA, "openai", "qwen", "mistral", "meta", "cohere", "ai21", "deepseek", "titan", "writer")
+ANTHROPIC = "anthropic"
+_KNOWN = (ANTHROPIC, "nova", "openai", "qwen", "mistral", "meta", "cohere", "ai21", "deepseek", "titan", "writer")
 
 _CLAUDE = re.compile(r"claude-(?:[a-z]+-)?(\d+)(?:[-.](\d{1,2})(?!\d))?")
 
 FIRST_THINKING = (3, 7)
 FIRST_ADAPTIVE = (4, 6)
-"""From here on a Claude model decides itself how long it thinks, and takes an effort."""
-LAST_BUDGET = (4, 6)
-"""Later ones refuse a budget.
+"""From here on a Claude model decides itself how long it thinks, and takes an effort; this one a budget as well.
 
 Source: Anthropic's documentation, "Adaptive thinking", and Bedrock's user guide of the same name, 2026-11.
 """
-NEWEST = (99, 0)
-"""What a model is taken for whose name has no version."""
 
-LEAST_BUDGET_TOKENS = 1024
-"""Source: Anthropic's documentation, "Extended thinking", 2026-11."""
-
-_BUDGETS = {"minimal": 1024, "low": 2048, "medium": 4096, "high": 16_384, "xhigh": 32_768, "max": 32_768}
-"""Tokens for an effort, for Claude models that know only budgets; our own choice."""
+MOST_CLAUDE_TOKENS = 64_000
+"""What the smallest of the Claude models that think writes at most; stands where the caller sets no bound."""
 
 _EFFORTS = {"minimal": "low", "low": "low", "medium": "medium", "high": "high", "xhigh": "high", "max": "high"}
 """For models with three efforts."""
@@ -47,7 +42,7 @@ def maker_of(model: str) -> Maker:
     """Whose model it is, by Bedrock's id, an ARN, or a canonical `anthropic/claude-…`; empty if it is not said."""
     name = model.lower()
     if "claude" in name:
-        return "anthropic"
+        return ANTHROPIC
     return next((maker for maker in _KNOWN if maker in name), "")
 
 
@@ -56,56 +51,47 @@ def write_top_k(top_k: int, maker: Maker) -> dict[str, Any] | None:
 
     Source: Bedrock's user guide, "Inference request parameters", and Amazon Nova's, "Complete request schema", 2026-11.
     """
-    if maker in {"anthropic", "mistral"}:
+    if maker in {ANTHROPIC, "mistral"}:
         return {"top_k": top_k}
-    return {"inferenceConfig": {"topK": top_k}} if maker == _NOVA else None
+    return {"inferenceConfig": {"topK": top_k}} if maker == "nova" else None
 
 
-def write_reasoning(asked: hub.Reasoning, maker: Maker, model: str, max_tokens: int | None) -> dict[str, Any] | None:
-    """The additional fields for it; None where the maker's models cannot be told.
+def write_reasoning(request: hub.Request, maker: Maker, *, adaptive: bool | None) -> dict[str, Any] | None:
+    """The additional fields for it, none where nothing is asked; None where the maker's models cannot be told.
+
+    *adaptive*, of Claude: as in `anthropic_messages.request.encode_request`; None leaves it to the model's name.
 
     Source: Bedrock's user guide, "Extended thinking", and Amazon Nova's, "Extended thinking", 2026-11; of gpt-oss and
     Qwen recorded traffic.
     """
-    effort = asked.effort
-    off = asked.enabled is False or effort == "none"
-    if maker == "anthropic":
-        return {"thinking": {"type": "disabled"}} if off else _claude(asked, _version(model), max_tokens)
-    if maker == _NOVA:
-        level = {} if off else {"maxReasoningEffort": _EFFORTS.get(effort, "medium")}
+    asked = request.reasoning
+    if asked is None:
+        return {}
+    if maker == ANTHROPIC:
+        return _claude(request, asked, adaptive)
+    off = asked.enabled is False or asked.effort == "none"
+    if maker == "nova":
+        level = {} if off else {"maxReasoningEffort": _EFFORTS.get(asked.effort, "medium")}
         return {"reasoningConfig": {"type": "disabled" if off else "enabled"} | level}
-    if maker in {"openai", "qwen"} and effort in _EFFORTS:
-        return {"reasoning_effort" if maker == "openai" else "reasoning_config": _EFFORTS[effort]}
+    if maker in {"openai", "qwen"} and asked.effort in _EFFORTS:
+        return {"reasoning_effort" if maker == "openai" else "reasoning_config": _EFFORTS[asked.effort]}
     return None
 
 
-def _version(model: str) -> tuple[int, int]:
-    found = _CLAUDE.search(model.lower())
-    return (int(found[1]), int(found[2] or 0)) if found else NEWEST
-
-
-def _claude(asked: hub.Reasoning, version: tuple[int, int], max_tokens: int | None) -> dict[str, Any] | None:
-    budget = asked.budget_tokens
-    by_budget = budget is not None and (version <= LAST_BUDGET or (version == NEWEST and not asked.effort))
-    if version >= FIRST_ADAPTIVE and not by_budget:
-        return _adaptive(asked)
-    if version < FIRST_THINKING:
+def _claude(request: hub.Request, asked: hub.Reasoning, adaptive: bool | None) -> dict[str, Any] | None:
+    found = _CLAUDE.search(request.model.lower())
+    version = (int(found[1]), int(found[2] or 0)) if found else None
+    if version and version < FIRST_THINKING:
         return None
-    if budget is None:
-        budget = _BUDGETS.get(asked.effort or "medium", _BUDGETS["medium"])
-        if max_tokens is not None:  # the budget is part of the answer's bound, and must leave some of it
-            budget = min(budget, max_tokens - 1)
-        if budget < LEAST_BUDGET_TOKENS:
-            return None
-    return {"thinking": {"type": "enabled", "budget_tokens": budget}}
-
-
-def _adaptive(asked: hub.Reasoning) -> dict[str, Any]:
-    thinking = {"type": "adaptive"}
-    if asked.show is not None:
-        thinking["display"] = "summarized" if asked.show else "omitted"
-    effort = "low" if asked.effort == "minimal" else asked.effort
-    return {"thinking": thinking} | ({"output_config": {"effort": effort}} if effort else {})
+    if adaptive is None and (version or request.origin == PROTOCOL):
+        either = version in {None, FIRST_ADAPTIVE}
+        adaptive = asked.budget_tokens is None if either else version is not None and version > FIRST_ADAPTIVE
+    bound = MOST_CLAUDE_TOKENS if request.max_tokens is None else request.max_tokens
+    thinks = anthropic.write_reasoning(request, max_tokens=bound, adaptive=adaptive)
+    if thinks.dropped:
+        return None
+    fields: dict[str, Any] = {"thinking": thinks.thinking} if thinks.thinking else {}
+    return fields | ({"output_config": {"effort": thinks.effort}} if thinks.effort else {})
 
 
 class _Thinking(msgspec.Struct, forbid_unknown_fields=True):
@@ -127,7 +113,7 @@ def read_additional(
     top_k = _read(rest, "top_k", int)
     if thinking is None:
         return None, top_k, rest
-    config = _read(rest, "output_config", _OutputConfig)
+    config = _read(rest, "output_config", _OutputConfig) if thinking.type == "adaptive" else None
     reasoning = hub.Reasoning(
         effort=config.effort if config else "",
         budget_tokens=thinking.budget_tokens,

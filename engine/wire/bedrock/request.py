@@ -40,8 +40,11 @@ def finish(fields: Fields, *, model: str, stream: bool) -> bytes:  # noqa: ARG00
     return _ENCODER.encode(fields)
 
 
-def encode_request(request: hub.Request) -> Encoded:
+def encode_request(request: hub.Request, *, adaptive: bool | None = None) -> Encoded:
     """The body for Converse. `request.model` tells whose model it is, so it should be the provider's name for it.
+
+    *adaptive*, of Claude: whether the model chooses how long it thinks and takes an effort, or takes a budget; None
+    leaves it to the name.
 
     Raises:
         BadRequest: content that Converse cannot take, such as a picture by URL.
@@ -52,7 +55,7 @@ def encode_request(request: hub.Request) -> Encoded:
     system, turns = _turns(request.messages, blocks)
     body: dict[str, Any] = {"messages": turns} | ({"system": system} if system else {})
     body |= write_tools(request, blocks, lost)
-    body |= parameters.write_parameters(request, maker, lost)
+    body |= parameters.write_parameters(request, maker, lost, adaptive=adaptive)
     if own:
         more = parameters.merged(body.get(parameters.MORE, {}), request.extra.get(parameters.MORE))
         body |= request.extra
