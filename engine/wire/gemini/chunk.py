@@ -27,11 +27,12 @@ __all__ = [
 PROTOCOL = "gemini"
 
 NOT_GIVEN = msgspec.Raw(b"null")
+"""What a field that is kept as bytes says when it is missing."""
 
 
 def is_given(raw: msgspec.Raw) -> bool:
     """Whether a field that is kept as bytes says anything."""
-    return bytes(raw) != b"null"
+    return raw is not NOT_GIVEN and bytes(raw) != b"null"
 
 
 class Blob(msgspec.Struct, rename="camel", gc=False):

@@ -11,6 +11,7 @@ from engine.wire import estimate
 from engine.wire.envelope import Envelope
 from engine.wire.gemini.carried import carried
 from engine.wire.gemini.chunk import NOT_GIVEN, is_given
+from engine.wire.gemini.outgoing import finish
 from engine.wire.gemini.spelling import camel, canonical
 from engine.wire.json_edit import Fields
 
@@ -24,7 +25,6 @@ SMALL = frozenset({"generationConfig", "labels"})
 
 _FIELDS = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _VALUE = msgspec.json.Decoder()
-_ENCODER = msgspec.json.Encoder()
 
 
 def read_envelope(body: bytes, *, model: str, stream: bool) -> Envelope:
@@ -92,11 +92,6 @@ def envelope_of(fields: Fields, size_bytes: int, *, model: str, stream: bool) ->
         session=metadata.get("session_id", ""),
         metadata=metadata,
     )
-
-
-def finish(fields: Fields, *, model: str, stream: bool) -> bytes:  # noqa: ARG001 - every protocol's `finish` has these
-    """The body that goes to a provider: *fields* without the model, which the path names. Usage always comes."""
-    return _ENCODER.encode({name: raw for name, raw in fields.items() if name != "model"})
 
 
 def _read_small(fields: Fields) -> dict[str, Any]:

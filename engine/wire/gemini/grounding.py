@@ -14,7 +14,7 @@ import msgspec
 from engine import hub
 from engine.wire.gemini.chunk import PROTOCOL, Candidate, is_given
 
-__all__ = ["KEPT", "citations_in", "grounding_of", "kept_in"]
+__all__ = ["KEPT", "Sources", "citations_in", "grounding_of", "has_sources", "kept_in"]
 
 KEPT = {
     "groundingMetadata": "grounding_metadata",
@@ -67,6 +67,15 @@ _RECITATION = msgspec.json.Decoder(_Recitation)
 _ENCODER = msgspec.json.Encoder()
 
 
+def has_sources(candidate: Candidate) -> bool:
+    """Whether *candidate* says anything about its sources."""
+    return (
+        is_given(candidate.grounding_metadata)
+        or is_given(candidate.citation_metadata)
+        or is_given(candidate.url_context_metadata)
+    )
+
+
 def kept_in(candidate: Candidate) -> Iterator[hub.Foreign]:
     """What *candidate* says about its sources, as it says it."""
     for name, attribute in KEPT.items():
@@ -75,15 +84,24 @@ def kept_in(candidate: Candidate) -> Iterator[hub.Foreign]:
             yield hub.Foreign(protocol=PROTOCOL, kind=name, raw=msgspec.Raw(_ENCODER.encode({name: raw})))
 
 
-def citations_in(candidate: Candidate, text: str) -> list[hub.Citation]:
-    """The citations of *text*, the answer's whole text up to here.
+class Sources:
+    """The sources that an answer has named so far: a stream names each once, and counts them through."""
+
+    __slots__ = ("chunks",)
+
+    def __init__(self) -> None:
+        self.chunks: list[_Chunk] = []
+
+
+def citations_in(candidate: Candidate, text: str, sources: Sources) -> list[hub.Citation]:
+    """The citations of *text*, the answer's whole text up to here; *sources* grows by those that are new.
 
     Raises:
         msgspec.ValidationError: the metadata is not of Gemini's shape.
     """
     found: list[hub.Citation] = []
     if is_given(candidate.grounding_metadata):
-        found.extend(_grounded(_GROUNDING.decode(candidate.grounding_metadata), text))
+        found.extend(_grounded(_GROUNDING.decode(candidate.grounding_metadata), text, sources.chunks))
     if is_given(candidate.citation_metadata):
         for each in _RECITATION.decode(candidate.citation_metadata).citations or ():
             if each.uri:
@@ -92,8 +110,8 @@ def citations_in(candidate: Candidate, text: str) -> list[hub.Citation]:
     return found
 
 
-def _grounded(grounding: _Grounding, text: str) -> Iterator[hub.Citation]:
-    chunks = grounding.grounding_chunks or []
+def _grounded(grounding: _Grounding, text: str, chunks: list[_Chunk]) -> Iterator[hub.Citation]:
+    chunks.extend(grounding.grounding_chunks or ())
     for support in grounding.grounding_supports or ():
         segment = support.segment or _Segment()
         start, end = _characters(text, segment.start_index, segment.end_index)

@@ -8,7 +8,7 @@ from engine import hub
 from engine.wire.gemini import media, signature
 from engine.wire.gemini.chunk import PROTOCOL, FunctionCall, Part, is_given
 
-__all__ = ["ABOUT", "args_of", "arguments_of", "foreign_in", "read_spoken", "write_spoken"]
+__all__ = ["ABOUT", "args_of", "arguments_of", "foreign_in", "on_one_line", "read_spoken", "write_spoken"]
 
 _FOREIGN = {
     "executable_code": "executableCode",
@@ -67,7 +67,12 @@ def _foreign(kind: str, value: dict[str, object]) -> hub.Foreign:
 
 def arguments_of(call: FunctionCall) -> str:
     """The call's arguments as JSON text; `{}` where it has none."""
-    return bytes(call.args).decode() if is_given(call.args) else "{}"
+    return on_one_line(bytes(call.args)).decode() if is_given(call.args) else "{}"
+
+
+def on_one_line(value: bytes) -> bytes:
+    """JSON without line ends, which an event may not hold: Gemini indents some answers, calls included."""
+    return msgspec.json.format(value, indent=-1) if b"\n" in value or b"\r" in value else value
 
 
 def args_of(arguments: str) -> object:

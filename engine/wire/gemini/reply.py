@@ -10,7 +10,7 @@ from engine import hub
 from engine.errors import UpstreamMalformed
 from engine.wire.gemini import finish
 from engine.wire.gemini.chunk import PROTOCOL, Candidate, Chunk, Part, as_list, is_given
-from engine.wire.gemini.grounding import KEPT, citations_in, grounding_of, kept_in
+from engine.wire.gemini.grounding import KEPT, Sources, citations_in, grounding_of, kept_in
 from engine.wire.gemini.logprobs import read_logprobs, write_logprobs
 from engine.wire.gemini.parts import ABOUT, arguments_of, foreign_in, read_spoken, write_spoken
 from engine.wire.gemini.signature import thought_signature
@@ -121,7 +121,7 @@ def _cited(parts: list[hub.Part], candidate: Candidate) -> list[hub.Part]:
     """*parts*, each text with the citations that begin in it."""
     texts = [at for at, part in enumerate(parts) if isinstance(part, hub.Text)]
     told = "".join(part.text for part in parts if isinstance(part, hub.Text))
-    for citation in citations_in(candidate, told) if texts else ():
+    for citation in citations_in(candidate, told, Sources()) if texts else ():
         at = _place(parts, texts, citation.start)
         text = parts[at]
         assert isinstance(text, hub.Text)

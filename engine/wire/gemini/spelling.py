@@ -11,7 +11,7 @@ import msgspec
 
 from engine.wire.json_edit import Fields
 
-__all__ = ["camel", "canonical"]
+__all__ = ["camel", "camelled", "canonical"]
 
 _SNAKE_KEY = re.compile(rb'"[a-z]+(?:_[a-z]+)+"\s*:')
 
@@ -47,16 +47,17 @@ def canonical(fields: Fields) -> Fields:
 def _canonical(name: str, raw: msgspec.Raw) -> msgspec.Raw:
     if name in OWN_NAMES or not _SNAKE_KEY.search(raw):
         return raw
-    return msgspec.Raw(_ENCODER.encode(_camelled(_VALUE.decode(raw))))
+    return msgspec.Raw(_ENCODER.encode(camelled(_VALUE.decode(raw))))
 
 
-def _camelled(value: Any) -> Any:
+def camelled(value: Any) -> Any:
+    """A decoded value with Gemini's names in camelCase at every depth, but for what is in `OWN_NAMES`."""
     if isinstance(value, list):
-        return [_camelled(each) for each in value]
+        return [camelled(each) for each in value]
     if not isinstance(value, dict):
         return value
     renamed = ((camel(name), each) for name, each in value.items())
-    return {name: each if name in OWN_NAMES else _camelled(each) for name, each in renamed}
+    return {name: each if name in OWN_NAMES else camelled(each) for name, each in renamed}
 
 
 def camel(name: str) -> str:

@@ -13,7 +13,7 @@ from engine.wire.gemini import finish
 from engine.wire.gemini.chunk import Candidate, Chunk, FunctionCall, Part, as_list, is_given
 from engine.wire.gemini.error import read_reply_error
 from engine.wire.gemini.frames import Frames
-from engine.wire.gemini.grounding import citations_in, kept_in
+from engine.wire.gemini.grounding import Sources, citations_in, has_sources, kept_in
 from engine.wire.gemini.logprobs import read_logprobs
 from engine.wire.gemini.partial import Arguments
 from engine.wire.gemini.parts import arguments_of, foreign_in, read_spoken
@@ -125,7 +125,7 @@ class Decoder:
 class _Choice:
     """One of the answers while it arrives."""
 
-    __slots__ = ("_arguments", "_calls", "_ids", "_index", "_texts", "finished")
+    __slots__ = ("_arguments", "_calls", "_ids", "_index", "_kept", "_sources", "_texts", "finished")
 
     def __init__(self, index: int, ids: Ids) -> None:
         self._index = index
@@ -135,21 +135,25 @@ class _Choice:
         """Of the call whose arguments are still coming in pieces."""
         self._texts: list[str] = []
         """The answer's text: citations are told in bytes of it, and only at its end."""
+        self._sources = Sources()
+        self._kept: list[hub.Foreign] = []
+        """What Gemini says of its sources. It comes between the words and is told after them, to leave them whole."""
         self.finished = False
 
     def read(self, candidate: Candidate, events: list[hub.Event]) -> None:
         if candidate.content is not None:
             for part in as_list(candidate.content.parts):
                 self._part(part, events)
-        if is_given(candidate.grounding_metadata) or is_given(candidate.citation_metadata):
-            cited = citations_in(candidate, "".join(self._texts))
+        if has_sources(candidate):
+            cited = citations_in(candidate, "".join(self._texts), self._sources)
             events.extend(hub.Cited(citation=citation, choice=self._index) for citation in cited)
-        events.extend(kept_in(candidate))
+            self._kept.extend(kept_in(candidate))
         if is_given(candidate.logprobs_result):
             events.append(hub.LogProbs(logprobs=read_logprobs(candidate.logprobs_result), choice=self._index))
         word = finish.word_of(candidate.finish_reason)
         if word and not self.finished:
             self._end_call(events)
+            events.extend(self._kept)
             self.finished = True
             why = finish.finish_of(word, has_calls=self._calls > 0)
             events.append(hub.Finished(finish=why, finish_raw=word, choice=self._index))

@@ -107,13 +107,12 @@ def _details(whole: int, audio: int, image: int) -> list[dict[str, object]]:
 
 
 def _of(details: _Details, modality: str) -> int:
-    if not details:
-        return 0
-    return sum(
-        _count(each.token_count)
-        for each in details
-        if (MODALITIES.get(each.modality) if isinstance(each.modality, int) else each.modality) == modality
-    )
+    found = 0
+    for each in details or ():
+        name = MODALITIES.get(each.modality) if isinstance(each.modality, int) else each.modality
+        if name == modality:
+            found += _count(each.token_count)
+    return found
 
 
 def _shares(whole: int, kinds: tuple[int, ...]) -> tuple[int, ...]:

@@ -15,7 +15,7 @@ from engine.wire.gemini.chunk import PROTOCOL
 from engine.wire.gemini.grounding import KEPT, grounding_of
 from engine.wire.gemini.logprobs import write_logprobs
 from engine.wire.gemini.media import write_media
-from engine.wire.gemini.parts import args_of
+from engine.wire.gemini.parts import args_of, on_one_line
 from engine.wire.gemini.signature import thought_signature
 from engine.wire.gemini.usage import write_usage
 
@@ -44,8 +44,8 @@ class _Choice(msgspec.Struct):
     texts: list[str] = []
     """The answer's text, for citations that count it in bytes."""
     cited: list[hub.Citation] = []
-    about: dict[str, Any] = {}
-    """What only Gemini says of a candidate."""
+    has_sources: bool = False
+    """Gemini's own words on where the text comes from have gone out."""
 
 
 class Encoder:
@@ -120,9 +120,9 @@ class Encoder:
         word = finish.written(finished.finish, finished.finish_raw, has_calls=choice.has_calls)
         content: dict[str, Any] = {"parts": [], "role": "model"}
         ended: dict[str, Any] = {"content": content, "finishReason": word, "index": choice.index}
-        if choice.cited and not KEPT.keys() & choice.about.keys():
+        if choice.cited and not choice.has_sources:
             ended["groundingMetadata"] = grounding_of(choice.cited, "".join(choice.texts))
-        return ended | choice.about
+        return ended
 
     def _choice(self, index: int) -> _Choice:
         choice = self._choices.get(index)
@@ -151,7 +151,7 @@ class Encoder:
         if tail is None:
             about = _ENCODER.encode({"modelVersion": self._model, "responseId": self._id})[1:-1]
             tail = self._tail[index] = b'],"role":"model"},"index":%d}],%s' % (index, about)
-        return self._chunk(b'{"candidates":[{"content":{"parts":[' + part + tail)
+        return self._chunk(b'{"candidates":[{"content":{"parts":[' + on_one_line(part) + tail)
 
     def _chunk(self, opened: bytes) -> bytes:
         """A chunk on its way out; *opened* lacks the brace at its end."""
@@ -192,16 +192,19 @@ class Encoder:
         result = write_logprobs(event.logprobs)
         if result is None:
             return b""
-        candidate = {"index": event.choice, "logprobsResult": result}
+        return self._about({"index": event.choice, "logprobsResult": result})
+
+    def _about(self, candidate: dict[str, Any]) -> bytes:
+        """A chunk with something about a candidate, and no part of it."""
         told = {"candidates": [candidate], "modelVersion": self._model, "responseId": self._id}
-        return self._chunk(_ENCODER.encode(told)[:-1])
+        return self._chunk(on_one_line(_ENCODER.encode(told))[:-1])
 
     def _foreign(self, event: hub.Foreign) -> bytes:
         if event.protocol != PROTOCOL:
             return b""
         if event.kind in KEPT:
-            self._choice(0).about.update(_FIELDS.decode(event.raw))
-            return b""
+            self._choice(0).has_sources = True
+            return self._about({"index": 0, **_FIELDS.decode(event.raw)})
         return self._part(0, event.raw)
 
 
