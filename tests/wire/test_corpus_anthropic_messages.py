@@ -27,7 +27,10 @@ FILES = sorted(
     ]
 )
 
-EXCLUDED: dict[str, str] = {}
+EXCLUDED = {
+    "anthropic-4883a62651fd": "two streams in one body: the first breaks off and a second message_start follows",
+    "anthropic-b6464c9ea364": "two streams in one body: a second message follows the first one's message_stop",
+}
 """Id of a recording → why it cannot hold."""
 
 FINISH = {
@@ -73,6 +76,11 @@ def texts(reply: hub.Reply, kind: type[hub.Text | hub.Thinking]) -> str:
 def calls(reply: hub.Reply) -> list[tuple[str, str, Any]]:
     found = [part for part in reply.choices[0].parts if isinstance(part, hub.ToolCall)]
     return [(call.id, call.name, arguments(call.arguments)) for call in found]
+
+
+def citations(reply: hub.Reply) -> list[hub.Citation]:
+    parts = reply.choices[0].parts
+    return [citation for part in parts if isinstance(part, hub.Text) for citation in part.citations]
 
 
 def arguments(text: str) -> Any:
@@ -146,9 +154,11 @@ def test_recorded_requests_keep_their_meaning(path: Path) -> None:
 def test_recorded_answers_keep_their_meaning(path: Path) -> None:
     """Every recorded answer means the same after it was decoded and encoded, whole and as a stream."""
     for record, reply in answered(path):
-        assert decode_reply(encode_reply(reply)).choices == reply.choices, record["id"]
-        if "sse_text" in record:
-            continue
+        again = decode_reply(encode_reply(reply))
+        assert (texts(again, hub.Text), calls(again)) == (texts(reply, hub.Text), calls(reply)), record["id"]
+        assert citations(again) == citations(reply), record["id"]
+        if "sse_text" not in record:
+            assert again == reply, record["id"]
         encoder, decoder = Encoder(model="m"), Decoder()
         sent = b"".join([*(encoder.encode(event) for event in spread(reply)), encoder.close()])
         folded = fold([*decoder.feed(sent), *decoder.close()])

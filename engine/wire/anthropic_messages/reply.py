@@ -1,6 +1,7 @@
 """Whole answers of the Messages API ↔ `hub.Reply`."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import Any
 
 import msgspec
@@ -52,6 +53,8 @@ def decode_reply(body: bytes) -> hub.Reply:
         UpstreamMalformed: it is no message.
     """
     try:
+        if not body.isascii():
+            body.decode()  # what is passed on unread must be UTF-8, too
         message = _MESSAGE.decode(body)
         parts = read_parts(message.content)
         fields = _FIELDS.decode(body)
@@ -73,13 +76,18 @@ def decode_reply(body: bytes) -> hub.Reply:
 
 def _choice(message: _Message, parts: list[hub.Part]) -> hub.Choice:
     reason = _text(message.stop_reason)
-    calls = any(isinstance(part, hub.ToolCall) for part in parts)
     return hub.Choice(
         parts=tuple(parts),
-        finish=finish_of(reason, calls=calls) if reason else None,
+        finish=finish_of(reason, calls=_ends_in_call(parts)) if reason else None,
         finish_raw=reason,
         stop_sequence=_text(message.stop_sequence),
     )
+
+
+def _ends_in_call(parts: Sequence[hub.Part]) -> bool:
+    """Whether a tool is still wanted. One that a program of the model's called has been answered: content follows."""
+    said = [part for part in parts if not isinstance(part, hub.Refusal)]
+    return bool(said) and isinstance(said[-1], hub.ToolCall)
 
 
 def _text(value: object) -> str:
@@ -117,7 +125,7 @@ def encode_reply(reply: hub.Reply) -> bytes:
 def _reason(choice: hub.Choice, *, refused: bool) -> str | None:
     if choice.finish is None:
         return None
-    calls = any(isinstance(part, hub.ToolCall) for part in choice.parts)
+    calls = _ends_in_call(choice.parts)
     return reason_for(choice.finish, choice.finish_raw, choice.stop_sequence, calls=calls, refused=refused)
 
 
@@ -134,14 +142,43 @@ def details(refused: str) -> dict[str, Any]:
 
 
 def _content(parts: Sequence[hub.Part]) -> list[Block | msgspec.Raw]:
-    return [block for part in parts for block in _blocks(part)]
+    blocks: list[Block | msgspec.Raw] = []
+    length = 0
+    for part in parts:
+        if isinstance(part, hub.Text):
+            blocks += [block for text in _cut(part, length) if (block := _text_block(text)) is not None]
+            length += len(part.text)
+        else:
+            blocks += _blocks(part)
+    return blocks
+
+
+def _cut(part: hub.Text, start: int) -> Iterator[hub.Text]:
+    """*part*, which begins at *start* in the answer's text, with each cited span as a text of its own.
+
+    A block's citations are of the whole block. Spans that are not said, or overlap, leave *part* in one piece.
+    """
+    spans = {(each.start, each.end) for each in part.citations}
+    edges = [0]
+    for left, right in sorted((left, right) for left, right in spans if left is not None and right is not None):
+        edges += [left - start, right - start]
+    edges.append(len(part.text))
+    if len(edges) < 2 * len(spans) + 2 or edges != sorted(edges):
+        yield part
+        return
+    for left, right in pairwise(edges):
+        cited = tuple(each for each in part.citations if (each.start, each.end) == (start + left, start + right))
+        if left < right or cited:
+            yield hub.Text(text=part.text[left:right], citations=cited)
+
+
+def _text_block(part: hub.Text) -> TextBlock | None:
+    citations = [cited for each in part.citations if (cited := write_citation(each)) is not None]
+    return TextBlock(part.text, citations or None) if part.text or citations else None
 
 
 def _blocks(part: hub.Part) -> list[Block | msgspec.Raw]:
     match part:
-        case hub.Text():
-            citations = [cited for each in part.citations if (cited := write_citation(each)) is not None]
-            return [TextBlock(part.text, citations or None)] if part.text or citations else []
         case hub.ToolCall():
             return [ToolUseBlock(part.id, part.name, input_of(part))]
         case hub.Thinking():

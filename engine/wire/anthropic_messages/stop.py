@@ -29,7 +29,7 @@ _REASON = {
 
 
 def finish_of(reason: str, *, calls: bool) -> Finish:
-    """What *reason* means; with *calls*, an answer that wants tools says so whatever a look-alike calls its end."""
+    """What *reason* means. An answer that ends in *calls* wants tools, whatever a look-alike calls its end."""
     finish = _FINISH.get(reason, Finish.ERROR)
     return Finish.TOOL_CALLS if calls and finish is Finish.STOP else finish
 

@@ -9,18 +9,18 @@ from engine import hub
 from engine.errors import OutcomeKind, UpstreamMalformed, UpstreamReset
 from engine.values import Outcome
 from engine.wire import sse
-from engine.wire.anthropic_messages import PROTOCOL
 from engine.wire.anthropic_messages.blocks import read_cited, unsealed
 from engine.wire.anthropic_messages.error import outcome_of, read_reply_error
 from engine.wire.anthropic_messages.raw import NULL
 from engine.wire.anthropic_messages.reply import explanation
 from engine.wire.anthropic_messages.stop import finish_of
-from engine.wire.anthropic_messages.usage import read_usage
+from engine.wire.anthropic_messages.stream_block import READ, BlockStart, Delta, Event, OpenBlock, Started
+from engine.wire.anthropic_messages.usage import COUNTS, read_usage
 
 __all__ = ["Decoder"]
 
 MOST_HELD_BYTES = 16 * 1024 * 1024
-"""Of blocks that are handed on whole when they close: what one event may hold, and such blocks come in few."""
+"""Of blocks that are open, and handed on in part or whole when they close: as much as one event may hold."""
 
 MOST_STRAY_BYTES = 64 * 1024
 """Of a body that may turn out to be an error instead of a stream."""
@@ -29,81 +29,16 @@ DONE = b"[DONE]"
 """OpenAI's terminator, which Anthropic does not send and some of its look-alikes do."""
 
 
-class _Event(msgspec.Struct, gc=False):
-    type: str
-    index: int = 0
-    delta: msgspec.Raw = NULL
-    content_block: msgspec.Raw = NULL
-    message: msgspec.Raw = NULL
-    usage: msgspec.Raw = NULL
-
-
-class _Delta(msgspec.Struct, gc=False):
-    """A delta of any kind of block that is read, or of the message."""
-
-    text: str | None = None
-    thinking: str | None = None
-    partial_json: str | None = None
-    signature: str | None = None
-    citation: msgspec.Raw = NULL
-    stop_reason: str | None = None
-    stop_sequence: str | None = None
-    stop_details: Any = None
-
-
-class _Started(msgspec.Struct):
-    id: Any = None
-    model: Any = None
-    usage: Any = None
-
-
-class _Block(msgspec.Struct):
-    """How a block begins; texts are empty there but with some look-alikes."""
-
-    type: str
-    text: str | None = None
-    citations: list[msgspec.Raw] | None = None
-    thinking: str | None = None
-    signature: str | None = None
-    data: str | None = None
-    id: str | None = None
-    name: str | None = None
-    input: msgspec.Raw = NULL
-
-
 class _Typed(msgspec.Struct, gc=False):
     type: str
 
 
-_EVENT = msgspec.json.Decoder(_Event)
-_DELTA: msgspec.json.Decoder[_Delta | None] = msgspec.json.Decoder(_Delta | None)
-_STARTED = msgspec.json.Decoder(_Started)
-_BLOCK = msgspec.json.Decoder(_Block)
+_EVENT = msgspec.json.Decoder(Event)
+_DELTA: msgspec.json.Decoder[Delta | None] = msgspec.json.Decoder(Delta | None)
+_STARTED = msgspec.json.Decoder(Started)
+_BLOCK = msgspec.json.Decoder(BlockStart)
 _TYPED = msgspec.json.Decoder(_Typed)
 _OBJECT: msgspec.json.Decoder[dict[str, Any] | None] = msgspec.json.Decoder(dict[str, Any] | None)
-
-_READ = frozenset({"text", "thinking", "redacted_thinking", "tool_use"})
-
-
-class _Open:
-    """A block that has not closed yet."""
-
-    __slots__ = ("argued", "call", "citations", "foreign", "kind", "pieces", "signature", "start", "whole")
-
-    def __init__(self, kind: str) -> None:
-        self.kind = kind
-        self.start = 0
-        """Of text: where it begins in the text of the answer, in characters."""
-        self.citations: list[msgspec.Raw] = []
-        self.signature = ""
-        self.call = 0
-        self.argued = False
-        """Arguments have been sent on."""
-        self.whole = "{}"
-        """Of a call whose arguments never come in pieces: what its beginning said."""
-        self.foreign: dict[str, Any] = {}
-        self.pieces: list[str] = []
-        """Of a foreign block: its `input`, in pieces."""
 
 
 class Decoder:
@@ -115,7 +50,7 @@ class Decoder:
     __slots__ = (
         "_blocks",
         "_calls",
-        "_ended",
+        "_ends_in_call",
         "_finished",
         "_held",
         "_length",
@@ -132,8 +67,9 @@ class Decoder:
         self._blocks = sse.EventBlocks()
         self._stray: bytes | None = b""
         """What came before the first event; None after it."""
-        self._open: dict[int, _Open] = {}
+        self._open: dict[int, OpenBlock] = {}
         self._calls = 0
+        self._ends_in_call = False
         self._length = 0
         """Characters of text so far."""
         self._held = 0
@@ -162,7 +98,7 @@ class Decoder:
         rest = self._blocks.rest()
         events = self._take(rest.rstrip(b"\n") + b"\n\n") if not self.done and _is_whole(rest) else []
         if self.done or self._finished:
-            return [*events, *self._close_all()]
+            return events if self.done else [*events, *self._close_all()]
         if self._stray is not None and (self._stray + rest).strip():
             return self._no_stream(self._stray + rest)
         raise UpstreamReset("the stream ended before the answer did", received=True)
@@ -196,15 +132,14 @@ class Decoder:
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
             out += self._fail(f"an event that cannot be read: {exc}")
 
-    def _tell(self, event: _Event, data: bytes, out: list[hub.Event]) -> None:
+    def _tell(self, event: Event, data: bytes, out: list[hub.Event]) -> None:
         match event.type:
             case "content_block_delta":
                 self._delta(event, out)
             case "content_block_start":
                 self._begin(event.index, event.content_block, out)
             case "content_block_stop":
-                block = self._open.pop(event.index, None)
-                out += self._close(block) if block else ()
+                self._stop(event.index, out)
             case "message_start":
                 out += self._start(_STARTED.decode(event.message))
             case "message_delta":
@@ -216,7 +151,7 @@ class Decoder:
                 out.append(hub.Failed(outcome=outcome_of(_OBJECT.decode(data) or {})))
                 self.done = True
 
-    def _start(self, message: _Started) -> Iterator[hub.Event]:
+    def _start(self, message: Started) -> Iterator[hub.Event]:
         ident = message.id if isinstance(message.id, str) else ""
         self._tail = ident[-8:]
         yield hub.Opened(id=ident, model=message.model if isinstance(message.model, str) else "")
@@ -225,19 +160,19 @@ class Decoder:
     def _meter(self, usage: object) -> Iterator[hub.Event]:
         """Counts are cumulative, and one that is not repeated still holds; the first output count is a placeholder."""
         if isinstance(usage, dict):
-            self._usage.update((name, count) for name, count in usage.items() if count is not None)
+            self._usage.update((name, usage[name]) for name in COUNTS & usage.keys() if usage[name] is not None)
             if read := read_usage(self._usage):
                 yield hub.Metered(usage=read)
 
-    def _end(self, event: _Event) -> Iterator[hub.Event]:
-        delta = _DELTA.decode(event.delta) or _Delta()
+    def _end(self, event: Event) -> Iterator[hub.Event]:
+        delta = _DELTA.decode(event.delta) or Delta()
         if delta.stop_reason and not self._finished:
             yield from self._close_all()
             self._finished = True
             if refused := explanation(delta.stop_details):
                 yield hub.RefusalDelta(text=refused)
             yield hub.Finished(
-                finish=finish_of(delta.stop_reason, calls=self._calls > 0),
+                finish=finish_of(delta.stop_reason, calls=self._ends_in_call),
                 finish_raw=delta.stop_reason,
                 stop_sequence=delta.stop_sequence or "",
             )
@@ -245,16 +180,17 @@ class Decoder:
 
     def _begin(self, index: int, raw: msgspec.Raw, out: list[hub.Event]) -> None:
         kind = _TYPED.decode(raw).type
-        block = self._open[index] = _Open(kind)
-        if kind not in _READ:
-            self._hold(len(bytes(raw)))
+        self._hold(len(bytes(raw)))
+        block = self._open[index] = OpenBlock(kind)
+        self._ends_in_call = kind == "tool_use"
+        if kind not in READ:
             block.foreign = _OBJECT.decode(raw) or {}
             return
         given = _BLOCK.decode(raw)
         match kind:
             case "text":
                 block.start = self._length
-                block.citations += given.citations or ()
+                block.citations += (raw for raw in given.citations or () if _OBJECT.decode(raw))
                 self._say(given.text, out)
             case "thinking":
                 block.signature = given.signature or ""
@@ -265,7 +201,7 @@ class Decoder:
             case "tool_use":
                 self._call(block, given, out)
 
-    def _call(self, block: _Open, given: _Block, out: list[hub.Event]) -> None:
+    def _call(self, block: OpenBlock, given: BlockStart, out: list[hub.Event]) -> None:
         block.call = self._calls
         self._calls += 1
         if given.input != NULL:
@@ -273,54 +209,56 @@ class Decoder:
         ident = given.id or f"call_{self._tail}_{block.call}"
         out.append(hub.CallOpened(call=block.call, id=ident, name=given.name or ""))
 
-    def _delta(self, event: _Event, out: list[hub.Event]) -> None:
+    def _delta(self, event: Event, out: list[hub.Event]) -> None:
         block = self._open.get(event.index)
-        if block is None:
+        if block is not None and block.kind not in READ:
+            self._hold(len(bytes(event.delta)))
+            block.extend(_OBJECT.decode(event.delta) or {})
             return
-        if block.kind not in _READ:
-            self._extend(block, event.delta)
-            return
-        delta = _DELTA.decode(event.delta) or _Delta()
+        delta = _DELTA.decode(event.delta) or Delta()
+        block = block or self._implied(event.index, delta)
         if delta.text:
             self._say(delta.text, out)
-        elif delta.partial_json:
+        elif delta.partial_json and block.kind == "tool_use":
             block.argued = True
             out.append(hub.CallDelta(call=block.call, arguments=delta.partial_json))
         elif delta.thinking:
             _think(delta.thinking, out)
         elif delta.signature:
             block.signature = delta.signature
-        elif delta.citation != NULL:
+        elif delta.citation != NULL and _OBJECT.decode(delta.citation):
             self._hold(len(bytes(delta.citation)))
             block.citations.append(delta.citation)
+
+    def _implied(self, index: int, delta: Delta) -> OpenBlock:
+        """The block that a look-alike never began: it can be told by what comes in it, but for a call."""
+        block = self._open[index] = OpenBlock("text" if delta.text or delta.citation != NULL else "thinking")
+        block.start = self._length
+        return block
 
     def _say(self, text: str | None, out: list[hub.Event]) -> None:
         if text:
             self._length += len(text)
             out.append(hub.TextDelta(text=text))
 
-    def _extend(self, block: _Open, raw: msgspec.Raw) -> None:
-        """A delta of a block that is not read: its texts are appended, its `partial_json` is the block's `input`."""
-        self._hold(len(bytes(raw)))
-        for name, value in (_OBJECT.decode(raw) or {}).items():
-            if name == "partial_json" and isinstance(value, str):
-                block.pieces.append(value)
-            elif name != "type":
-                before = block.foreign.get(name)
-                joined = isinstance(before, str) and isinstance(value, str)
-                block.foreign[name] = before + value if joined else value
-
     def _hold(self, size_bytes: int) -> None:
         self._held += size_bytes
         if self._held > MOST_HELD_BYTES:
             raise msgspec.DecodeError(f"blocks of more than {MOST_HELD_BYTES} bytes")
+
+    def _stop(self, index: int, out: list[hub.Event]) -> None:
+        block = self._open.pop(index, None)
+        if block is not None:
+            out += self._close(block)
+        if not self._open:
+            self._held = 0
 
     def _close_all(self) -> list[hub.Event]:
         """What the blocks say that were left open."""
         blocks, self._open = self._open, {}
         return [event for block in blocks.values() for event in self._close(block)]
 
-    def _close(self, block: _Open) -> Iterator[hub.Event]:
+    def _close(self, block: OpenBlock) -> Iterator[hub.Event]:
         match block.kind:
             case "text":
                 for raw in block.citations:
@@ -330,8 +268,8 @@ class Decoder:
                 yield hub.ThinkingSigned(signature=own, origin=origin, id=ident)
             case "tool_use" if not block.argued:
                 yield hub.CallDelta(call=block.call, arguments=block.whole)
-            case kind if kind not in _READ:
-                yield _foreign(block)
+            case kind if kind not in READ:
+                yield block.whole_foreign()
 
     def _fail(self, detail: str) -> list[hub.Event]:
         self.done = True
@@ -341,22 +279,6 @@ class Decoder:
 def _think(text: str | None, out: list[hub.Event]) -> None:
     if text:
         out.append(hub.ThinkingDelta(text=text))
-
-
-def _foreign(block: _Open) -> hub.Foreign:
-    whole: dict[str, Any] = block.foreign
-    if pieces := "".join(block.pieces):
-        whole = {**whole, "input": _whole_input(pieces)}
-    return hub.Foreign(protocol=PROTOCOL, kind=block.kind, raw=msgspec.Raw(msgspec.json.encode(whole)))
-
-
-def _whole_input(pieces: str) -> msgspec.Raw:
-    """The input; as text where the model's JSON broke off."""
-    try:
-        msgspec.json.decode(pieces)
-    except (msgspec.DecodeError, RecursionError):
-        return msgspec.Raw(msgspec.json.encode(pieces))
-    return msgspec.Raw(pieces.encode())
 
 
 def _is_whole(rest: bytes) -> bool:

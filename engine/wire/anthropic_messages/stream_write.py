@@ -17,6 +17,8 @@ __all__ = ["Encoder"]
 TEXT = b'{"type":"text","text":""}'
 THINKING = b'{"type":"thinking","thinking":"","signature":""}'
 
+_FILLED_WITH: dict[type, str] = {hub.TextDelta: "text", hub.ThinkingDelta: "thinking"}
+
 _ENCODER = msgspec.json.Encoder()
 _OBJECT: msgspec.json.Decoder[dict[str, msgspec.Raw]] = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
@@ -34,7 +36,7 @@ class Encoder:
     __slots__ = (
         "_argued",
         "_call",
-        "_calls",
+        "_ends_in_call",
         "_failed",
         "_finished",
         "_free_text",
@@ -62,7 +64,7 @@ class Encoder:
         self._call: hub.CallOpened | None = None
         self._argued: list[str] = []
         self._free_text = False
-        self._calls = 0
+        self._ends_in_call = False
         self._waiting: list[hub.Event] = []
         """What came while the open call was not whole."""
         self._refused: list[str] = []
@@ -72,10 +74,10 @@ class Encoder:
 
     def encode(self, event: hub.Event) -> bytes:
         """The bytes that *event* lets out; b"" for none yet."""
+        if self._kind and _FILLED_WITH.get(type(event)) == self._kind and not self._failed:
+            return self._fill(event)
         if self._failed or _is_of_another(event):
             return b""
-        if type(event) is hub.TextDelta and self._kind == "text":
-            return b"%b%b}}\n\n" % (self._prefix, _json(event.text)) if event.text else b""
         return b"".join(self._told(event))
 
     def close(self) -> bytes:
@@ -89,7 +91,7 @@ class Encoder:
             finished.finish,
             finished.finish_raw,
             finished.stop_sequence,
-            calls=self._calls > 0,
+            calls=self._ends_in_call,
             refused=bool(refused),
         )
         delta: dict[str, Any] = {"stop_reason": reason, "stop_sequence": finished.stop_sequence or None}
@@ -99,6 +101,10 @@ class Encoder:
         out.append(_event(b"message_delta", {"type": "message_delta", "delta": delta, "usage": usage}))
         out.append(b'event: message_stop\ndata: {"type":"message_stop"}\n\n')
         return b"".join(out)
+
+    def _fill(self, event: Any) -> bytes:
+        """More of the open block: nearly all events are."""
+        return b"%b%b}}\n\n" % (self._prefix, _json(event.text)) if event.text and not event.choice else b""
 
     def _told(self, event: hub.Event) -> Iterator[bytes]:
         match event:
@@ -167,6 +173,7 @@ class Encoder:
         yield from self._shut()
         self._index += 1
         self._kind = kind
+        self._ends_in_call = kind == "tool_use"
         self._prefix = (
             b'event: content_block_delta\ndata: {"type":"content_block_delta","index":%d,"delta":{"type":"%b","%b":'
             % (self._index, delta, name)
@@ -202,7 +209,6 @@ class Encoder:
         block = _json({"type": "tool_use", "id": event.id, "name": event.name, "input": {}})
         yield from self._open("tool_use", block, b"input_json_delta", b"partial_json")
         self._call, self._argued, self._free_text = event, [], event.custom
-        self._calls += 1
 
     def _argue(self, arguments: str) -> Iterator[bytes]:
         if not arguments:
@@ -249,6 +255,7 @@ class Encoder:
         """A block that is told at once; an `input` comes in a delta, where the SDKs look for it."""
         yield from self._shut()
         self._index += 1
+        self._ends_in_call = False
         block = _OBJECT.decode(raw)
         given = block.get("input")
         if given is None or bytes(given) == b"{}":

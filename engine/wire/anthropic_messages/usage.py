@@ -5,10 +5,22 @@ from typing import Any
 
 from engine.values import Usage
 
-__all__ = ["read_usage", "written", "written_delta"]
+__all__ = ["COUNTS", "read_usage", "written", "written_delta"]
 
 MOST_TOKENS = 10**12
 """More than any answer has; a larger figure is noise and not a count."""
+
+COUNTS = frozenset(
+    {
+        "cache_creation",
+        "cache_creation_input_tokens",
+        "cache_read_input_tokens",
+        "input_tokens",
+        "output_tokens",
+        "output_tokens_details",
+    }
+)
+"""What is read of a report."""
 
 
 def read_usage(reported: object) -> Usage | None:
