@@ -14,6 +14,7 @@ from engine.wire.openai_responses import PROTOCOL
 
 __all__ = [
     "NO_LOGPROBS",
+    "foreign",
     "is_part",
     "read_annotation",
     "read_contents",
@@ -81,6 +82,11 @@ def read_contents(raw: msgspec.Raw) -> tuple[hub.Part, ...]:
     return tuple(_part(each) for each in _RAWS.decode(raw))
 
 
+def foreign(kind: str, raw: msgspec.Raw) -> hub.Foreign:
+    """An item that only this protocol knows; the bytes are copied, so that they do not hold the whole body."""
+    return hub.Foreign(protocol=PROTOCOL, kind=kind, raw=msgspec.Raw(bytes(raw)))
+
+
 def is_part(kind: str) -> bool:
     """Whether foreign content of this *kind* stands within a message, and is no item of its own."""
     return kind.startswith(("input_", "output_"))
@@ -100,7 +106,7 @@ def _part(raw: msgspec.Raw) -> hub.Part:
         case "input_audio" if part.input_audio:
             audio = part.input_audio
             return hub.Media(kind="audio", data=audio.data, media_type=f"audio/{audio.format}")
-    return hub.Foreign(protocol=PROTOCOL, kind=part.type, raw=msgspec.Raw(bytes(raw)))
+    return foreign(part.type, raw)
 
 
 def _image(part: _Part) -> hub.Media:
@@ -142,7 +148,7 @@ def read_annotation(raw: msgspec.Raw) -> hub.Citation:
         title=said.title or said.filename or "",
         start=said.start_index,
         end=said.end_index,
-        foreign=None if whole else hub.Foreign(protocol=PROTOCOL, kind=said.type, raw=msgspec.Raw(bytes(raw))),
+        foreign=None if whole else foreign(said.type, raw),
     )
 
 

@@ -14,7 +14,7 @@ from engine.values import NOTHING, Wishes
 from engine.wire import estimate
 from engine.wire.envelope import Envelope
 from engine.wire.json_edit import Fields
-from engine.wire.openai_responses.items import INVENTED_REASONING, SEAL
+from engine.wire.openai_responses.reasoning import INVENTED_REASONING, SEAL
 
 __all__ = ["finish", "read_envelope"]
 

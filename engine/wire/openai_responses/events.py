@@ -6,7 +6,6 @@ that leave deltas out. Source: OpenAI's reference of streaming events, 2026-11.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
@@ -16,46 +15,19 @@ from engine.errors import OutcomeKind
 from engine.values import Outcome
 from engine.wire.openai_responses.content import read_annotation
 from engine.wire.openai_responses.error import failure
-from engine.wire.openai_responses.items import BETWEEN_PARTS, kind_of, read_output
+from engine.wire.openai_responses.incoming import Event, Item, State
+from engine.wire.openai_responses.items import Ids, kind_of, read_output
+from engine.wire.openai_responses.reasoning import BETWEEN_PARTS, NEXT_CALL
 from engine.wire.openai_responses.reply import UNREADABLE, Ending, instant, text
 from engine.wire.openai_responses.response import finish_of
 from engine.wire.openai_responses.usage import read_usage
 
-__all__ = ["State", "broken", "read"]
+__all__ = ["broken", "read"]
 
-_NONE = msgspec.Raw(b"")
 _EMPTY = b"[]"
 
 
-class _Event(msgspec.Struct, gc=False):
-    type: Any = None
-    delta: Any = None
-    output_index: Any = None
-    content_index: Any = None
-    summary_index: Any = None
-    logprobs: msgspec.Raw = _NONE
-    item: msgspec.Raw = _NONE
-    response: msgspec.Raw = _NONE
-    annotation: msgspec.Raw = _NONE
-    error: Any = None
-    code: Any = None
-    message: Any = None
-    param: Any = None
-
-
-class _Item(msgspec.Struct):
-    """An item while it arrives."""
-
-    kind: str
-    call: int = -1
-    """Its number among the tool calls; -1 where it is none."""
-    sent: dict[int, int] = {}
-    """Content part → characters that deltas have told. A summary's parts count down from -1."""
-    cited: int = 0
-    done: bool = False
-
-
-_EVENT = msgspec.json.Decoder(_Event)
+_EVENT = msgspec.json.Decoder(Event)
 _ENDING = msgspec.json.Decoder(Ending)
 
 
@@ -81,20 +53,6 @@ _CONTENTS = msgspec.json.Decoder(_Contents)
 _WORDS = msgspec.json.Decoder(_Words)
 
 
-@dataclass(slots=True)
-class State:
-    """What is known of an answer while its events arrive."""
-
-    items: dict[int, _Item] = field(default_factory=dict)
-    calls: int = 0
-    events: int = 0
-    opened: bool = False
-    over: bool = False
-    """Nothing more is read: the answer ended, or failed."""
-    done: bool = False
-    """The event that ends an answer was seen."""
-
-
 def read(data: bytes, state: State, out: list[hub.Event]) -> None:
     """Puts what an event's *data* says at the end of *out*; an event that cannot be read ends the answer as failed."""
     try:
@@ -114,7 +72,7 @@ def broken(detail: str, state: State, out: list[hub.Event]) -> None:
     out.append(hub.Failed(outcome=outcome))
 
 
-def _strange(state: State, event: _Event, out: list[hub.Event]) -> None:
+def _strange(state: State, event: Event, out: list[hub.Event]) -> None:
     """An event without a type: an error, or a chunk of another protocol."""
     if event.error:
         state.over = True
@@ -123,54 +81,50 @@ def _strange(state: State, event: _Event, out: list[hub.Event]) -> None:
         broken("a chunk of another protocol: events of the Responses API have a type", state, out)
 
 
-def _begin(state: State, event: _Event, out: list[hub.Event]) -> None:
+def _begin(state: State, event: Event, out: list[hub.Event]) -> None:
     if not state.opened and event.response:
         _open(state, _ENDING.decode(event.response), out)
 
 
 def _open(state: State, said: Ending, out: list[hub.Event]) -> None:
-    state.opened = True
+    state.opened, state.reply_id = True, text(said.id)
     out.append(hub.Opened(id=text(said.id), model=text(said.model), created=instant(said.created_at)))
 
 
-def _at(state: State, event: _Event, kind: str) -> _Item:
-    """The item that *event* is about; without an index, the last one of its kind that is not done."""
-    index = event.output_index
-    if type(index) is not int:
-        pending = [at for at, item in state.items.items() if item.kind == kind and not item.done]
-        index = pending[-1] if pending else len(state.items)
-    item = state.items.get(index)
-    if item is None:
-        item = state.items[index] = _Item(kind)
-    return item
-
-
-def _added(state: State, event: _Event, out: list[hub.Event]) -> None:
+def _added(state: State, event: Event, out: list[hub.Event]) -> None:
     kind = kind_of(event.item)
-    item = _at(state, event, kind)
+    item = state.at(event, kind)
     item.kind = kind
     if kind in _CALLS:
         _call(state, item, event.item, out)
 
 
-def _call(state: State, item: _Item, raw: msgspec.Raw, out: list[hub.Event]) -> None:
+def _call(state: State, item: Item, raw: msgspec.Raw, out: list[hub.Event]) -> None:
     head = _CALL_HEAD.decode(raw)
     item.call, state.calls = state.calls, state.calls + 1
-    name = head.call_id or head.id or ""
-    out.append(hub.CallOpened(call=item.call, id=name, name=head.name, custom=item.kind == "custom_tool_call"))
+    signature, state.signature = state.signature, ""
+    out.append(
+        hub.CallOpened(
+            call=item.call,
+            id=head.call_id or head.id or Ids(state.reply_id).item("call", item.call),
+            name=head.name,
+            custom=item.kind == "custom_tool_call",
+            signature=signature,
+        )
+    )
 
 
-def _text(state: State, event: _Event, out: list[hub.Event]) -> None:
-    _told(_at(state, event, "message"), event.content_index, event.delta, hub.TextDelta, out)
+def _text(state: State, event: Event, out: list[hub.Event]) -> None:
+    _told(state.at(event, "message"), event.content_index, event.delta, hub.TextDelta, out)
     if event.logprobs and bytes(event.logprobs) not in {_EMPTY, b"null"}:
         out.append(hub.LogProbs(logprobs=msgspec.Raw(b'{"content":' + bytes(event.logprobs) + b"}")))
 
 
-def _refusal(state: State, event: _Event, out: list[hub.Event]) -> None:
-    _told(_at(state, event, "message"), event.content_index, event.delta, hub.RefusalDelta, out)
+def _refusal(state: State, event: Event, out: list[hub.Event]) -> None:
+    _told(state.at(event, "message"), event.content_index, event.delta, hub.RefusalDelta, out)
 
 
-def _told(item: _Item, part: Any, words: Any, kind: Any, out: list[hub.Event]) -> None:
+def _told(item: Item, part: Any, words: Any, kind: Any, out: list[hub.Event]) -> None:
     """More words of a content part."""
     if not isinstance(words, str) or not words:
         return
@@ -179,15 +133,15 @@ def _told(item: _Item, part: Any, words: Any, kind: Any, out: list[hub.Event]) -
     out.append(kind(text=words))
 
 
-def _thought(state: State, event: _Event, out: list[hub.Event]) -> None:
+def _thought(state: State, event: Event, out: list[hub.Event]) -> None:
     """More reasoning, of the summary or in full; a paragraph begins where a part does."""
-    item = _at(state, event, "reasoning")
+    item = state.at(event, "reasoning")
     summary, part = event.summary_index, event.content_index
     at = -1 - summary if type(summary) is int else part if type(part) is int else 0
     _think(item, at, event.delta, out)
 
 
-def _think(item: _Item, part: int, words: Any, out: list[hub.Event]) -> None:
+def _think(item: Item, part: int, words: Any, out: list[hub.Event]) -> None:
     if not isinstance(words, str) or not words:
         return
     if item.sent and part not in item.sent:
@@ -195,27 +149,27 @@ def _think(item: _Item, part: int, words: Any, out: list[hub.Event]) -> None:
     _told(item, part, words, hub.ThinkingDelta, out)
 
 
-def _arguments(state: State, event: _Event, out: list[hub.Event]) -> None:
-    item = _at(state, event, "function_call")
+def _arguments(state: State, event: Event, out: list[hub.Event]) -> None:
+    item = state.at(event, "function_call")
     if item.call < 0 or not isinstance(event.delta, str) or not event.delta:
         return
     item.sent[0] = item.sent.get(0, 0) + len(event.delta)
     out.append(hub.CallDelta(call=item.call, arguments=event.delta))
 
 
-def _annotation(state: State, event: _Event, out: list[hub.Event]) -> None:
-    item = _at(state, event, "message")
+def _annotation(state: State, event: Event, out: list[hub.Event]) -> None:
+    item = state.at(event, "message")
     item.cited += 1
     if event.annotation:
         out.append(hub.Cited(citation=read_annotation(event.annotation)))
 
 
-def _finished(state: State, event: _Event, out: list[hub.Event]) -> None:
+def _finished(state: State, event: Event, out: list[hub.Event]) -> None:
     kind = kind_of(event.item)
-    _complete(state, _at(state, event, kind), kind, event.item, out)
+    _complete(state, state.at(event, kind), kind, event.item, out)
 
 
-def _complete(state: State, item: _Item, kind: str, raw: msgspec.Raw, out: list[hub.Event]) -> None:
+def _complete(state: State, item: Item, kind: str, raw: msgspec.Raw, out: list[hub.Event]) -> None:
     """What of an item, now whole, was not told yet."""
     if item.done:
         return
@@ -230,13 +184,15 @@ def _complete(state: State, item: _Item, kind: str, raw: msgspec.Raw, out: list[
                 _call(state, item, raw, out)
             if rest := part.arguments[item.sent.get(0, 0) :]:
                 out.append(hub.CallDelta(call=item.call, arguments=rest))
+        case hub.Thinking(origin=origin) if origin == NEXT_CALL:
+            state.signature = part.signature
         case hub.Thinking():
             _rest_of_thought(item, part, out)
         case hub.Foreign():
             out.append(part)
 
 
-def _rest_of_message(item: _Item, raw: msgspec.Raw, out: list[hub.Event]) -> None:
+def _rest_of_message(item: Item, raw: msgspec.Raw, out: list[hub.Event]) -> None:
     cited = item.cited
     for index, each in enumerate(_CONTENTS.decode(raw).content or ()):
         words = _WORDS.decode(each)
@@ -250,21 +206,21 @@ def _rest_of_message(item: _Item, raw: msgspec.Raw, out: list[hub.Event]) -> Non
         cited = max(0, cited - len(annotations))
 
 
-def _rest_of_thought(item: _Item, part: hub.Thinking, out: list[hub.Event]) -> None:
+def _rest_of_thought(item: Item, part: hub.Thinking, out: list[hub.Event]) -> None:
     if part.text and not item.sent:
         _think(item, 0, part.text, out)
     if part.signature or part.redacted:
         out.append(hub.ThinkingSigned(signature=part.signature, redacted=part.redacted, origin=part.origin, id=part.id))
 
 
-def _ended(state: State, event: _Event, out: list[hub.Event]) -> None:
+def _ended(state: State, event: Event, out: list[hub.Event]) -> None:
     said = _ENDING.decode(event.response)
     if not state.opened:
         _open(state, said, out)
     for index, raw in enumerate(said.output or ()):
         if index not in state.items and not state.items.keys() - range(index):
             kind = kind_of(raw)
-            state.items[index] = _Item(kind)
+            state.items[index] = Item(kind)
             _complete(state, state.items[index], kind, raw, out)
     reason = said.incomplete_details.reason if said.incomplete_details else None
     status = said.status or text(event.type).removeprefix("response.")
@@ -275,7 +231,7 @@ def _ended(state: State, event: _Event, out: list[hub.Event]) -> None:
     state.over = state.done = True
 
 
-def _failed(state: State, event: _Event, out: list[hub.Event]) -> None:
+def _failed(state: State, event: Event, out: list[hub.Event]) -> None:
     said = _ENDING.decode(event.response) if event.response else Ending()
     if usage := read_usage(said.usage):
         out.append(hub.Metered(usage=usage))
@@ -287,7 +243,7 @@ def _failed(state: State, event: _Event, out: list[hub.Event]) -> None:
 
 _CALLS = frozenset({"function_call", "custom_tool_call"})
 
-_READERS: dict[str, Callable[[State, _Event, list[hub.Event]], None]] = {
+_READERS: dict[str, Callable[[State, Event, list[hub.Event]], None]] = {
     "response.created": _begin,
     "response.in_progress": _begin,
     "response.queued": _begin,

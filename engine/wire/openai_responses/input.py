@@ -13,16 +13,14 @@ import msgspec
 from engine import hub
 from engine.errors import BadRequest
 from engine.wire.openai_responses import PROTOCOL
-from engine.wire.openai_responses.content import is_part, read_contents, write_input, write_output
+from engine.wire.openai_responses.content import foreign, is_part, read_contents, write_input, write_output
 from engine.wire.openai_responses.items import (
-    INVENTED_REASONING,
-    foreign,
     kind_of,
     read_message,
     read_output,
     read_result,
-    seal,
 )
+from engine.wire.openai_responses.reasoning import INVENTED_REASONING, claimed
 
 __all__ = ["Written", "read_input", "write_messages"]
 
@@ -87,7 +85,7 @@ class _Reader:
     """Call id → name of the tool."""
 
     def messages(self) -> tuple[hub.Message, ...]:
-        return tuple(hub.Message(role=role, parts=tuple(parts)) for role, parts in self.turns)
+        return tuple(hub.Message(role=role, parts=claimed(parts)) for role, parts in self.turns)
 
     def add(self, role: hub.Role, parts: Sequence[hub.Part]) -> None:
         """A turn of its own, or more of the last one where model or tools go on."""
@@ -212,8 +210,8 @@ def _thought(part: hub.Thinking) -> dict[str, Any]:
     if part.id and not part.id.startswith(INVENTED_REASONING):
         item["id"] = part.id
     item["summary"] = [{"type": "summary_text", "text": part.text}] if part.text else []
-    encrypted = seal(part.signature, part.redacted, PROTOCOL, alone=not part.text)
-    return item if encrypted is None else {**item, "encrypted_content": encrypted}
+    encrypted = part.signature or part.redacted
+    return {**item, "encrypted_content": encrypted} if encrypted else item
 
 
 def _contents(parts: Sequence[hub.Part], param: str) -> Any:

@@ -11,33 +11,26 @@ import msgspec
 
 from engine import hub
 from engine.wire.openai_responses import PROTOCOL
-from engine.wire.openai_responses.content import NO_LOGPROBS, is_part, read_contents, write_logprobs, write_output
+from engine.wire.openai_responses.content import (
+    NO_LOGPROBS,
+    foreign,
+    is_part,
+    read_contents,
+    write_logprobs,
+    write_output,
+)
+from engine.wire.openai_responses.reasoning import read_reasoning, reasoning_item, seal, seal_call
 
 __all__ = [
-    "INVENTED_REASONING",
-    "SEAL",
     "Ids",
     "call_item",
-    "foreign",
     "image_item",
     "kind_of",
     "output_items",
     "read_message",
     "read_output",
     "read_result",
-    "reasoning_item",
-    "seal",
 ]
-
-INVENTED_REASONING = "rs_engine_"
-"""How the id of a reasoning item begins that we made up: the provider never saw it, so it is never sent there."""
-
-SEAL = "engine:"
-"""How `encrypted_content` begins that holds another protocol's signature: `engine:<origin>:<s or r>:<it>`. So a
-thought that Anthropic signed comes back signed when the caller sends the conversation again."""
-
-BETWEEN_PARTS = "\n\n"
-"""Between the paragraphs of a summary, which come as parts of their own."""
 
 
 class _Kind(msgspec.Struct):
@@ -62,22 +55,10 @@ class _Result(msgspec.Struct):
     output: msgspec.Raw
 
 
-class _Words(msgspec.Struct):
-    text: str | None = None
-
-
-class _Reasoning(msgspec.Struct):
-    id: str | None = None
-    summary: list[_Words] | None = None
-    content: list[_Words] | None = None
-    encrypted_content: str | None = None
-
-
 _KIND = msgspec.json.Decoder(_Kind)
 _MESSAGE = msgspec.json.Decoder(_Message)
 _CALL = msgspec.json.Decoder(_Call)
 _RESULT = msgspec.json.Decoder(_Result)
-_REASONING = msgspec.json.Decoder(_Reasoning)
 
 
 def kind_of(raw: msgspec.Raw) -> str:
@@ -87,11 +68,6 @@ def kind_of(raw: msgspec.Raw) -> str:
         msgspec.ValidationError: no object, or a type that is no string.
     """
     return _KIND.decode(raw).type
-
-
-def foreign(kind: str, raw: msgspec.Raw) -> hub.Foreign:
-    """An item that only this protocol knows; the bytes are copied, so that they do not hold the whole body."""
-    return hub.Foreign(protocol=PROTOCOL, kind=kind, raw=msgspec.Raw(bytes(raw)))
 
 
 def read_message(raw: msgspec.Raw) -> tuple[str, msgspec.Raw]:
@@ -112,7 +88,7 @@ def read_output(kind: str, raw: msgspec.Raw) -> tuple[hub.Part, ...]:
         case "function_call" | "custom_tool_call":
             return (_read_call(raw, custom=kind == "custom_tool_call"),)
         case "reasoning":
-            return (_read_reasoning(raw),)
+            return (read_reasoning(raw),)
     return (foreign(kind, raw),)
 
 
@@ -120,40 +96,6 @@ def _read_call(raw: msgspec.Raw, *, custom: bool) -> hub.ToolCall:
     call = _CALL.decode(raw)
     said = (call.input or "") if custom else (call.arguments or "{}")
     return hub.ToolCall(id=call.call_id or call.id or "", name=call.name, arguments=said, custom=custom)
-
-
-def _read_reasoning(raw: msgspec.Raw) -> hub.Part:
-    """A thought; one without words and seal is but a reference to what the provider keeps."""
-    item = _REASONING.decode(raw)
-    text = BETWEEN_PARTS.join(words.text for words in (*(item.content or ()), *(item.summary or ())) if words.text)
-    name = item.id or ""
-    invented = name.startswith(INVENTED_REASONING)
-    if not text and not item.encrypted_content:
-        return foreign("reasoning", raw)
-    if not item.encrypted_content:
-        return hub.Thinking(text=text) if invented else hub.Thinking(text=text, id=name, origin=PROTOCOL)
-    name = "" if invented else name
-    signature, redacted, origin = _unseal(item.encrypted_content, alone=not text)
-    return hub.Thinking(text=text, signature=signature, redacted=redacted, origin=origin, id=name)
-
-
-def _unseal(encrypted: str, *, alone: bool) -> tuple[str, str, str]:
-    """Signature, withheld reasoning, and who made it. Beside words it is their signature; *alone* it is withheld."""
-    if encrypted.startswith(SEAL) and encrypted.count(":") >= 3:
-        _, origin, what, value = encrypted.split(":", 3)
-        return (value, "", origin) if what == "s" else ("", value, origin)
-    return ("", encrypted, PROTOCOL) if alone else (encrypted, "", PROTOCOL)
-
-
-def seal(signature: str, redacted: str, origin: str, *, alone: bool) -> str | None:
-    """What `encrypted_content` says; None for nothing. The inverse of what a reader makes of it."""
-    value = signature or redacted
-    if not value:
-        return None
-    natural = bool(redacted) == alone
-    if origin == PROTOCOL and natural:
-        return value
-    return f"{SEAL}{origin}:{'s' if signature else 'r'}:{value}"
 
 
 def read_result(raw: msgspec.Raw) -> hub.ToolResult:
@@ -176,15 +118,6 @@ class Ids:
         return f"{prefix}_{self._tail}_{index}"
 
 
-def reasoning_item(*, id: str, text: str, encrypted: str | None) -> dict[str, Any]:  # noqa: A002 - the protocol's word
-    """A thought as an item."""
-    summary = [{"type": "summary_text", "text": text}] if text else []
-    item: dict[str, Any] = {"id": id, "type": "reasoning", "summary": summary}
-    if encrypted is not None:
-        item["encrypted_content"] = encrypted
-    return item
-
-
 def call_item(*, id: str, call: hub.ToolCall, status: str) -> dict[str, Any]:  # noqa: A002 - the protocol's word
     """A tool call as an item."""
     kind, says = ("custom_tool_call", "input") if call.custom else ("function_call", "arguments")
@@ -203,6 +136,7 @@ def output_items(parts: Sequence[hub.Part], ids: Ids, logprobs: hub.Json | None 
     items: list[Any] = []
     beside = write_logprobs(logprobs)
     for run in _runs(parts):
+        items += _signature(run[0], ids, len(items))
         index = len(items)
         if _in_message(run[0]):
             items.append(_message(run, ids.item("msg", index), beside))
@@ -244,6 +178,13 @@ def _message(run: Sequence[hub.Part], name: str, logprobs: msgspec.Raw) -> dict[
         elif isinstance(part, hub.Foreign):
             content.append(part.raw)
     return {"id": name, "type": "message", "status": "completed", "role": "assistant", "content": content}
+
+
+def _signature(part: hub.Part, ids: Ids, index: int) -> list[Any]:
+    """The item before a call that is signed."""
+    if not isinstance(part, hub.ToolCall) or not part.signature:
+        return []
+    return [reasoning_item(id=ids.item("rs_engine", index), text="", encrypted=seal_call(part.signature))]
 
 
 def _item(part: hub.Part, ids: Ids, index: int) -> Any:

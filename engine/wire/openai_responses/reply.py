@@ -1,5 +1,7 @@
 """A whole answer of this protocol ↔ `hub.Reply`. Ask `error.read_reply_error` first: a failed one is an outcome."""
 
+from collections.abc import Sequence
+from itertools import count
 from typing import Any
 
 import msgspec
@@ -10,10 +12,11 @@ from engine.wire.json_edit import Fields
 from engine.wire.openai_responses import PROTOCOL
 from engine.wire.openai_responses.content import read_logprobs
 from engine.wire.openai_responses.items import Ids, kind_of, output_items, read_message, read_output
+from engine.wire.openai_responses.reasoning import claimed
 from engine.wire.openai_responses.response import NOTHING_ASKED, finish_of, response
 from engine.wire.openai_responses.usage import read_usage
 
-__all__ = ["Ending", "decode_reply", "encode_reply", "read_items"]
+__all__ = ["Ending", "decode_reply", "encode_reply"]
 
 
 class _Details(msgspec.Struct):
@@ -70,7 +73,7 @@ def _decode(body: bytes) -> hub.Reply:
     said = _ENDING.decode(body)
     if said.output is None:
         raise UpstreamMalformed("an answer of the Responses API without output", received=True)
-    parts, logprobs = read_items(said.output)
+    parts, logprobs = _read_items(said.output, Ids(text(said.id)))
     reason = said.incomplete_details.reason if said.incomplete_details else None
     calls = any(isinstance(part, hub.ToolCall) for part in parts)
     finish, raw = finish_of(said.status or "completed", reason or "", calls=calls)
@@ -87,7 +90,7 @@ def _decode(body: bytes) -> hub.Reply:
     )
 
 
-def read_items(items: list[msgspec.Raw]) -> tuple[tuple[hub.Part, ...], hub.Json | None]:
+def _read_items(items: list[msgspec.Raw], ids: Ids) -> tuple[tuple[hub.Part, ...], hub.Json | None]:
     """The parts of an answer's output, and the log-probabilities of its first text that has some."""
     parts: list[hub.Part] = []
     logprobs: hub.Json | None = None
@@ -96,7 +99,18 @@ def read_items(items: list[msgspec.Raw]) -> tuple[tuple[hub.Part, ...], hub.Json
         parts += read_output(kind, raw)
         if kind == "message" and logprobs is None:
             logprobs = read_logprobs(read_message(raw)[1])
-    return tuple(parts), logprobs
+    return _named(claimed(parts), ids), logprobs
+
+
+def _named(parts: Sequence[hub.Part], ids: Ids) -> tuple[hub.Part, ...]:
+    """*parts* with ids for the calls that came without."""
+    numbers = count()
+    return tuple(
+        msgspec.structs.replace(part, id=part.id or ids.item("call", next(numbers)))
+        if isinstance(part, hub.ToolCall)
+        else part
+        for part in parts
+    )
 
 
 def text(value: object) -> str:

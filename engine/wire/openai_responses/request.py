@@ -12,7 +12,7 @@ from engine.wire.json_edit import Fields
 from engine.wire.openai_responses import PROTOCOL, options
 from engine.wire.openai_responses.input import read_input, write_messages
 
-__all__ = ["check_portable", "decode_request", "encode_request"]
+__all__ = ["decode_request", "encode_request"]
 
 LEAST_MAX_TOKENS = 16
 """The least `max_output_tokens` that is taken; what asks for less in another protocol gets this much (OpenAI's
@@ -43,9 +43,6 @@ SHARED = {
     "verbosity": "text.verbosity",
 }
 """Fields of OpenAI's chat that only OpenAI knows, and their names here."""
-
-UNPORTABLE = ("previous_response_id", "conversation", "prompt")
-"""Fields that stand for a part of the conversation which is kept at the provider."""
 
 _READ = frozenset(
     {
@@ -117,33 +114,6 @@ def decode_request(fields: Fields) -> hub.Request:
         service_tier=_value(given, "service_tier", _STRING, "a string") or "",
         extra=extra,
         origin=PROTOCOL,
-    )
-
-
-def check_portable(request: hub.Request) -> None:
-    """Nothing, where *request* says its whole conversation and so may be served by another protocol.
-
-    Raises:
-        BadRequest: it points at what a provider keeps, or is to run in the background; left out, the answer would be
-            one to another conversation.
-    """
-    for name in UNPORTABLE:
-        if name in request.extra:
-            raise _bound(name)
-    if bytes(request.extra.get("background", b"null")) == b"true":
-        raise _bound("background")
-    kinds = {part.kind for message in request.messages for part in message.parts if isinstance(part, hub.Foreign)}
-    if "item_reference" in kinds:
-        raise _bound("input")
-
-
-def _bound(name: str) -> BadRequest:
-    what = "item_reference in input" if name == "input" else name
-    return BadRequest(
-        f"{what} needs a provider that speaks OpenAI's Responses API itself, which this model is not served by; send "
-        "the whole conversation in input",
-        code="parameter_not_supported",
-        param=name,
     )
 
 

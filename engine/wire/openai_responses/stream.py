@@ -9,7 +9,8 @@ from engine import hub
 from engine.errors import UpstreamMalformed, UpstreamReset
 from engine.wire import sse
 from engine.wire.openai_responses.error import read_reply_error
-from engine.wire.openai_responses.events import State, broken, read
+from engine.wire.openai_responses.events import broken, read
+from engine.wire.openai_responses.incoming import State
 from engine.wire.openai_responses.reply import UNREADABLE
 from engine.wire.openai_responses.writing import Encoder
 

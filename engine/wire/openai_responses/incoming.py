@@ -1,0 +1,68 @@
+"""What comes in piece by piece: an event as it is read, and what is known of the answer so far."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+__all__ = ["Event", "Item", "State"]
+
+_NONE = msgspec.Raw(b"")
+
+
+class Event(msgspec.Struct, gc=False):
+    """The data of an event of any type; what is not of the type expected is passed over."""
+
+    type: Any = None
+    delta: Any = None
+    output_index: Any = None
+    content_index: Any = None
+    summary_index: Any = None
+    logprobs: msgspec.Raw = _NONE
+    item: msgspec.Raw = _NONE
+    response: msgspec.Raw = _NONE
+    annotation: msgspec.Raw = _NONE
+    error: Any = None
+    code: Any = None
+    message: Any = None
+    param: Any = None
+
+
+class Item(msgspec.Struct):
+    """An item while it arrives."""
+
+    kind: str
+    call: int = -1
+    """Its number among the tool calls; -1 where it is none."""
+    sent: dict[int, int] = {}
+    """Content part → characters that deltas have told. A summary's parts count down from -1."""
+    cited: int = 0
+    done: bool = False
+
+
+@dataclass(slots=True)
+class State:
+    """What is known of an answer while its events arrive."""
+
+    items: dict[int, Item] = field(default_factory=dict)
+    reply_id: str = ""
+    calls: int = 0
+    signature: str = ""
+    """Of the next tool call."""
+    events: int = 0
+    opened: bool = False
+    over: bool = False
+    """Nothing more is read: the answer ended, or failed."""
+    done: bool = False
+    """The event that ends an answer was seen."""
+
+    def at(self, event: Event, kind: str) -> Item:
+        """The item that *event* is about; without an index, the last one of its kind that is not done."""
+        index = event.output_index
+        if type(index) is not int:
+            pending = [at for at, item in self.items.items() if item.kind == kind and not item.done]
+            index = pending[-1] if pending else len(self.items)
+        item = self.items.get(index)
+        if item is None:
+            item = self.items[index] = Item(kind)
+        return item
