@@ -13,7 +13,7 @@ import msgspec
 from engine import hub
 from engine.values import Usage
 from engine.wire.openai_chat.annotations import write_annotation
-from engine.wire.openai_chat.message import write_image, write_signature, write_sound
+from engine.wire.openai_chat.message import write_image, write_signature
 from engine.wire.openai_chat.reasoning import entries
 from engine.wire.openai_chat.reply import write_finish
 from engine.wire.openai_chat.usage import write_usage
@@ -171,7 +171,7 @@ class Encoder:
 
     def _media(self, event: hub.MediaArrived) -> bytes:
         if event.media.kind == "audio" and event.media.data:
-            return self._say(event.choice, {"audio": write_sound(event.media)})
+            return self._say(event.choice, {"audio": {"id": event.media.name, "data": event.media.data}})
         image = write_image(event.media)
         if image is None:
             return b""

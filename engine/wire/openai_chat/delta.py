@@ -95,7 +95,7 @@ class OpenChoice:
                 call.argued = True
                 out.append(hub.CallDelta(call=call.number, arguments="{}", choice=self._index))
         out += [
-            hub.ThinkingSigned(redacted=detail.redacted, origin=detail.origin, choice=self._index)
+            hub.ThinkingSigned(redacted=detail.redacted, origin=detail.origin, id=detail.id, choice=self._index)
             for detail in self._signatures.values()
         ]
         self._signatures.clear()

@@ -48,13 +48,25 @@ _ANY = msgspec.json.Decoder()
 class Decoder:
     """One answer on its way in: feed it every read, `close` it at the end of the body. After `Failed` nothing comes."""
 
-    __slots__ = ("_blocks", "_choices", "_cited", "_failed", "_names", "_opened", "_unread", "_usage", "done")
+    __slots__ = (
+        "_answered",
+        "_blocks",
+        "_choices",
+        "_cited",
+        "_failed",
+        "_names",
+        "_opened",
+        "_unread",
+        "_usage",
+        "done",
+    )
 
     def __init__(self) -> None:
         self._blocks = sse.EventBlocks()
         self._unread = b""
         self._opened = False
         self._failed = False
+        self._answered = False
         self._names = CallNames("")
         self._choices: dict[int, OpenChoice] = {}
         self._usage: Usage | None = None
@@ -75,14 +87,14 @@ class Decoder:
 
         Raises:
             UpstreamReset: the body ended before the answer did.
-            UpstreamMalformed: the body was no event stream at all.
+            UpstreamMalformed: the body was no event stream at all, or there was no answer in it.
         """
         rest = self._blocks.rest()
         last = self._read(rest.rstrip(b"\n") + b"\n\n") if _is_whole(rest) else []
-        if self._failed or self.done or any(choice.finished for choice in self._choices.values()):
-            for choice in self._choices.values():
-                choice.close(last)
+        if self._failed:
             return last
+        if self.done or any(choice.finished for choice in self._choices.values()):
+            return last + self._rest()
         unread = self._unread + rest
         if not self._opened and (error := read_reply_error(unread)):
             self._failed = True
@@ -90,6 +102,14 @@ class Decoder:
         if not self._opened and b"data:" not in unread and unread.strip():
             raise UpstreamMalformed("not an event stream", received=True)
         raise UpstreamReset("the stream ended before the answer did", received=True)
+
+    def _rest(self) -> list[hub.Event]:
+        if not self._answered:
+            raise UpstreamMalformed("the stream ended without an answer", received=True)
+        held: list[hub.Event] = []
+        for choice in self._choices.values():
+            choice.close(held)
+        return held
 
     def _read(self, block: bytes) -> list[hub.Event]:
         events: list[hub.Event] = []
@@ -126,12 +146,14 @@ class Decoder:
     def _take(self, chunk: Chunk, out: list[hub.Event]) -> None:
         if not self._opened and (chunk.choices or chunk.id):
             out.append(self._open(chunk))
+        before = len(out)
         for choice in chunk.choices or ():
             index = choice.index or 0
             state = self._choices.get(index)
             if state is None:
                 state = self._choices[index] = OpenChoice(index, self._names)
             state.take(choice, out)
+        self._answered = self._answered or len(out) > before
         if chunk.citations and not self._cited and isinstance(chunk.citations, list):
             self._cited = True
             out += [hub.Cited(citation=hub.Citation(url=url)) for url in chunk.citations if isinstance(url, str)]
