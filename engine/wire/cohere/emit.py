@@ -35,7 +35,7 @@ class Encoder:
         self._finish: hub.Finished | None = None
         self._usage: Usage | None = None
 
-    def encode(self, event: hub.Event) -> bytes:  # noqa: C901, PLR0911 - one line for each kind of event
+    def encode(self, event: hub.Event) -> bytes:  # noqa: C901, PLR0911 - one case for each kind of event
         """The bytes that go out for *event*, b"" for none."""
         if self._ended or _choice(event):
             return b""

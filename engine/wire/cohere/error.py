@@ -5,7 +5,7 @@ from engine.values import Outcome
 from engine.wire.classing import Headers, Said, first_text, outcome_inside, outcome_of_status, plain, read_json, word
 from engine.wire.redact import clean
 
-__all__ = ["outcome_of", "read_error"]
+__all__ = ["outcome_of", "read_error", "read_reply_error"]
 
 _BY_CODE = {
     "too_many_tokens": OutcomeKind.CONTEXT_LENGTH,
@@ -29,6 +29,12 @@ def read_error(status: int, headers: Headers, body: bytes) -> Outcome:
     if status == DENIED_TOKEN:
         said = Said(message=said.message, code="denied_token")
     return outcome_of_status(status, headers, said, _BY_CODE)
+
+
+def read_reply_error(body: bytes) -> Outcome | None:
+    """The error inside an answer with status 200; None where there is none. An answer's own `message` is an object."""
+    answer = read_json(body)
+    return outcome_of(answer) if isinstance(answer, dict) and isinstance(answer.get("message"), str) else None
 
 
 def outcome_of(answer: dict[str, object]) -> Outcome:

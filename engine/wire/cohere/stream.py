@@ -12,10 +12,9 @@ from engine import hub
 from engine.errors import OutcomeKind, UpstreamFault, UpstreamMalformed, UpstreamReset
 from engine.values import Outcome
 from engine.wire import sse
-from engine.wire.classing import read_json
 from engine.wire.cohere.citation import decode_citation
 from engine.wire.cohere.emit import Encoder
-from engine.wire.cohere.error import outcome_of
+from engine.wire.cohere.error import outcome_of, read_reply_error
 from engine.wire.cohere.reply import finish_of
 from engine.wire.cohere.usage import read_usage
 
@@ -91,6 +90,8 @@ class Decoder:
 
     def feed(self, data: bytes) -> list[hub.Event]:
         """The events that *data* completes."""
+        if self.done:
+            return []
         try:
             block = self._blocks.feed(data)
             for event in sse.events(block):
@@ -107,15 +108,13 @@ class Decoder:
             UpstreamMalformed: the body was no event stream at all.
         """
         if not self.done:
-            rest = self._blocks.rest()
             with suppress(UpstreamMalformed):  # half an event, the last of a body that ended too soon
-                self._read(rest)
-            self._unread += rest
-        if not (self.done or self._opened) and self._unread.strip() and b"data:" not in self._unread:
-            answer = read_json(self._unread)
-            if not isinstance(answer, dict) or "message" not in answer:
+                self._read(self._blocks.rest())
+        if not (self.done or self._opened) and self._unread.strip():
+            error = read_reply_error(self._unread)
+            if error is None:
                 raise UpstreamMalformed("not an event stream", received=True)
-            self._fail(outcome_of(answer))
+            self._fail(error)
         if not self.done:
             raise UpstreamReset("the stream ended before the answer did", received=True)
         return self._taken()

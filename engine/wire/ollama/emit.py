@@ -6,6 +6,7 @@ import msgspec
 
 from engine import hub
 from engine.values import Usage
+from engine.wire.classing import read_json
 from engine.wire.ollama.reply import created_at, word_of
 from engine.wire.ollama.usage import encode_usage
 
@@ -32,7 +33,7 @@ class Encoder:
         self._usage: Usage | None = None
         self._ended = False
 
-    def encode(self, event: hub.Event) -> bytes:
+    def encode(self, event: hub.Event) -> bytes:  # noqa: C901 - one case for each kind of event
         """The bytes that go out for *event*, b"" for none."""
         if self._ended or _choice(event):
             return b""
@@ -45,6 +46,8 @@ class Encoder:
                 self._calls[event.call] = (event, [])
             case hub.CallDelta() if event.call in self._calls:
                 self._calls[event.call][1].append(event.arguments)
+            case hub.LogProbs():
+                return self._logprobs(event.logprobs)
             case hub.Opened():
                 self._head = self._headed(event.created)
             case hub.Finished():
@@ -54,7 +57,7 @@ class Encoder:
             case hub.Failed():
                 self._ended = True
                 return _ENCODER.encode({"error": event.outcome.message}) + b"\n"
-            case _:  # signatures, citations, pictures and what is foreign have no line
+            case _:  # signatures, citations, media and what is foreign have no line
                 pass
         return b""
 
@@ -71,6 +74,12 @@ class Encoder:
         if self._usage is not None:
             last |= encode_usage(self._usage)
         return out + self._head + b'"content":""},' + _ENCODER.encode(last)[1:] + b"\n"
+
+    def _logprobs(self, logprobs: hub.Json) -> bytes:
+        said = read_json(logprobs)
+        if not isinstance(said, dict) or not said.get("content"):
+            return b""
+        return self._head + b'"content":""},"logprobs":' + _ENCODER.encode(said["content"]) + b',"done":false}\n'
 
     def _headed(self, created: int | None) -> bytes:
         """How every line begins, up to the inside of its message."""

@@ -5,7 +5,7 @@ from engine.values import Outcome
 from engine.wire.classing import Headers, Said, first_text, outcome_inside, outcome_of_status, plain, read_json
 from engine.wire.redact import clean
 
-__all__ = ["outcome_of", "read_error"]
+__all__ = ["outcome_of", "read_error", "read_reply_error"]
 
 _BY_CODE = {"too_long": OutcomeKind.CONTEXT_LENGTH}
 
@@ -18,6 +18,12 @@ def read_error(status: int, headers: Headers, body: bytes) -> Outcome:
     answer = read_json(body)
     said = _said(answer) if isinstance(answer, dict) else Said(message=plain(body))
     return outcome_of_status(status, headers, said, _BY_CODE)
+
+
+def read_reply_error(body: bytes) -> Outcome | None:
+    """The error inside an answer with status 200; None where there is none."""
+    answer = read_json(body)
+    return outcome_of(answer) if isinstance(answer, dict) and answer.get("error") else None
 
 
 def outcome_of(answer: dict[str, object]) -> Outcome:

@@ -40,6 +40,8 @@ class Decoder:
 
     def feed(self, data: bytes) -> list[hub.Event]:
         """The events of the lines that *data* completes."""
+        if self.done:
+            return []
         end = data.rfind(b"\n")
         lines, rest = (bytes(self._held) + data[:end], data[end + 1 :]) if end >= 0 else (b"", data)
         if end >= 0:

@@ -50,6 +50,8 @@ class Decoder:
 
     def feed(self, data: bytes) -> list[hub.Event]:
         """The events that *data* completes."""
+        if self.done:
+            return []
         try:
             block = self._blocks.feed(data)
             if block:
@@ -65,16 +67,14 @@ class Decoder:
             UpstreamReset: the body ended before the answer did.
             UpstreamMalformed: the body was no event stream at all.
         """
-        rest = self._blocks.rest()
         with suppress(UpstreamMalformed):  # half an event, the last of a body that ended too soon
-            self._read(rest)
+            self._read(self._blocks.rest())
         if self.done or self._finished:
             return self._taken()
-        unread = self._unread + rest
-        if not self._opened and (error := read_reply_error(unread)):
+        if not self._opened and (error := read_reply_error(self._unread)):
             self._fail(error)
             return self._taken()
-        if not self._opened and unread.strip() and b"data:" not in unread:
+        if not self._opened and self._unread.strip():
             raise UpstreamMalformed("not an event stream", received=True)
         raise UpstreamReset("the stream ended before the answer did", received=True)
 
