@@ -26,7 +26,7 @@ __all__ = [
 ]
 
 PLAIN_CITATION = {"type", "url", "title", "start_index", "end_index"}
-"""What a `url_citation` that `hub.Citation` can hold whole consists of."""
+"""What a `url_citation` consists of at most that `hub.Citation` can hold whole; xAI sends only an address."""
 
 _NULL = msgspec.Raw(b"null")
 NO_LOGPROBS = msgspec.Raw(b"[]")
@@ -140,14 +140,15 @@ def _located(url: str) -> tuple[str, str, str]:
 
 
 def read_annotation(raw: msgspec.Raw) -> hub.Citation:
-    """The citation that an annotation is; what it cannot hold stays beside it."""
+    """The citation that an annotation is; what it cannot hold stays beside it. A span from 0 to 0 says nothing."""
     said = _ANNOTATION.decode(raw)
-    whole = said.type == "url_citation" and _OBJECT.decode(raw).keys() == PLAIN_CITATION and said.url
+    whole = said.type == "url_citation" and _OBJECT.decode(raw).keys() <= PLAIN_CITATION and said.url
+    spans = bool(said.end_index)
     return hub.Citation(
         url=said.url or "",
         title=said.title or said.filename or "",
-        start=said.start_index,
-        end=said.end_index,
+        start=said.start_index if spans else None,
+        end=said.end_index if spans else None,
         foreign=None if whole else foreign(said.type, raw),
     )
 

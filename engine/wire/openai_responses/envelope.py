@@ -16,10 +16,14 @@ from engine.wire.envelope import Envelope
 from engine.wire.json_edit import Fields
 from engine.wire.openai_responses.reasoning import INVENTED_REASONING, SEAL
 
-__all__ = ["finish", "read_envelope"]
+__all__ = ["WISHES", "finish", "read_envelope"]
 
 WISHES = "provider"
 """The key under which OpenRouter's callers say what they wish of providers. It is read by us and not sent on."""
+
+INVENTED = f'"{INVENTED_REASONING}'.encode()
+SEALED = f'"{SEAL}'.encode()
+"""How what is ours begins in JSON."""
 
 UNREAD = frozenset({"input", "instructions", "tools", "text"})
 """The large fields: their values stay bytes. Numbers in them are not checked for size."""
@@ -105,20 +109,24 @@ def finish(fields: Fields, *, model: str, stream: bool) -> bytes:
     else:
         sent.pop("stream_options", None)
     if "input" in fields and _has_ours(bytes(fields["input"])):
-        sent["input"] = [item for item in _ITEMS.decode(fields["input"]) if not _is_ours(item)]
+        sent["input"] = [item for item in map(_without_ours, _ITEMS.decode(fields["input"])) if item]
     return _ENCODER.encode(sent)
 
 
 def _has_ours(said: bytes) -> bool:
-    return said[:1] == b"[" and (f'"{INVENTED_REASONING}'.encode() in said or f'"{SEAL}'.encode() in said)
+    return said[:1] == b"[" and (INVENTED in said or SEALED in said)
 
 
-def _is_ours(item: Mapping[str, msgspec.Raw]) -> bool:
-    """Whether an item is reasoning that no provider of this protocol made."""
+def _without_ours(item: dict[str, msgspec.Raw]) -> dict[str, msgspec.Raw]:
+    """*item* as the provider made it; empty for reasoning that no provider of this protocol made."""
     if bytes(item.get("type", b"")) != b'"reasoning"':
-        return False
-    name, sealed = bytes(item.get("id", b"")), bytes(item.get("encrypted_content", b""))
-    return name.startswith(f'"{INVENTED_REASONING}'.encode()) or sealed.startswith(f'"{SEAL}'.encode())
+        return item
+    encrypted = bytes(item.get("encrypted_content", b"null"))
+    if encrypted.startswith(SEALED):
+        return {}
+    if not bytes(item.get("id", b"")).startswith(INVENTED):
+        return item
+    return {name: value for name, value in item.items() if name != "id"} if encrypted != b"null" else {}
 
 
 def _read_fields(body: bytes) -> Fields:

@@ -10,6 +10,7 @@ from engine.errors import BadRequest
 from engine.wire.envelope import Encoded
 from engine.wire.json_edit import Fields
 from engine.wire.openai_responses import PROTOCOL, options
+from engine.wire.openai_responses.envelope import WISHES
 from engine.wire.openai_responses.input import read_input, write_messages
 
 __all__ = ["decode_request", "encode_request"]
@@ -62,9 +63,10 @@ _READ = frozenset(
         "include",
         "user",
         "service_tier",
+        WISHES,
     }
 )
-"""Fields that the hub has a place for; all others are `extra`."""
+"""Fields that the hub has a place for, and the one that is ours; all others are `extra`."""
 
 _T = TypeVar("_T")
 
