@@ -13,8 +13,7 @@ import msgspec
 
 from engine import hub
 from engine.errors import BadRequest
-from engine.wire.bedrock import media
-from engine.wire.bedrock.parts import PROTOCOL
+from engine.wire.bedrock import PROTOCOL, media
 
 __all__ = ["Blocks", "Json", "cache_point", "tool_arguments", "tool_id"]
 
@@ -95,7 +94,8 @@ class Blocks:
 
     def _media(self, part: hub.Media) -> Json:
         kind = media.kind_of(part)
-        block: Json = {"format": media.format_of(part, kind), "source": media.write_source(part)}
+        source = media.write_source(part)  # first, since where it is matters more to the caller than what it is
+        block: Json = {"format": media.format_of(part, kind), "source": source}
         if kind == "document":
             block["name"] = self._name(part.name)
         return {kind: block}

@@ -9,9 +9,9 @@ from engine import hub
 from engine.errors import OutcomeKind
 from engine.values import Usage
 from engine.wire import eventstream
+from engine.wire.bedrock import PROTOCOL
 from engine.wire.bedrock.blocks import tool_id
 from engine.wire.bedrock.media import format_of
-from engine.wire.bedrock.parts import PROTOCOL
 from engine.wire.bedrock.usage import stop_reason_of, write_usage
 
 __all__ = ["Encoder", "frame"]

@@ -10,8 +10,7 @@ import msgspec
 
 from engine import hub
 from engine.wire.anthropic_messages.schema import closed
-from engine.wire.bedrock import reasoning
-from engine.wire.bedrock.parts import PROTOCOL
+from engine.wire.bedrock import PROTOCOL, reasoning
 
 __all__ = ["MORE", "Parameters", "merged", "read_parameters", "write_parameters"]
 

@@ -11,11 +11,9 @@ from collections.abc import Iterable
 import msgspec
 
 from engine import hub
-from engine.wire.bedrock import media
+from engine.wire.bedrock import PROTOCOL, media
 
-__all__ = ["CALLERS", "PROTOCOL", "CachePoint", "ToolUse", "cached", "foreign", "parts", "read_citation", "withheld"]
-
-PROTOCOL = "bedrock"
+__all__ = ["CALLERS", "CachePoint", "ToolUse", "cached", "foreign", "parts", "read_citation", "withheld"]
 
 CALLERS = {None, "tool_use"}
 """Types of a call that is for the caller."""

@@ -8,8 +8,8 @@ from typing import Any
 import msgspec
 
 from engine import hub
-from engine.wire.bedrock import media
-from engine.wire.bedrock.parts import PROTOCOL, withheld
+from engine.wire.bedrock import PROTOCOL, media
+from engine.wire.bedrock.parts import withheld
 
 __all__ = ["Delta", "Pieces", "Start"]
 

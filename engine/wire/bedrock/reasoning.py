@@ -10,7 +10,7 @@ import msgspec
 
 from engine import hub
 from engine.wire.anthropic_messages import reasoning as anthropic
-from engine.wire.bedrock.parts import PROTOCOL
+from engine.wire.bedrock import PROTOCOL
 
 __all__ = ["ANTHROPIC", "Maker", "maker_of", "read_additional", "write_reasoning", "write_top_k"]
 

@@ -6,8 +6,9 @@ import msgspec
 
 from engine import hub
 from engine.errors import UpstreamMalformed
+from engine.wire.bedrock import PROTOCOL
 from engine.wire.bedrock.blocks import Blocks
-from engine.wire.bedrock.parts import PROTOCOL, parts
+from engine.wire.bedrock.parts import parts
 from engine.wire.bedrock.usage import TokenUsage, finish_of, read_usage, stop_reason_of, write_usage
 
 __all__ = ["decode_reply", "encode_reply"]

@@ -6,9 +6,9 @@ import msgspec
 
 from engine import hub
 from engine.errors import BadRequest
-from engine.wire.bedrock import parameters
+from engine.wire.bedrock import PROTOCOL, parameters
 from engine.wire.bedrock.blocks import Blocks, not_supported
-from engine.wire.bedrock.parts import PROTOCOL, parts
+from engine.wire.bedrock.parts import parts
 from engine.wire.bedrock.reasoning import maker_of
 from engine.wire.bedrock.tools import Config, read_choice, read_tools, write_tools
 from engine.wire.envelope import Encoded

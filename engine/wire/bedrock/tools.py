@@ -5,8 +5,9 @@ from typing import Any
 import msgspec
 
 from engine import hub
+from engine.wire.bedrock import PROTOCOL
 from engine.wire.bedrock.blocks import Blocks, not_supported
-from engine.wire.bedrock.parts import PROTOCOL, CachePoint, cached, foreign
+from engine.wire.bedrock.parts import CachePoint, cached, foreign
 
 __all__ = ["Config", "read_choice", "read_tools", "write_tools"]
 
