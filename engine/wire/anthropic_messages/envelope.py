@@ -160,7 +160,7 @@ def _wants_json(fields: Fields, known: Mapping[str, Any]) -> bool:
 def _reasoning(known: Mapping[str, Any]) -> bool:
     """Thinking that is asked for; an effort alone is about answers of any kind."""
     thinking = known.get("thinking")
-    return isinstance(thinking, dict) and thinking.get("type") in {"enabled", "adaptive"}
+    return isinstance(thinking, dict) and thinking.get("type") in ("enabled", "adaptive")
 
 
 def _metadata(known: Mapping[str, Any]) -> Mapping[str, str]:
