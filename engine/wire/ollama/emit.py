@@ -7,13 +7,13 @@ import msgspec
 from engine import hub
 from engine.values import Usage
 from engine.wire.classing import read_json
+from engine.wire.ollama.messages import is_object
 from engine.wire.ollama.reply import created_at, word_of
 from engine.wire.ollama.usage import encode_usage
 
 __all__ = ["Encoder"]
 
 _ENCODER = msgspec.json.Encoder()
-_OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
 class Encoder:
@@ -93,9 +93,7 @@ def _call(opened: hub.CallOpened, arguments: str) -> dict[str, Any]:
 
 def _object(arguments: str) -> Any:
     """The arguments as an object on one line; what is none, such as a custom tool's text, as its only entry."""
-    try:
-        _OBJECT.decode(arguments)
-    except (msgspec.DecodeError, RecursionError):
+    if not is_object(arguments):
         return {"input": arguments}
     return hub.Json(arguments.replace("\n", " ").replace("\r", " "))  # none stands inside a JSON string
 

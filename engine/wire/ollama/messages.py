@@ -22,6 +22,7 @@ __all__ = [
     "decode_parts",
     "encode_message",
     "encode_messages",
+    "is_object",
 ]
 
 PROTOCOL = "ollama"
@@ -174,11 +175,18 @@ def _arguments(call: hub.ToolCall) -> hub.Json:
     """The arguments as the object that they are; a custom tool's free text as its only entry."""
     if call.custom:
         return hub.Json(msgspec.json.encode({"input": call.arguments}))
-    try:
-        _OBJECT.decode(call.arguments or "{}")
-    except (msgspec.DecodeError, RecursionError) as exc:
-        raise _unsayable(f"the arguments of '{call.name}', which are no JSON object") from exc
+    if not is_object(call.arguments):
+        raise _unsayable(f"the arguments of '{call.name}', which are no JSON object")
     return hub.Json(call.arguments or "{}")
+
+
+def is_object(arguments: str) -> bool:
+    """Whether *arguments* are a JSON object, as Ollama demands; none at all are an empty one."""
+    try:
+        _OBJECT.decode(arguments or "{}")
+    except (msgspec.DecodeError, RecursionError):
+        return False
+    return True
 
 
 def _unsayable(what: str) -> BadRequest:

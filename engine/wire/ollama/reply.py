@@ -8,7 +8,7 @@ import msgspec
 from engine import hub
 from engine.errors import UpstreamMalformed
 from engine.wire.classing import read_json
-from engine.wire.ollama.messages import PROTOCOL, Said, decode_parts, encode_message
+from engine.wire.ollama.messages import PROTOCOL, Said, decode_parts, encode_message, is_object
 from engine.wire.ollama.usage import encode_usage, usage_of
 
 __all__ = ["Answer", "created_at", "created_of", "decode_reply", "encode_reply", "finish_of", "prefix_of", "word_of"]
@@ -100,7 +100,7 @@ def decode_reply(body: bytes) -> hub.Reply:
 def encode_reply(reply: hub.Reply) -> bytes:
     """*reply* as Ollama would have written it; of several choices the first."""
     choice = reply.choices[0] if reply.choices else hub.Choice()
-    parts = [part for part in choice.parts if not isinstance(part, hub.Media) or (part.kind == "image" and part.data)]
+    parts = [part for part in map(_sayable, choice.parts) if part is not None]
     written: dict[str, Any] = {
         "model": reply.model,
         "created_at": created_at(reply.created),
@@ -113,3 +113,12 @@ def encode_reply(reply: hub.Reply) -> bytes:
     if reply.usage is not None:
         written |= encode_usage(reply.usage)
     return _ENCODER.encode(written)
+
+
+def _sayable(part: hub.Part) -> hub.Part | None:
+    """*part* as far as an answer of Ollama's can hold it: arguments that are no object are the text of a custom tool."""
+    if isinstance(part, hub.Media) and (part.kind != "image" or not part.data):
+        return None
+    if isinstance(part, hub.ToolCall) and not is_object(part.arguments):
+        return msgspec.structs.replace(part, custom=True)
+    return part
