@@ -4,7 +4,7 @@ A request is read only as far as routing needs and written again around the call
 survive. It is always written from what was read: where a key stood twice, the provider sees the one that we saw.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -14,6 +14,7 @@ from engine.values import NOTHING, Wishes
 from engine.wire import estimate
 from engine.wire.envelope import Envelope
 from engine.wire.json_edit import Fields
+from engine.wire.openai_responses.carried import carried_by
 from engine.wire.openai_responses.reasoning import INVENTED_REASONING, SEAL
 
 __all__ = ["WISHES", "finish", "read_envelope"]
@@ -28,28 +29,12 @@ SEALED = f'"{SEAL}'.encode()
 UNREAD = frozenset({"input", "instructions", "tools", "text"})
 """The large fields: their values stay bytes. Numbers in them are not checked for size."""
 
-ELSEWHERE = ("previous_response_id", "conversation", "prompt")
-"""Fields that bring an input of their own, so that there need be no other."""
-
 MOST_BITS = 63
 """Of a whole number at the top level: what the usage database can hold."""
 
 
-class _Item(msgspec.Struct, gc=False):
-    content: msgspec.Raw = msgspec.Raw(b"")
-    output: msgspec.Raw = msgspec.Raw(b"")
-
-
-class _Part(msgspec.Struct, gc=False):
-    type: Any = None
-    file_data: Any = None
-
-
 _FIELDS = msgspec.json.Decoder(dict[str, msgspec.Raw])
-_INPUT = msgspec.json.Decoder(str | list[_Item])
 _ITEMS = msgspec.json.Decoder(list[dict[str, msgspec.Raw]])
-_RAWS = msgspec.json.Decoder(list[msgspec.Raw])
-_PART = msgspec.json.Decoder(_Part)
 _VALUE = msgspec.json.Decoder()
 _ENCODER = msgspec.json.Encoder()
 
@@ -70,7 +55,7 @@ def read_envelope(body: bytes) -> Envelope:
 def _read(body: bytes) -> Envelope:
     fields = _read_fields(body)
     known = _read_small(fields)
-    carried = _carried(fields)
+    carried = carried_by(fields)
     low, likely, high = estimate.estimate(len(body), carried)
     metadata = _metadata(known)
     return Envelope(
@@ -165,46 +150,6 @@ def _too_large(name: str) -> BadRequest:
 
 def _wrong(param: str, expected: str) -> BadRequest:
     return BadRequest(f"{param} must be {expected}", code="invalid_type", param=param)
-
-
-def _carried(fields: Fields) -> estimate.Media:
-    """What the input carries beside text."""
-    if bytes(fields.get("input", b"null")) == b"null":
-        if any(name in fields for name in ELSEWHERE):
-            return estimate.NO_MEDIA
-        raise BadRequest("input is missing", code="missing_required_parameter", param="input")
-    try:
-        said = _INPUT.decode(fields["input"])
-        if isinstance(said, str):
-            return estimate.NO_MEDIA
-        contents = [raw for item in said for raw in (item.content, item.output) if bytes(raw)[:1] == b"["]
-        return _media(contents) if contents else estimate.NO_MEDIA
-    except msgspec.DecodeError as exc:
-        detail = str(exc).replace("`$", "`input")
-        raise BadRequest(f"input cannot be read: {detail}", code="invalid_type", param="input") from exc
-
-
-def _media(contents: Sequence[msgspec.Raw]) -> estimate.Media:
-    """Pictures and files; this protocol takes no sound."""
-    counted = []
-    for content in contents:
-        for raw in _RAWS.decode(content):
-            part = _PART.decode(raw)
-            if part.type == "input_image":
-                counted.append((len(bytes(raw)), "image", estimate.IMAGE_TOKENS))
-            elif part.type == "input_file":
-                data = len(part.file_data) * estimate.BASE64_BYTES if isinstance(part.file_data, str) else 0
-                pages = 1 + data // estimate.FILE_BYTES_PER_PAGE
-                low, likely, high = (round(tokens * pages) for tokens in estimate.FILE_TOKENS_PER_PAGE)
-                counted.append((len(bytes(raw)), "file", (low, likely, high)))
-    kinds = {kind for _, kind, _ in counted}
-    low, likely, high = (sum(tokens[at] for _, _, tokens in counted) for at in range(3))
-    return estimate.Media(
-        body_bytes=sum(size for size, _, _ in counted),
-        tokens=(low, likely, high),
-        images="image" in kinds,
-        files="file" in kinds,
-    )
 
 
 def _model(known: Mapping[str, Any]) -> str:
