@@ -11,7 +11,6 @@ from engine.values import Usage
 from engine.wire import eventstream
 from engine.wire.bedrock import PROTOCOL
 from engine.wire.bedrock.blocks import tool_id
-from engine.wire.bedrock.media import format_of
 from engine.wire.bedrock.usage import stop_reason_of, write_usage
 
 __all__ = ["Encoder", "frame"]
@@ -87,7 +86,7 @@ class Encoder:
                 return self._piece("thinking", {"reasoningContent": {"text": event.text}})
             case hub.ThinkingSigned():
                 return self._sign(event)
-            case hub.CallOpened():
+            case hub.CallOpened() if event.call not in self._calls:
                 return self._call(event)
             case hub.CallDelta() if event.call in self._calls:
                 return self._delta(self._calls[event.call], {"toolUse": {"input": event.arguments}})
@@ -148,7 +147,7 @@ class Encoder:
     def _media(self, media: hub.Media) -> bytes:
         if media.kind != "image" or not media.data:
             return b""
-        start = {"image": {"format": format_of(media, "image")}}
+        start = {"image": {"format": media.media_type.removeprefix("image/") or "png"}}
         return self._whole("image", start, {"image": {"source": {"bytes": media.data}}})
 
     def _foreign(self, event: hub.Foreign) -> bytes:

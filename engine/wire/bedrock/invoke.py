@@ -96,5 +96,5 @@ class InvokeDecoder:
             return [hub.Failed(outcome=read_exception(headers, payload))]
         if headers.get(":event-type") != "chunk":
             return []
-        event = base64.b64decode(_CHUNK.decode(payload).bytes)
+        event = base64.b64decode(_CHUNK.decode(payload).bytes, validate=True)
         return self._inner.feed(b"data: %b\n\n" % b" ".join(event.splitlines()))

@@ -191,7 +191,7 @@ def merged(request: hub.Request) -> hub.Request:
 
 
 @given(REQUESTS)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_requests_are_read_as_they_were_written(request: hub.Request) -> None:
     """What Converse can say survives the way there and back."""
     fields, dropped = encode_request(request)
@@ -211,7 +211,7 @@ def test_requests_are_read_as_they_were_written(request: hub.Request) -> None:
         max_leaves=12,
     )
 )
-@settings(max_examples=100)
+@settings(max_examples=50)
 def test_no_body_crashes_it(value: object) -> None:
     """Whatever stands in the fields, a request or a refusal comes out."""
     for name in ("messages", "system", "toolConfig", "inferenceConfig", "outputConfig"):
