@@ -117,7 +117,7 @@ class OpenChoice:
             self._more(said, out)
         calls = said.tool_calls or _legacy(said)
         for call in calls:
-            self._call(call, signature, out)
+            self._call(call, "" if content else signature, out)
         if signature and not (content or calls):
             out.append(hub.TextDelta(text="", choice=self._index, signature=signature))
 

@@ -126,10 +126,10 @@ def _content(said: Said) -> list[hub.Part]:
 
 
 def _signed(parts: list[hub.Part], calls: list[hub.ToolCall], signature: str) -> list[hub.Part]:
-    """Gemini's signature of a whole message belongs to its first call, else to its text."""
+    """Gemini's signature of a whole message belongs to its text; where there is none, to its first call."""
     if not signature:
         return parts
-    if calls:
+    if calls and not parts:
         calls[0] = calls[0] if calls[0].signature else msgspec.structs.replace(calls[0], signature=signature)
         return parts
     *before, last = parts if parts and isinstance(parts[-1], hub.Text) else (*parts, hub.Text(text=""))

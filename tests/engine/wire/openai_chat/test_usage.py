@@ -1,11 +1,14 @@
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.values import Usage
-from engine.wire.openai_chat.usage import read_usage
+from engine.wire.openai_chat.usage import read_usage, write_usage
+
+COUNTS = [field.name for field in msgspec.structs.fields(Usage) if field.name != "source"]
 
 
 def usage(prompt: int, completion: int, **more: Any) -> Usage | None:
@@ -96,3 +99,9 @@ def test_no_report_is_too_strange(reported: dict[str, Any]) -> None:
     """Any JSON in place of usage gives usage or none."""
     found = read_usage(reported)
     assert found is None or isinstance(found, Usage)
+
+
+@given(st.builds(Usage, **{name: st.integers(0, 9) for name in COUNTS}))
+def test_what_is_written_is_read_again(usage: Usage) -> None:
+    """Every kind of token has a place in OpenAI's object or beside it."""
+    assert read_usage(write_usage(usage)) == usage
