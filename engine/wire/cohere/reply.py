@@ -64,6 +64,8 @@ def decode_reply(body: bytes) -> hub.Reply:
         UpstreamMalformed: it is no answer of Cohere's chat.
     """
     try:
+        if not body.isascii():
+            body.decode()  # what is passed on unread must be UTF-8, too
         reply = _REPLY.decode(body)
         parts = decode_parts(reply.message)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:

@@ -136,6 +136,8 @@ class Decoder:
 
     def _decode(self, data: bytes) -> None:
         try:
+            if not data.isascii():
+                data.decode()  # what is passed on unread must be UTF-8, too
             event = _EVENT.decode(data)
             if not event.type:
                 self._fail(outcome_of(msgspec.json.decode(data, type=dict[str, Any])))

@@ -105,7 +105,7 @@ def decode_parts(said: Said, prefix: str) -> tuple[hub.Part, ...]:
 
 def arguments_of(call: Call) -> str:
     """The arguments as JSON text. Look-alikes send them as a text already."""
-    arguments = bytes(call.function.arguments).decode(errors="replace")
+    arguments = bytes(call.function.arguments).decode()
     if arguments.startswith('"'):
         return str(msgspec.json.decode(arguments))
     return "{}" if arguments == "null" else arguments

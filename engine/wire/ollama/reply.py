@@ -11,7 +11,17 @@ from engine.wire.classing import read_json
 from engine.wire.ollama.messages import PROTOCOL, Said, decode_parts, encode_message, is_object
 from engine.wire.ollama.usage import encode_usage, usage_of
 
-__all__ = ["Answer", "created_at", "created_of", "decode_reply", "encode_reply", "finish_of", "prefix_of", "word_of"]
+__all__ = [
+    "Answer",
+    "created_at",
+    "created_of",
+    "decode_reply",
+    "encode_reply",
+    "finish_of",
+    "prefix_of",
+    "read_answer",
+    "word_of",
+]
 
 _FINISHES = {"length": hub.Finish.LENGTH}
 """`stop` and, where a model is only loaded or unloaded, `load` and `unload` are no reason of their own."""
@@ -64,6 +74,17 @@ def created_at(created: int | None) -> str:
     return datetime.fromtimestamp(created or 0, UTC).isoformat().replace("+00:00", "Z")
 
 
+def read_answer(line: bytes) -> Answer:
+    """The answer, or the line of one; what is passed on unread is UTF-8, too.
+
+    Raises:
+        msgspec.DecodeError, UnicodeDecodeError, RecursionError: it is none.
+    """
+    if not line.isascii():
+        line.decode()
+    return _ANSWER.decode(line)
+
+
 def decode_reply(body: bytes) -> hub.Reply:
     """The answer that *body* is.
 
@@ -71,7 +92,7 @@ def decode_reply(body: bytes) -> hub.Reply:
         UpstreamMalformed: it is no answer of Ollama's chat.
     """
     try:
-        answer = _ANSWER.decode(body)
+        answer = read_answer(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
         raise UpstreamMalformed(f"not an answer of Ollama's chat: {exc}", received=True) from exc
     if answer.message is None:
@@ -116,7 +137,7 @@ def encode_reply(reply: hub.Reply) -> bytes:
 
 
 def _sayable(part: hub.Part) -> hub.Part | None:
-    """*part* as far as an answer of Ollama's can hold it: arguments that are no object are the text of a custom tool."""
+    """*part* as far as an answer of Ollama's can hold it: arguments that are no object become an entry of one."""
     if isinstance(part, hub.Media) and (part.kind != "image" or not part.data):
         return None
     if isinstance(part, hub.ToolCall) and not is_object(part.arguments):

@@ -11,13 +11,11 @@ from engine.values import Outcome
 from engine.wire.ollama.emit import Encoder
 from engine.wire.ollama.error import outcome_of
 from engine.wire.ollama.messages import arguments_of
-from engine.wire.ollama.reply import Answer, created_of, finish_of, prefix_of
+from engine.wire.ollama.reply import Answer, created_of, finish_of, prefix_of, read_answer
 from engine.wire.ollama.usage import usage_of
 from engine.wire.sse import MOST_EVENT_BYTES
 
 __all__ = ["Decoder", "Encoder"]
-
-_ANSWER = msgspec.json.Decoder(Answer)
 
 
 class Decoder:
@@ -86,7 +84,7 @@ class Decoder:
         if self.done or not line.strip():
             return
         try:
-            answer = _ANSWER.decode(line)
+            answer = read_answer(line)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
             raise UpstreamMalformed(f"a line that cannot be read: {exc}", received=True) from exc
         if answer.error is not None:
