@@ -17,6 +17,7 @@ import msgspec
 from engine.errors import OutcomeKind
 
 __all__ = [
+    "CONVERSATIONS",
     "AttemptRecord",
     "ConfigRecord",
     "EventRecord",
@@ -48,6 +49,19 @@ class Surface(StrEnum):
     """What a caller asked for, by kind of endpoint."""
 
     CHAT = "chat"
+    """OpenAI's chat completions."""
+    COMPLETIONS = "completions"
+    """OpenAI's older text completions."""
+    MESSAGES = "messages"
+    """Anthropic's."""
+    RESPONSES = "responses"
+    """OpenAI's."""
+    GENERATE = "generate"
+    """Gemini's generateContent, streamed or not."""
+
+
+CONVERSATIONS = frozenset({Surface.CHAT, Surface.COMPLETIONS, Surface.MESSAGES, Surface.RESPONSES, Surface.GENERATE})
+"""The surfaces that any model which answers in text can serve."""
 
 
 class Role(StrEnum):

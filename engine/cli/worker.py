@@ -34,7 +34,7 @@ from engine.live.metrics import Metrics
 from engine.live.state import BoardState
 from engine.rules.program import Provider
 from engine.sandbox.provider import Sandbox
-from engine.server.app import chat_lanes, create, inference
+from engine.server.app import create, inferences, lanes
 from engine.server.draining import DrainingServer
 from engine.server.protocol import GatewayProtocol
 from engine.server.service import Service
@@ -135,10 +135,10 @@ class Worker:
 
     def _uvicorn(self, current: Current) -> uvicorn.Config:
         service = self._service(current)
-        chat = inference(service)
-        protocol: Any = partial(GatewayProtocol, chat_lanes(chat))
+        surfaces = inferences(service)
+        protocol: Any = partial(GatewayProtocol, lanes(surfaces))
         return uvicorn.Config(
-            create(service, chat),
+            create(service, surfaces),
             http=protocol,
             ws="none",
             lifespan="off",

@@ -1,6 +1,6 @@
 """The straight line: a request from its bytes to its journal record, and the ports it is drawn on."""
 
-from engine.gateway.exchange import Inbound
+from engine.gateway.exchange import Inbound, PathSays
 from engine.gateway.line import Gateway
 from engine.gateway.ports import (
     Admission,
@@ -30,6 +30,7 @@ __all__ = [
     "LiveState",
     "Metrics",
     "NoRoom",
+    "PathSays",
     "Sink",
     "Upstream",
 ]

@@ -11,9 +11,10 @@ from engine.rules.edits import edited
 from engine.rules.outcomes import sharpen
 from engine.rules.plan import Ended, Full, Start
 from engine.values import AttemptRecord, Outcome, Usage, UsageSource
-from engine.wire.openai_chat.envelope import encode_request, estimated, read_reply
-from engine.wire.openai_chat.error import read_error, read_reply_error
-from engine.wire.openai_chat.relay import ChatStream
+from engine.wire.codecs import Spoken, spoken, summary_of
+from engine.wire.envelope import Encoded, estimated
+from engine.wire.json_edit import Fields
+from engine.wire.stream import AnswerStream
 
 __all__ = ["Attempt"]
 
@@ -42,7 +43,8 @@ class Attempt(msgspec.Struct, kw_only=True):
     clock: Clock
     started_s: float = 0.0
     answer: Answer | None = None
-    stream: ChatStream | None = None
+    spoken: Spoken | None = None
+    stream: AnswerStream | None = None
     usage: Usage | None = None
     detail: str = ""
     ttfb_ms: float | None = None
@@ -72,29 +74,47 @@ class Attempt(msgspec.Struct, kw_only=True):
         self.ttfb_ms = milliseconds(self.clock.monotonic() - self.started_s)
         if not 200 <= self.answer.status < 300:
             return self._classed(await self._body(ERROR_LIMIT_BYTES))
-        if self.asked.chat.stream:
+        if self.asked.envelope.stream:
             return await self._relay(self.answer)
         return self._collected(await self._body(REPLY_LIMIT_BYTES))
 
     def _call(self) -> Call:
-        """The attempt as it is sent: the request with every edit that this offer needs."""
+        """The attempt as it is sent: the request with every edit that this offer needs, in its provider's protocol."""
         offer, exchange, asked = self.start.candidate.offer, self.exchange, self.asked
-        fields, dropped = edited(offer, self.start.candidate.edits, asked.chat.fields, asked.facts, asked.caller)
+        envelope, surface, provider = asked.envelope, exchange.inbound.surface, offer.provider
+        self.spoken = spoken(
+            surface,
+            protocol=provider.protocol,
+            paths=provider.paths,
+            model=offer.upstream_model,
+            stream=envelope.stream,
+        )
+        translate = None if self.spoken.native else self._translate
+        fields, dropped = edited(
+            offer, self.start.candidate.edits, envelope.fields, asked.facts, asked.caller, translate
+        )
         if dropped:
             self._report(dropped)
-        body = encode_request(fields, model=offer.upstream_model, ask_usage=self.asked.chat.stream)
+        body = self.spoken.codec.finish(fields, model=offer.upstream_model, stream=envelope.stream)
         self.sent_bytes = len(body)
-        timeouts, forwarded = offer.provider.timeouts, offer.provider.forward_headers
+        timeouts, forwarded = provider.timeouts, provider.forward_headers
         total_s = min(timeouts.total_s, self.start.left_s)
         return Call(
             offer=offer,
             key_label=self.start.key_label,
-            surface=exchange.inbound.surface,
+            surface=surface,
+            path=self.spoken.path,
             body=body,
             headers=[h for h in exchange.inbound.headers if h[0].decode("latin-1") in forwarded] if forwarded else (),
-            head_timeout_s=min(timeouts.first_token_s, total_s) if self.asked.chat.stream else total_s,
+            head_timeout_s=min(timeouts.first_token_s, total_s) if envelope.stream else total_s,
             total_timeout_s=total_s,
         )
+
+    def _translate(self, fields: Fields) -> Encoded:
+        """The caller's *fields* in the provider's protocol. Raises BadRequest for what it cannot express."""
+        assert self.spoken is not None
+        request = self.exchange.codec.decode_request(fields)
+        return self.spoken.codec.encode_request(request, self.start.candidate.offer.max_output)
 
     def _report(self, dropped: tuple[str, ...]) -> None:
         """Remember what this offer cannot express; under `x-engine-strict: 1` refuse instead."""
@@ -117,22 +137,38 @@ class Attempt(msgspec.Struct, kw_only=True):
     def _classed(self, body: bytes) -> Outcome:
         """What an answer that is not a success means."""
         assert self.answer is not None
-        outcome = read_error(self.answer.status, self.answer.headers, body)
+        assert self.spoken is not None
+        outcome = self.spoken.codec.read_error(self.answer.status, self.answer.headers, body)
         return sharpen(self.start.candidate.offer.provider, outcome, body)
 
     def _collected(self, body: bytes) -> Outcome:
         """A plain answer, kept to be sent once it is written down; an error may hide inside a 200."""
-        hidden = read_reply_error(body)
+        assert self.spoken is not None
+        codec, exchange, envelope = self.spoken.codec, self.exchange, self.asked.envelope
+        hidden = codec.read_reply_error(body)
         if hidden is not None:
             return sharpen(self.start.candidate.offer.provider, hidden, body)
-        reply, exchange = read_reply(body), self.exchange
-        self.usage = reply.usage or estimated(self.asked.chat, len(body) // 8)
-        exchange.finish_reason, exchange.tail = reply.finish_reason, body
+        if self.spoken.native:
+            summary, exchange.tail = codec.summarized(body), body
+        else:
+            reply = codec.decode_reply(body)
+            summary = summary_of(reply)
+            exchange.tail = self.exchange.codec.encode_reply(reply, envelope, int(exchange.at.timestamp()))
+        exchange.finish_reason = summary.finish_reason
+        self.usage = summary.usage or estimated(envelope, len(body) // 8)
         return OK
+
+    def _stream(self) -> AnswerStream:
+        """The provider's stream on its way to the caller."""
+        assert self.spoken is not None
+        codec, envelope = self.spoken.codec, self.asked.envelope
+        if self.spoken.native and not self.exchange.inbound.path.array:
+            return codec.relayed(envelope)
+        return codec.translated(self.exchange.codec.encoder(envelope, int(self.exchange.at.timestamp())))
 
     async def _relay(self, answer: Answer) -> Outcome:
         """A stream, passed on as it comes; nothing goes out before its first content."""
-        stream = self.stream = ChatStream(strip_usage=not self.asked.chat.asks_usage)
+        stream = self.stream = self._stream()
         while data := await self._next(answer, stream):
             self.received_bytes += len(data)
             out = stream.feed(data)
@@ -147,10 +183,10 @@ class Attempt(msgspec.Struct, kw_only=True):
         if stream.error is not None:
             return sharpen(self.start.candidate.offer.provider, stream.error, stream.error.message.encode())
         self.exchange.finish_reason = stream.finish_reason
-        self.usage = stream.usage or estimated(self.asked.chat, stream.content_events)
+        self.usage = stream.usage or estimated(self.asked.envelope, stream.content_events)
         return OK
 
-    async def _next(self, answer: Answer, stream: ChatStream) -> bytes:
+    async def _next(self, answer: Answer, stream: AnswerStream) -> bytes:
         """The next bytes. After the terminator nothing is missed by a provider that keeps the line open."""
         try:
             return await answer.read(self._patience_s(stream))
@@ -160,7 +196,7 @@ class Attempt(msgspec.Struct, kw_only=True):
             answer.abort()
             return b""
 
-    def _patience_s(self, stream: ChatStream) -> float:
+    def _patience_s(self, stream: AnswerStream) -> float:
         """How long the next bytes may take: what is left for the first content, or the pause between tokens."""
         timeouts = self.start.candidate.offer.provider.timeouts
         if stream.done:
@@ -189,7 +225,7 @@ class Attempt(msgspec.Struct, kw_only=True):
             self.answer.abort()
         if self.usage is None and self.stream is not None and self.stream.content_events:
             self.usage = self.stream.usage or estimated(
-                self.asked.chat, self.stream.content_events, source=UsageSource.PARTIAL
+                self.asked.envelope, self.stream.content_events, source=UsageSource.PARTIAL
             )
         now_s = self.clock.monotonic()
         self.live.settle(room, outcome, self.usage, now_s)

@@ -11,12 +11,25 @@ from engine.rules.decision import Decision
 from engine.rules.program import Caller, Offer
 from engine.snapshot import Snapshot
 from engine.values import NOTHING, AttemptRecord, Facts, RequestRecord, Surface, Usage
+from engine.wire.codecs import CallerCodec, caller_codec
 from engine.wire.envelope import Envelope
 
-__all__ = ["Exchange", "Inbound", "Understood", "milliseconds", "source_prefix"]
+__all__ = ["Exchange", "Inbound", "PathSays", "Understood", "milliseconds", "source_prefix"]
 
 HUNG_UP = 499
 """What a caller who hung up is booked under; nginx's word for it."""
+
+
+class PathSays(msgspec.Struct, frozen=True, kw_only=True):
+    """What a request's path says of it, on surfaces whose bodies do not (Gemini's)."""
+
+    model: str = ""
+    stream: bool = False
+    array: bool = False
+    """The stream is wanted as one JSON array instead of server-sent events."""
+
+
+NOTHING_SAID = PathSays()
 
 
 class Inbound(msgspec.Struct, frozen=True, kw_only=True):
@@ -29,13 +42,14 @@ class Inbound(msgspec.Struct, frozen=True, kw_only=True):
     body: bytes
     ip: str
     """The client's address, trusted proxies already looked through."""
+    path: PathSays = NOTHING_SAID
 
 
 class Understood(msgspec.Struct, frozen=True, kw_only=True):
     """A request that has been read and decided: who asks, for what, and what follows from it."""
 
     caller: Caller
-    chat: Envelope
+    envelope: Envelope
     facts: Facts
     decision: Decision
 
@@ -70,6 +84,11 @@ class Exchange(msgspec.Struct, kw_only=True):
     ttft_ms: float | None = None
     error: OutcomeKind | None = None
     fault: CallerFault | Refused | None = None
+
+    @property
+    def codec(self) -> CallerCodec:
+        """The caller's protocol."""
+        return caller_codec(self.inbound.surface, array=self.inbound.path.array)
 
     @property
     def status(self) -> int:

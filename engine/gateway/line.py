@@ -19,7 +19,6 @@ from engine.rules.program import Strategy
 from engine.snapshot import Snapshot
 from engine.values import NOTHING, Facts, Wishes
 from engine.wire.envelope import Envelope
-from engine.wire.openai_chat.envelope import decode_request
 
 __all__ = ["Gateway"]
 
@@ -76,42 +75,42 @@ class Gateway:
         caller = exchange.caller = identify(
             snapshot.callers, snapshot.anonymous, exchange.headers, inbound.ip, exchange.at
         )
-        chat = decode_request(inbound.body)
-        facts = exchange.facts = self._facts(exchange, chat)
+        envelope = exchange.codec.read(inbound.body, model=inbound.path.model, stream=inbound.path.stream)
+        facts = exchange.facts = self._facts(exchange, envelope)
         decision, exchange.traced = self.decider.decide(
-            snapshot.program, caller, facts, chat.fields, now_s=exchange.started_s, draw=self.entropy.draw()
+            snapshot.program, caller, facts, envelope.fields, now_s=exchange.started_s, draw=self.entropy.draw()
         )
         exchange.decision = decision
         if decision.strategy is Strategy.ROUND_ROBIN:
             self.live.advance(decision.pool)
-        return Understood(caller=caller, chat=chat, facts=facts, decision=decision)
+        return Understood(caller=caller, envelope=envelope, facts=facts, decision=decision)
 
-    def _facts(self, exchange: Exchange, chat: Envelope) -> Facts:
+    def _facts(self, exchange: Exchange, envelope: Envelope) -> Facts:
         """What the rules may know of the request."""
         recording, headers = exchange.snapshot.recording, exchange.headers
-        kept = recording.metadata | recording.tags if chat.metadata else frozenset()
+        kept = recording.metadata | recording.tags if envelope.metadata else frozenset()
         return Facts(
-            model=chat.model,
+            model=envelope.model,
             at=exchange.at,
             surface=exchange.inbound.surface,
-            stream=chat.stream,
-            input_tokens_low=chat.input_tokens_low,
-            input_tokens=chat.input_tokens,
-            input_tokens_high=chat.input_tokens_high,
-            max_tokens=chat.max_tokens,
-            has_tools=chat.has_tools,
-            has_images=chat.has_images,
-            has_audio=chat.has_audio,
-            has_files=chat.has_files,
-            wants_json=chat.wants_json,
-            reasoning=chat.reasoning,
-            user=chat.user,
-            session=chat.session,
+            stream=envelope.stream,
+            input_tokens_low=envelope.input_tokens_low,
+            input_tokens=envelope.input_tokens,
+            input_tokens_high=envelope.input_tokens_high,
+            max_tokens=envelope.max_tokens,
+            has_tools=envelope.has_tools,
+            has_images=envelope.has_images,
+            has_audio=envelope.has_audio,
+            has_files=envelope.has_files,
+            wants_json=envelope.wants_json,
+            reasoning=envelope.reasoning,
+            user=envelope.user,
+            session=envelope.session,
             ip=exchange.inbound.ip,
             headers=_recorded(recording.headers, headers) if recording.headers else NOTHING,
-            metadata={k: v for k, v in chat.metadata.items() if k in kept} if chat.metadata else NOTHING,
+            metadata={k: v for k, v in envelope.metadata.items() if k in kept} if envelope.metadata else NOTHING,
             region=self.region,
-            wishes=chat.wishes or (_header_wishes(headers[WISHES]) if WISHES in headers else None),
+            wishes=envelope.wishes or (_header_wishes(headers[WISHES]) if WISHES in headers else None),
         )
 
     async def _pursue(self, exchange: Exchange, asked: Understood, sink: Sink) -> None:

@@ -64,6 +64,8 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     key_label: str
     """Empty under `auth.scheme: none`."""
     surface: Surface
+    path: str
+    """Below the provider's `base_url`; may end in a query."""
     body: bytes
     headers: Headers = ()
     """Forwarded from the caller as the provider allows; credentials and content headers are the upstream's."""

@@ -6,12 +6,11 @@ from collections.abc import Callable
 from engine.errors import CallerFault, Refused
 from engine.gateway.exchange import Exchange
 from engine.gateway.ports import Headers
-from engine.wire.openai_chat.error import error_body, error_event
 
 __all__ = ["cost_comment", "error_reply", "failed_event", "plain_head", "stream_head"]
 
 JSON = (b"content-type", b"application/json")
-EVENTS = ((b"content-type", b"text/event-stream; charset=utf-8"), (b"cache-control", b"no-cache"))
+NO_CACHE = (b"cache-control", b"no-cache")
 PUSD_PER_USD = 10**12
 EXPLAIN = "decision.explain"
 """The permission to see how a request was decided."""
@@ -27,12 +26,12 @@ def plain_head(exchange: Exchange, length: int) -> Headers:
 
 def stream_head(exchange: Exchange, attempts: int) -> Headers:
     """Headers of a stream whose first content has just arrived, in the *attempts*-th attempt."""
-    return [*EVENTS, *_common(exchange, attempts)]
+    return [(b"content-type", exchange.codec.stream_type), NO_CACHE, *_common(exchange, attempts)]
 
 
 def error_reply(exchange: Exchange, fault: CallerFault | Refused) -> tuple[Headers, bytes]:
-    """Headers and body of a refusal, in OpenAI's shape."""
-    body = _told(error_body, exchange, fault)
+    """Headers and body of a refusal, in the caller's protocol."""
+    body = _told(exchange.codec.error_body, exchange, fault)
     headers = [JSON, (b"content-length", b"%d" % len(body)), *_common(exchange, len(exchange.attempts))]
     if isinstance(fault, Refused):
         headers.append((b"x-should-retry", b"true" if fault.retryable else b"false"))
@@ -46,7 +45,7 @@ def error_reply(exchange: Exchange, fault: CallerFault | Refused) -> tuple[Heade
 
 def failed_event(exchange: Exchange, fault: CallerFault | Refused) -> bytes:
     """The event that tells a caller inside a stream that it broke; no clean end follows it."""
-    return _told(error_event, exchange, fault)
+    return _told(exchange.codec.error_event, exchange, fault)
 
 
 def cost_comment(exchange: Exchange) -> bytes:

@@ -17,7 +17,7 @@ from engine.errors import OutcomeKind, Place
 from engine.health import BreakerSettings
 from engine.limits.bucket import Rate
 from engine.pricing import Price
-from engine.values import ModelId, ProviderId, SecretRef, Surface
+from engine.values import CONVERSATIONS, ModelId, ProviderId, SecretRef, Surface
 from engine.wire.json_edit import Edit
 
 if TYPE_CHECKING:
@@ -71,6 +71,9 @@ class Scheme(StrEnum):
     HEADER = "header"
     QUERY = "query"
     BASIC = "basic"
+    AWS_SIGV4 = "aws-sigv4"
+    GCP = "gcp"
+    AZURE_AD = "azure-ad"
     NONE = "none"
 
 
@@ -89,13 +92,23 @@ class Key:
 
     label: str
     secret: SecretRef
+    id: SecretRef | None = None
+    """What the secret belongs to: an access key id (`aws-sigv4`), a client id (`azure-ad`)."""
+    session: SecretRef | None = None
+    """The token of temporary credentials, `aws-sigv4` only."""
     weight: int = 1
     place: Place | None = None
+
+    @property
+    def references(self) -> Mapping[str, SecretRef]:
+        """Each reference by the word it is written under."""
+        named = {"id": self.id, "secret": self.secret, "session": self.session}
+        return {name: ref for name, ref in named.items() if ref is not None}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Auth:
-    """How requests to a provider are authenticated. No keys under scheme `none` only."""
+    """How requests to a provider are authenticated. No keys under scheme `none`, and with `metadata`."""
 
     scheme: Scheme
     name: str = ""
@@ -103,6 +116,17 @@ class Auth:
     prefix: str = ""
     """Text put before the secret in the header, `Key ` at some providers."""
     keys: tuple[Key, ...] = ()
+    region: str = ""
+    """For which AWS signatures are made, with `service`."""
+    service: str = ""
+    tenant: str = ""
+    """Of Azure AD; may be a reference."""
+    authority: str = ""
+    """Where Azure AD's tokens are asked for."""
+    scope: str = ""
+    """What a token is asked for, for the schemes `gcp` and `azure-ad`."""
+    metadata: bool = False
+    """Google's metadata server gives the tokens, and there is no key."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -233,7 +257,7 @@ class Offer:
     input: frozenset[Modality] = frozenset({Modality.TEXT})
     output: frozenset[Modality] = frozenset({Modality.TEXT})
     features: frozenset[str] = frozenset()
-    surfaces: frozenset[Surface] = frozenset({Surface.CHAT})
+    surfaces: frozenset[Surface] = CONVERSATIONS
     prices: tuple[Price, ...] = ()
     """By rising instant; empty when the price is unknown."""
     on_unpriced: OnUnpriced = OnUnpriced()

@@ -13,7 +13,7 @@ from engine.errors import BadRequest
 from engine.sandbox.answer import ChatAnswer, answer
 from engine.sandbox.faults import Fault, FaultKind
 from engine.wire.envelope import Envelope
-from engine.wire.openai_chat.envelope import decode_request
+from engine.wire.openai_chat.envelope import read_envelope
 from engine.wire.openai_chat.error import error_body, error_event
 
 __all__ = ["MODELS", "Ending", "Script", "Step", "refusal", "script"]
@@ -87,7 +87,7 @@ class Script:
 def script(body: bytes, faults: Sequence[Fault], created: int) -> Script:
     """What happens to a chat request. *created* is the answer's Unix time, the only thing that differs between runs."""
     try:
-        request = decode_request(body)
+        request = read_envelope(body)
         played = _answering(request, body, created)
     except BadRequest as wrong:
         return refusal(400, wrong.reason, wrong.message, param=wrong.param)

@@ -1,14 +1,13 @@
 """The application: every endpoint in one place, in one OpenAPI document."""
 
 from collections.abc import Mapping
+from types import MappingProxyType
 
 from litestar import Litestar, asgi
 from litestar.datastructures import State
 from litestar.exceptions import HTTPException
+from litestar.handlers import ASGIRouteHandler
 from litestar.openapi import OpenAPIConfig
-from litestar.openapi.spec import OpenAPIMediaType, Operation, PathItem, RequestBody, Schema
-from litestar.openapi.spec.enums import OpenAPIType
-from litestar.openapi.spec.response import OpenAPIResponse
 from litestar.types import Receive, Scope, Send
 
 from engine import __version__
@@ -19,39 +18,49 @@ from engine.server.discovery import models
 from engine.server.inference import Inference
 from engine.server.monitoring import health, metrics, ready
 from engine.server.service import Service
+from engine.server.surfaces import PATHS, ModelPaths, document
 from engine.values import Surface
 
-__all__ = ["CHAT_PATHS", "chat_lanes", "create", "inference"]
+__all__ = ["create", "inferences", "lanes"]
 
-CHAT_PATHS = ["/v1/chat/completions", "/chat/completions"]
-
-
-def chat_lanes(chat: Inference) -> Mapping[bytes, Inference]:
-    """The paths of chat completions, for `GatewayProtocol`."""
-    return {path.encode(): chat for path in CHAT_PATHS}
+Inferences = Mapping[Surface, Inference]
 
 
-def inference(service: Service) -> Inference:
-    """Chat completions, as application and lane share them."""
-    return Inference(
-        surface=Surface.CHAT,
-        gateway=service.gateway,
-        current=service.current,
-        log=service.log,
-        body_limit_bytes=service.body_limit_bytes,
-        trusted_proxies=service.trusted_proxies,
+def inferences(service: Service) -> Inferences:
+    """Every surface, as application and lane share them."""
+    return MappingProxyType(
+        {
+            surface: Inference(
+                surface=surface,
+                gateway=service.gateway,
+                current=service.current,
+                log=service.log,
+                body_limit_bytes=service.body_limit_bytes,
+                trusted_proxies=service.trusted_proxies,
+            )
+            for surface in Surface
+        }
     )
 
 
-def create(service: Service, chat: Inference) -> Litestar:
+def lanes(surfaces: Inferences) -> Mapping[bytes, Inference]:
+    """The paths of surfaces, for `GatewayProtocol`."""
+    return MappingProxyType({path.encode(): surfaces[surface] for path, surface in PATHS.items()})
+
+
+def create(service: Service, surfaces: Inferences) -> ModelPaths:
     """The ASGI application of one worker."""
-
-    @asgi(CHAT_PATHS, copy_scope=False)
-    async def chat_completions(scope: Scope, receive: Receive, send: Send) -> None:
-        await chat(scope, receive, send)
-
     app = Litestar(
-        route_handlers=[chat_completions, models, health, ready, metrics, config, reload, sql],
+        route_handlers=[
+            *(_handler(path, surfaces[surface]) for path, surface in PATHS.items()),
+            models,
+            health,
+            ready,
+            metrics,
+            config,
+            reload,
+            sql,
+        ],
         exception_handlers={CallerFault: caller_fault, HTTPException: http_fault},
         openapi_config=OpenAPIConfig(title="engine", version=__version__, use_handler_docstrings=True),
         after_request=named(service),
@@ -59,46 +68,15 @@ def create(service: Service, chat: Inference) -> Litestar:
         request_max_body_size=service.body_limit_bytes,
         logging_config=None,
     )
-    _document_chat(app)
-    return app
-
-
-def _document_chat(app: Litestar) -> None:
-    """Bare ASGI handlers do not reach the OpenAPI document by themselves."""
     paths = app.openapi_schema.paths
     assert paths is not None
-    for path in CHAT_PATHS:
-        paths[path] = PathItem(post=_chat_operation(path))
+    document(paths)
+    return ModelPaths(app, surfaces[Surface.GENERATE])
 
 
-def _chat_operation(path: str) -> Operation:
-    body = Schema(
-        type=OpenAPIType.OBJECT,
-        required=["model", "messages"],
-        properties={
-            "model": Schema(type=OpenAPIType.STRING, description="a name from /v1/models, or a pin model@provider"),
-            "messages": Schema(type=OpenAPIType.ARRAY, items=Schema(type=OpenAPIType.OBJECT)),
-            "stream": Schema(type=OpenAPIType.BOOLEAN, default=False),
-        },
-        description="OpenAI's chat completion request; fields that are not named here pass through.",
-    )
-    return Operation(
-        operation_id="ChatCompletions" if path.startswith("/v1") else "ChatCompletionsShort",
-        tags=["inference"],
-        summary="Chat completion, as OpenAI defines it",
-        description="Answered whole, or as server-sent events when `stream` is true.",
-        request_body=RequestBody(content={"application/json": OpenAPIMediaType(schema=body)}, required=True),
-        responses={
-            "200": OpenAPIResponse(
-                description="the provider's answer",
-                content={
-                    "application/json": OpenAPIMediaType(schema=Schema(type=OpenAPIType.OBJECT)),
-                    "text/event-stream": OpenAPIMediaType(schema=Schema(type=OpenAPIType.STRING)),
-                },
-            ),
-            "default": OpenAPIResponse(
-                description="OpenAI's error object",
-                content={"application/json": OpenAPIMediaType(schema=Schema(type=OpenAPIType.OBJECT))},
-            ),
-        },
-    )
+def _handler(path: str, inference: Inference) -> ASGIRouteHandler:
+    @asgi(path, copy_scope=False)
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        await inference(scope, receive, send)
+
+    return answer

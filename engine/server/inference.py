@@ -9,12 +9,14 @@ from typing import Any, Protocol
 from litestar.exceptions import MethodNotAllowedException
 
 from engine.errors import Bug, TooLarge
-from engine.gateway import Gateway, Headers, Inbound, Sink
+from engine.gateway import Gateway, Headers, Inbound, PathSays, Sink
 from engine.live.current import Current
 from engine.live.log import Log
 from engine.server.hangup import HANGUP, Hangup
 from engine.values import Surface
-from engine.wire.openai_chat.error import error_body
+from engine.wire.codecs import caller_codec
+
+NOTHING_SAID = PathSays()
 
 __all__ = ["AsgiSink", "Inference", "client_ip"]
 
@@ -71,7 +73,9 @@ class Inference:
     body_limit_bytes: int
     trusted_proxies: Networks
 
-    async def answer(self, headers: Headers, body: bytes, ip: str, sink: ServerSink) -> None:
+    async def answer(
+        self, headers: Headers, body: bytes, ip: str, sink: ServerSink, path: PathSays = NOTHING_SAID
+    ) -> None:
         """Answer one request that has arrived whole. A failure of ours is logged with its id, and told without more."""
         inbound = Inbound(
             surface=self.surface,
@@ -79,6 +83,7 @@ class Inference:
             headers=headers,
             body=body,
             ip=ip,
+            path=path,
         )
         try:
             await self.gateway.handle(self.current.snapshot, inbound, sink)
@@ -87,21 +92,24 @@ class Inference:
             if sink.started:
                 sink.abort()
             else:
-                await _fail(sink, Bug, "the gateway failed; the request id leads to why", inbound.request_id)
+                await self._fail(sink, Bug, "the gateway failed; the request id leads to why", inbound.request_id)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request of ASGI; a caller who hangs up cancels it."""
         if scope["method"] != "POST":
             raise MethodNotAllowedException(detail=f"{scope['path']} takes POST", headers={"allow": "POST"})
+        await self.serve(scope, receive, send, NOTHING_SAID)
+
+    async def serve(self, scope: Scope, receive: Receive, send: Send, path: PathSays) -> None:
+        """Answer one POST of ASGI, of which its path says *path*."""
         hangup, task, sink = _hangup(scope), asyncio.current_task(), AsgiSink(send)
         assert task is not None
         hangup.watch(task)
         try:
             headers, client = scope["headers"], scope.get("client")
             body = await _body(headers, receive, self.body_limit_bytes)
-            await self.answer(
-                headers, body, client_ip(client[0] if client else "", headers, self.trusted_proxies), sink
-            )
+            ip = client_ip(client[0] if client else "", headers, self.trusted_proxies)
+            await self.answer(headers, body, ip, sink, path)
         except TooLarge:
             await self.refuse(sink)
         except asyncio.CancelledError:
@@ -113,7 +121,24 @@ class Inference:
     async def refuse(self, sink: Sink) -> None:
         """Answer a request whose body is too large, without having read it."""
         message = f"the body is larger than {self.body_limit_bytes} bytes, the most this gateway takes"
-        await _fail(sink, TooLarge, message, self.gateway.entropy.request_id())
+        await self._fail(sink, TooLarge, message, self.gateway.entropy.request_id())
+
+    async def _fail(self, sink: Sink, fault: type[TooLarge | Bug], message: str, request_id: str) -> None:
+        """An error that the gateway itself never saw; the connection is closed, since its body may be unread."""
+        body = caller_codec(self.surface).error_body(
+            status=fault.status, type=fault.type, code=fault.code, message=message, request_id=request_id
+        )
+        said = request_id.encode()
+        headers = [
+            (b"content-type", b"application/json"),
+            (b"content-length", b"%d" % len(body)),
+            (b"x-request-id", said),
+            (b"request-id", said),
+            (b"x-should-retry", b"false"),
+            (b"connection", b"close"),
+        ]
+        await sink.start(fault.status, headers)
+        await sink.end(body)
 
 
 async def _body(headers: Headers, receive: Receive, limit_bytes: int) -> bytes:
@@ -139,22 +164,6 @@ def _hangup(scope: Scope) -> Hangup:
     extensions = scope.get("extensions") or {}
     hangup = extensions.get(HANGUP)
     return hangup if isinstance(hangup, Hangup) else Hangup()
-
-
-async def _fail(sink: Sink, fault: type[TooLarge | Bug], message: str, request_id: str) -> None:
-    """An error that the gateway itself never saw; the connection is closed, since its body may be unread."""
-    body = error_body(status=fault.status, type=fault.type, code=fault.code, message=message, request_id=request_id)
-    said = request_id.encode()
-    headers = [
-        (b"content-type", b"application/json"),
-        (b"content-length", b"%d" % len(body)),
-        (b"x-request-id", said),
-        (b"request-id", said),
-        (b"x-should-retry", b"false"),
-        (b"connection", b"close"),
-    ]
-    await sink.start(fault.status, headers)
-    await sink.end(body)
 
 
 def client_ip(peer: str, headers: Headers, trusted: Networks) -> str:

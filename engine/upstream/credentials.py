@@ -16,7 +16,7 @@ from engine.gateway import Call, Headers
 from engine.rules.program import Key, Provider, Scheme
 from engine.upstream.origin import Origin, split_base_url
 from engine.upstream.secrets import Secrets, expand, references
-from engine.values import SecretRef, Surface
+from engine.values import SecretRef
 
 __all__ = ["FRAMING", "HEADER_VALUE", "TOKEN", "Head", "Heads", "missing"]
 
@@ -40,6 +40,8 @@ FRAMING = frozenset(
     }
 )
 """Headers that only the client itself may set: they decide where a message ends, or what comes back."""
+MOST_HEADS = 10_000
+"""Paths may hold the model's name, and names that a pattern serves are without number."""
 _FORWARDED_NAME = re.compile(rb"[!#$%&'*+\-.^_`|~0-9a-z]+")
 _FORWARDED_VALUE = re.compile(rb"[\x20-\x7e]*")
 _PATH_SAFE = "/%:@!$&'()*+,;=-._~"
@@ -84,20 +86,22 @@ class Heads:
 
     def __init__(self, secrets: Secrets) -> None:
         self._secrets = secrets
-        self._heads: dict[tuple[int, Surface, str], tuple[Provider, Head]] = {}
+        self._heads: dict[tuple[int, str, str], tuple[Provider, Head]] = {}
 
-    def head(self, provider: Provider, surface: Surface, key_label: str) -> Head:
-        """The head for a call, current as to its secrets.
+    def head(self, provider: Provider, path: str, key_label: str) -> Head:
+        """The head for a call to *path*, below the provider's base URL, current as to its secrets.
 
         Raises:
             UpstreamUnreachable: a secret is missing, or what the configuration says cannot be put into a request.
         """
         # by identity: a provider is a frozen value that a snapshot holds, and hashing it would cost more than a call
-        slot = (id(provider), surface, key_label)
+        slot = (id(provider), path, key_label)
         known = self._heads.get(slot)
         if known is not None and self._holds(known[1]):
             return known[1]
-        head = _build(provider, surface, key_label, self._secrets)
+        head = _build(provider, path, key_label, self._secrets)
+        if len(self._heads) >= MOST_HEADS:
+            self._heads.clear()
         self._heads[slot] = (provider, head)
         return head
 
@@ -122,20 +126,21 @@ def _text_references(provider: Provider) -> Iterator[SecretRef]:
         yield from references(text)
 
 
-def _build(provider: Provider, surface: Surface, key_label: str, secrets: Secrets) -> Head:
+def _build(provider: Provider, path: str, key_label: str, secrets: Secrets) -> Head:
     secret = _secret(provider, key_label, secrets)
     headers, query = _headers(provider, secrets), [(name, _text(v, secrets, "query")) for name, v in provider.query]
     _add_credential(provider, secret, headers, query)
     _check(headers)
     try:
-        origin, path = split_base_url(
+        origin, base = split_base_url(
             _text(provider.base_url, secrets, "base_url"),
             ca_file=provider.ca_file,
             allow_private=provider.allow_private,
         )
     except ValueError:
         raise UpstreamUnreachable("base_url is not an http(s) URL") from None  # its text may come from a secret
-    target = quote(path + provider.paths[surface], safe=_PATH_SAFE) + ("?" + urlencode(query) if query else "")
+    path, _, own = path.partition("?")
+    target = quote(base + path, safe=_PATH_SAFE) + _query(own, query)
     lines = [f"POST {target} HTTP/1.1", f"host: {origin.authority}", "accept-encoding: identity"]
     lines += [f"{name}: {value}" for name, value in headers.items()]
     key_refs = (key.secret for key in provider.auth.keys if key.label == key_label)
@@ -147,6 +152,12 @@ def _build(provider: Provider, surface: Surface, key_label: str, secrets: Secret
         names=frozenset(name.encode("ascii") for name in FRAMING | headers.keys()),
         inputs=tuple((ref, secrets.read(ref)) for ref in (*key_refs, *_text_references(provider))),
     )
+
+
+def _query(own: str, query: list[tuple[str, str]]) -> str:
+    """What follows the path: the path's *own* query, then the provider's."""
+    parts = [part for part in (quote(own, safe=_PATH_SAFE + "?"), urlencode(query)) if part]
+    return "?" + "&".join(parts) if parts else ""
 
 
 def _headers(provider: Provider, secrets: Secrets) -> dict[str, str]:

@@ -94,7 +94,7 @@ class HttpxUpstream:
     async def send(self, call: Call) -> "_HttpxAnswer":
         """See `gateway.Upstream.send`."""
         provider = call.offer.provider
-        head = self._heads.head(provider, call.surface, call.key_label)
+        head = self._heads.head(provider, call.path, call.key_label)
         request = httpx.Request(
             "POST",
             f"{head.origin.scheme}://{head.origin.authority}{head.target}",

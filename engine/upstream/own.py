@@ -18,7 +18,7 @@ class OwnUpstream:
     async def send(self, call: Call) -> Exchange:
         """See `gateway.Upstream.send`."""
         provider = call.offer.provider
-        head = self._heads.head(provider, call.surface, call.key_label)
+        head = self._heads.head(provider, call.path, call.key_label)
         job = Job(
             head=head.request(call),
             body=call.body,

@@ -5,10 +5,10 @@ from typing import NamedTuple
 
 import msgspec
 
-from engine.values import NOTHING, Wishes
+from engine.values import NOTHING, Usage, UsageSource, Wishes
 from engine.wire.json_edit import Fields
 
-__all__ = ["Encoded", "Envelope"]
+__all__ = ["Encoded", "Envelope", "estimated"]
 
 
 class Envelope(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,3 +46,11 @@ class Encoded(NamedTuple):
     """Without what `finish` adds: the model's name and whether it is streamed."""
     dropped: tuple[str, ...]
     """What that protocol cannot say: the caller's names for it, each listed in the encoder, in order."""
+
+
+def estimated(request: Envelope, content_events: int, *, source: UsageSource = UsageSource.ESTIMATED) -> Usage:
+    """The usage of an answer whose provider reported none: the likely input, and a token for each content event.
+
+    *source* is `PARTIAL` for a stream that was cut short. Of a whole answer, pass `estimate.tokens(len(body))`.
+    """
+    return Usage(input=request.input_tokens, output=content_events, source=source)

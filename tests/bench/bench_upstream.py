@@ -121,6 +121,7 @@ def call_to(port: int) -> Call:
         offer=Offer(provider=provider, model=ModelId("m"), upstream_model="m", place=PLACE),
         key_label="main",
         surface=Surface.CHAT,
+        path="/chat/completions",
         body=BODY,
         head_timeout_s=30.0,
         total_timeout_s=300.0,

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import msgspec
 
 from engine.wire.json_edit import Edit, apply
-from engine.wire.openai_chat.envelope import decode_request, encode_request, read_reply
+from engine.wire.openai_chat.envelope import finish, read_envelope, read_reply
 from engine.wire.openai_chat.relay import ChatStream
 
 ROUNDS = 9
@@ -57,7 +57,7 @@ def relay(reads: list[bytes]) -> None:
 def main() -> None:
     """Print the table."""
     small, large = request(2, 40), request(8, 290)
-    fields = decode_request(large).fields
+    fields = read_envelope(large).fields
     edit = Edit(default=(("temperature", b"0.2"), ("service_tier", b'"default"')))
     reply = msgspec.json.encode(
         {
@@ -69,10 +69,10 @@ def main() -> None:
     )
     burst = b"".join(CHUNKS)
     rows = {
-        f"decode_request, {len(small)} bytes": cost_us(lambda: decode_request(small)),
-        f"decode_request, {len(large)} bytes": cost_us(lambda: decode_request(large)),
-        "encode_request": cost_us(lambda: encode_request(fields, model="gpt-4o-mini", ask_usage=False)),
-        "encode_request, asking for usage": cost_us(lambda: encode_request(fields, model="m", ask_usage=True)),
+        f"read_envelope, {len(small)} bytes": cost_us(lambda: read_envelope(small)),
+        f"read_envelope, {len(large)} bytes": cost_us(lambda: read_envelope(large)),
+        "finish": cost_us(lambda: finish(fields, model="gpt-4o-mini", stream=False)),
+        "finish, asking for usage": cost_us(lambda: finish(fields, model="m", stream=True)),
         "apply an edit that adds a field": cost_us(lambda: apply(fields, edit)),
         f"read_reply, {len(reply)} bytes": cost_us(lambda: read_reply(reply)),
         f"stream event, {EVENTS} in one read": cost_us(lambda: relay([burst]), 200) / len(CHUNKS),

@@ -10,7 +10,7 @@ from engine.config.placed import Placed
 from engine.config.report import Report
 from engine.rules.program import Lifecycle, Modality, Offer, OfferPattern, Provider
 from engine.snapshot import ProviderPart
-from engine.values import ModelId, Surface
+from engine.values import CONVERSATIONS, ModelId, Surface
 
 __all__ = ["part"]
 
@@ -64,7 +64,7 @@ def _surfaces(model: Placed, output: frozenset[Modality]) -> frozenset[Surface]:
     """The endpoints that a model serves: those named, or else what follows from its output."""
     if "surfaces" in model:
         return frozenset(map(Surface, model["surfaces"].value))
-    return frozenset({Surface.CHAT}) if Modality.TEXT in output else frozenset()
+    return CONVERSATIONS if Modality.TEXT in output else frozenset()
 
 
 def _lifecycle(at: Placed) -> Lifecycle:

@@ -10,13 +10,13 @@ from typing import Any
 import msgspec
 
 from engine.errors import BadRequest, UpstreamMalformed
-from engine.values import NOTHING, Usage, UsageSource, Wishes
+from engine.values import NOTHING, Usage, Wishes
 from engine.wire import estimate
 from engine.wire.envelope import Envelope
 from engine.wire.json_edit import Fields
 from engine.wire.openai_chat.usage import read_usage
 
-__all__ = ["Reply", "decode_request", "encode_request", "estimated", "read_reply"]
+__all__ = ["Reply", "finish", "read_envelope", "read_reply"]
 
 WISHES = "provider"
 """The key under which OpenRouter's callers say what they wish of providers. It is read by us and not sent on."""
@@ -59,7 +59,7 @@ _VALUE = msgspec.json.Decoder()
 _ENCODER = msgspec.json.Encoder()
 
 
-def decode_request(body: bytes) -> Envelope:
+def read_envelope(body: bytes) -> Envelope:
     """The request that *body* is.
 
     Raises:
@@ -108,14 +108,15 @@ def _rarer(fields: Fields, known: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def encode_request(fields: Fields, *, model: str, ask_usage: bool) -> bytes:
+def finish(fields: Fields, *, model: str, stream: bool) -> bytes:
     """The body that goes to a provider: *fields* with its own name for the model, without our `provider` wishes.
 
-    With *ask_usage* the provider is asked to report usage at the end of the stream.
+    Whoever streams is asked to report usage at the end of the stream.
     """
     sent: dict[str, Any] = {**fields, "model": model}
     sent.pop(WISHES, None)
-    if ask_usage:
+    if stream:
+        sent["stream"] = True
         options = _VALUE.decode(fields.get("stream_options", b"null")) or {}
         sent["stream_options"] = {**options, "include_usage": True}
     return _ENCODER.encode(sent)
@@ -305,11 +306,3 @@ def read_reply(body: bytes) -> Reply:
         finish_reason=finish_reason if isinstance(finish_reason, str) else None,
         usage=read_usage(completion.usage),
     )
-
-
-def estimated(request: Envelope, content_events: int, *, source: UsageSource = UsageSource.ESTIMATED) -> Usage:
-    """The usage of an answer whose provider reported none: the likely input, and a token for each content event.
-
-    *source* is `PARTIAL` for a stream that was cut short. Of a whole answer, pass `estimate.tokens(len(body))`.
-    """
-    return Usage(input=request.input_tokens, output=content_events, source=source)

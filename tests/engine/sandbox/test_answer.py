@@ -3,7 +3,7 @@ from typing import Any
 import msgspec
 
 from engine.sandbox.answer import MOST_TOKENS, ChatAnswer, answer
-from engine.wire.openai_chat.envelope import decode_request
+from engine.wire.openai_chat.envelope import read_envelope
 
 WEATHER: dict[str, Any] = {
     "type": "function",
@@ -17,7 +17,7 @@ WEATHER: dict[str, Any] = {
 def answered(prompt: object = "hello  there", **fields: Any) -> ChatAnswer:
     body = {"model": "instant", "messages": [{"role": "user", "content": prompt}]} | fields
     encoded = msgspec.json.encode(body)
-    return answer(decode_request(encoded), encoded)
+    return answer(read_envelope(encoded), encoded)
 
 
 def test_the_prompt_is_echoed() -> None:

@@ -69,6 +69,7 @@ def make_call() -> Callable[..., Call]:
             "offer": offer,
             "key_label": "main",
             "surface": Surface.CHAT,
+            "path": "/chat/completions",
             "body": b'{"model":"m"}',
             "head_timeout_s": 3.0,
             "total_timeout_s": 3.0,

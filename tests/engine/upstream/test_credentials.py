@@ -2,7 +2,6 @@ import re
 from base64 import b64encode
 from collections.abc import Callable
 from pathlib import Path
-from types import MappingProxyType
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -14,17 +13,18 @@ from engine.gateway import Call
 from engine.rules.program import Auth, Key, Provider, Scheme
 from engine.upstream.credentials import Head, Heads, missing
 from engine.upstream.secrets import RECHECK_S, EnvAndFiles
-from engine.values import SecretRef, Surface
+from engine.values import SecretRef
 
 MakeProvider = Callable[..., Provider]
 MakeCall = Callable[..., Call]
 
+PATH = "/chat/completions"
 SECRET = "sk-canary-0123456789"
 KEYS = (Key(label="main", secret=SecretRef("env", "KEY")),)
 
 
-def head_of(provider: Provider, secrets: EnvAndFiles, key_label: str = "main") -> Head:
-    return Heads(secrets).head(provider, Surface.CHAT, key_label)
+def head_of(provider: Provider, secrets: EnvAndFiles, key_label: str = "main", path: str = PATH) -> Head:
+    return Heads(secrets).head(provider, path, key_label)
 
 
 def test_the_whole_head(make_provider: MakeProvider, make_call: MakeCall, secrets: EnvAndFiles) -> None:
@@ -102,8 +102,8 @@ def test_callers_cannot_replace_what_is_ours(
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])  # both fixtures hold no state
 def test_a_head_is_one_request(path: str, value: str, make_provider: MakeProvider, secrets: EnvAndFiles) -> None:
     """Whatever a path or query holds, there is one request line, of three words, below the base URL's path."""
-    provider = make_provider(paths=MappingProxyType({Surface.CHAT: "/x" + path}), query=((value, value),))
-    data = head_of(provider, secrets).data.decode("ascii")
+    provider = make_provider(query=((value, value),))
+    data = head_of(provider, secrets, path="/x" + path).data.decode("ascii")
     lines = data.split("\r\n")
     assert re.fullmatch(r"POST /v1/x[!-~]* HTTP/1\.1", lines[0])
     assert [line.partition(":")[0] for line in lines[1:-1]] == [
@@ -152,26 +152,26 @@ def test_heads_are_kept_until_a_secret_changes(make_provider: MakeProvider, tmp_
     path.write_text("one")
     heads = Heads(EnvAndFiles({"KEY": SECRET}, now=lambda: now))
     provider = make_provider(headers=(("x-key", f"${{file:{path}}}"),))
-    first = heads.head(provider, Surface.CHAT, "main")
-    assert heads.head(provider, Surface.CHAT, "main") is first
+    first = heads.head(provider, PATH, "main")
+    assert heads.head(provider, PATH, "main") is first
     path.write_text("second")
     now = RECHECK_S
-    second = heads.head(provider, Surface.CHAT, "main")
+    second = heads.head(provider, PATH, "main")
     assert (b"x-key: one" in first.data, b"x-key: second" in second.data) == (True, True)
     path.unlink()
     now = 2 * RECHECK_S
     with pytest.raises(UpstreamUnreachable):
-        heads.head(provider, Surface.CHAT, "main")
+        heads.head(provider, PATH, "main")
 
 
 def test_heads_of_providers_that_are_gone_are_forgotten(make_provider: MakeProvider, secrets: EnvAndFiles) -> None:
     """After `retain` only the heads of the named providers are left."""
     heads = Heads(secrets)
     kept, gone = make_provider(), make_provider()
-    first, other = heads.head(kept, Surface.CHAT, "main"), heads.head(gone, Surface.CHAT, "main")
+    first, other = heads.head(kept, PATH, "main"), heads.head(gone, PATH, "main")
     heads.retain({id(kept)})
-    assert heads.head(kept, Surface.CHAT, "main") is first
-    assert heads.head(gone, Surface.CHAT, "main") is not other
+    assert heads.head(kept, PATH, "main") is first
+    assert heads.head(gone, PATH, "main") is not other
 
 
 def test_missing(make_provider: MakeProvider, secrets: EnvAndFiles) -> None:

@@ -1,0 +1,192 @@
+"""A streamed answer on its way from provider to caller: relayed as it is, or translated event by event.
+
+Both are fed every read and give the bytes that may go out; both hold everything back until the first content, since an
+error may come inside a 200 and another target may still take over, and hold the end back until `close`, so that what
+was used can be written down before the last byte leaves.
+"""
+
+from collections.abc import Iterable
+from typing import Protocol
+
+from engine import hub
+from engine.errors import OutcomeKind
+from engine.values import Outcome, Usage
+
+__all__ = ["AnswerStream", "Decoder", "Encoder", "Relay", "Translation"]
+
+MOST_HELD_BYTES = 16 * 1024
+"""What is held before the first content; beyond it the stream goes out as it comes."""
+
+CONTENT = (
+    hub.TextDelta
+    | hub.ThinkingDelta
+    | hub.CallOpened
+    | hub.CallDelta
+    | hub.RefusalDelta
+    | hub.MediaArrived
+    | hub.Foreign
+)
+"""What a caller has been waiting for."""
+
+
+class Decoder(Protocol):
+    """A protocol's bytes → events, however they are cut."""
+
+    @property
+    def done(self) -> bool:
+        """Nothing that comes any more counts."""
+        ...
+
+    def feed(self, data: bytes) -> list[hub.Event]:
+        """The events that *data* completes."""
+        ...
+
+    def close(self) -> list[hub.Event]:
+        """The last events. Raises UpstreamFault when the body ended before the answer did."""
+        ...
+
+
+class Encoder(Protocol):
+    """Events → a protocol's bytes."""
+
+    def encode(self, event: hub.Event) -> bytes:
+        """The bytes that go out for *event*, b"" for none yet."""
+        ...
+
+    def close(self) -> bytes:
+        """What ends a clean stream."""
+        ...
+
+
+class AnswerStream(Protocol):
+    """What the gateway knows of a stream while it passes. Stop when `error` is set."""
+
+    started: bool
+    """Content has been seen, so bytes go out and no other target can take over."""
+    error: Outcome | None
+    """The provider failed inside the stream; nothing goes out any more."""
+    usage: Usage | None
+    """The last one reported."""
+    finish_reason: str | None
+    """The provider's own word."""
+    content_events: int
+    """About one token each."""
+
+    @property
+    def done(self) -> bool:
+        """Nothing that comes any more counts."""
+        ...
+
+    def feed(self, data: bytes) -> bytes:
+        """The bytes that may go out after *data*, b"" for none yet."""
+        ...
+
+    def close(self) -> bytes:
+        """The last bytes, after the provider has ended the body. May still set `error`.
+
+        Raises:
+            UpstreamReset: the body ended before the answer did.
+            UpstreamMalformed: the body was no stream of this protocol at all.
+        """
+        ...
+
+
+class _Passing:
+    """What `Relay` and `Translation` share: what is noted of events, and what is held."""
+
+    __slots__ = ("_decoder", "_held", "content_events", "error", "finish_reason", "started", "usage")
+
+    def __init__(self, decoder: Decoder) -> None:
+        self._decoder = decoder
+        self._held = b""
+        self.started = False
+        self.error: Outcome | None = None
+        self.usage: Usage | None = None
+        self.finish_reason: str | None = None
+        self.content_events = 0
+
+    @property
+    def done(self) -> bool:
+        """See `AnswerStream.done`."""
+        return self._decoder.done
+
+    def _note(self, events: Iterable[hub.Event]) -> None:
+        for event in events:
+            if isinstance(event, CONTENT):
+                self.content_events += 1
+                self.started = True
+            elif isinstance(event, hub.Metered):
+                self.usage = event.usage
+            elif isinstance(event, hub.Finished):
+                self.finish_reason = event.finish_raw or event.finish
+                self.started = True
+            elif isinstance(event, hub.Failed):
+                self.error = event.outcome
+
+    def _released(self, out: bytes) -> bytes:
+        """*out*, and what was held before it; or b"" while it is still held."""
+        if self.error is not None:
+            self._held = b""
+            return b""
+        held = self._held + out if self._held else out
+        if not self.started and len(held) <= MOST_HELD_BYTES:
+            self._held = held
+            return b""
+        self.started, self._held = True, b""
+        return held
+
+    def _ended(self) -> list[hub.Event]:
+        """The decoder's last events; an end without any answer is one that cannot be used."""
+        events = self._decoder.close()
+        self._note(events)
+        if not self.started and self.error is None:
+            detail = "the stream ended without an answer"
+            self.error = Outcome(kind=OutcomeKind.MALFORMED, status=200, message=detail, received=True)
+        return events
+
+
+class Relay(_Passing):
+    """Same protocol at both ends: the provider's bytes go out, and are read on the way."""
+
+    __slots__ = ("_tail",)
+
+    def __init__(self, decoder: Decoder) -> None:
+        super().__init__(decoder)
+        self._tail = b""
+
+    def feed(self, data: bytes) -> bytes:
+        """See `AnswerStream.feed`."""
+        self._note(self._decoder.feed(data))
+        if not self._decoder.done:
+            return self._released(data)
+        self._tail += data
+        return b""
+
+    def close(self) -> bytes:
+        """See `AnswerStream.close`."""
+        self._ended()
+        return self._released(self._tail)
+
+
+class Translation(_Passing):
+    """Two protocols: what comes in one goes out in the other."""
+
+    __slots__ = ("_encoder",)
+
+    def __init__(self, decoder: Decoder, encoder: Encoder) -> None:
+        super().__init__(decoder)
+        self._encoder = encoder
+
+    def feed(self, data: bytes) -> bytes:
+        """See `AnswerStream.feed`."""
+        events = self._decoder.feed(data)
+        self._note(events)
+        return self._released(self._encoded(events))
+
+    def close(self) -> bytes:
+        """See `AnswerStream.close`."""
+        return self._released(self._encoded(self._ended()) + (b"" if self.error else self._encoder.close()))
+
+    def _encoded(self, events: Iterable[hub.Event]) -> bytes:
+        encode = self._encoder.encode
+        return b"".join([encode(event) for event in events])
