@@ -35,6 +35,8 @@ class _Calls:
             part.function_call.id for content in contents for part in as_list(content.parts) if part.function_call
         }
         self._made = 0
+        self.names: dict[str, str] = {}
+        """Id of a call → what was called."""
         self._open: list[tuple[str, str]] = []
         """(name, id) of calls whose id is made up, oldest first."""
 
@@ -42,6 +44,7 @@ class _Calls:
         call_id = given or self._make()
         if not given:
             self._open.append((name, call_id))
+        self.names[call_id] = name
         return call_id
 
     def answered(self, name: str, given: str | None) -> str:
@@ -86,6 +89,8 @@ def _read(part: Part, role: Role, calls: _Calls) -> Iterator[tuple[Role, hub.Par
     call, answer = part.function_call, part.function_response
     if call is not None:
         name = call.name or ""
+        if is_given(call.args) and bytes(call.args)[:1] != b"{":
+            raise BadRequest("functionCall.args must be an object", code="invalid_type", param="contents")
         signature = part.thought_signature or ""
         call_id = calls.called(name, call.id)
         yield role, hub.ToolCall(id=call_id, name=name, arguments=arguments_of(call), signature=signature)
@@ -103,6 +108,7 @@ def _result(answer: FunctionResponse, calls: _Calls) -> hub.ToolResult:
     said: tuple[hub.Part, ...] = () if text is None else (hub.Text(text=text),)
     shown = tuple(part for each in answer.parts or () if isinstance(part := read_spoken(each), hub.Media | hub.Text))
     call_id = calls.answered(name, answer.id)
+    name = name or calls.names.get(call_id, "")
     return hub.ToolResult(call_id=call_id, parts=said + shown, name=name, is_error=is_error)
 
 

@@ -1,0 +1,36 @@
+import json
+from typing import Any
+
+import msgspec
+import pytest
+
+from engine.wire.gemini.schema import json_schema
+
+
+@pytest.mark.parametrize(
+    ("openapi", "schema"),
+    [
+        ({"type": "STRING"}, {"type": "string"}),
+        ({"type": "string", "nullable": True}, {"type": ["string", "null"]}),
+        ({"type": "STRING", "enum": ["a"], "nullable": True}, {"type": ["string", "null"], "enum": ["a", None]}),
+        ({"anyOf": [{"type": "STRING"}], "nullable": True}, {"anyOf": [{"type": "string"}, {"type": "null"}]}),
+        (
+            {"type": "OBJECT", "properties": {"type": {"type": "INTEGER"}}, "propertyOrdering": ["type"]},
+            {"type": "object", "properties": {"type": {"type": "integer"}}},
+        ),
+        (
+            {"type": "ARRAY", "items": {"type": "NUMBER"}, "minItems": "1"},
+            {"type": "array", "items": {"type": "number"}, "minItems": 1},
+        ),
+        ({"any_of": [{"type": "BOOLEAN"}]}, {"anyOf": [{"type": "boolean"}]}),
+        (
+            {"type": "STRING", "description": "OBJECT", "format": "date-time"},
+            {"type": "string", "description": "OBJECT", "format": "date-time"},
+        ),
+        ({"additionalProperties": False}, {"additionalProperties": False}),
+        (True, True),
+    ],
+)
+def test_the_old_dialect_becomes_json_schema(openapi: Any, schema: Any) -> None:
+    """Types are in lower case, null is a type, counts are numbers, and names of properties are left alone."""
+    assert json.loads(bytes(json_schema(msgspec.Raw(json.dumps(openapi).encode())))) == schema
