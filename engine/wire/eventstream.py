@@ -17,7 +17,7 @@ from zlib import crc32
 
 from engine.errors import UpstreamMalformed, UpstreamReset
 
-__all__ = ["MOST_MESSAGE_BYTES", "Decoder", "Header", "Message", "encode"]
+__all__ = ["MOST_MESSAGE_BYTES", "Decoder", "Header", "Message", "encode", "encode_headers", "framed"]
 
 MOST_MESSAGE_BYTES = 24 * 1024 * 1024
 """The bound of the specification: what AWS's own libraries refuse to read."""
@@ -167,7 +167,16 @@ def encode(headers: Mapping[str, Header], payload: bytes) -> bytes:
 
     Names take at most 255 bytes, strings and bytes 65,535, whole numbers 64 bits; times are cut to milliseconds.
     """
-    head = b"".join(_header(name, value) for name, value in headers.items())
+    return framed(encode_headers(headers), payload)
+
+
+def encode_headers(headers: Mapping[str, Header]) -> bytes:
+    """The headers alone, for `framed`: those of a kind of message are the same every time."""
+    return b"".join(_header(name, value) for name, value in headers.items())
+
+
+def framed(head: bytes, payload: bytes) -> bytes:
+    """The message with headers that `encode_headers` has written."""
     lengths = struct.pack(">II", NOTHING_BUT_CRCS + len(head) + len(payload), len(head))
     message = lengths + _CRC.pack(crc32(lengths)) + head + payload
     return message + _CRC.pack(crc32(message))

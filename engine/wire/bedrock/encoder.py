@@ -1,6 +1,7 @@
 """Hub events → Converse's event streams: what the sandbox and the tests speak. `stream` reads them."""
 
 import base64
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -28,12 +29,13 @@ _EXCEPTIONS = {
 
 def frame(event: str, payload: Any, *, message_type: str = "event") -> bytes:
     """One message of the stream; *event* names an exception where *message_type* says so."""
-    headers: dict[str, eventstream.Header] = {
-        f":{message_type}-type": event,
-        ":content-type": "application/json",
-        ":message-type": message_type,
-    }
-    return eventstream.encode(headers, _ENCODER.encode(payload))
+    return eventstream.framed(_head(event, message_type), _ENCODER.encode(payload))
+
+
+@lru_cache(maxsize=32)  # Converse has six kinds of event and five of exception
+def _head(event: str, message_type: str) -> bytes:
+    kind = {f":{message_type}-type": event, ":content-type": "application/json", ":message-type": message_type}
+    return eventstream.encode_headers(kind)
 
 
 class Encoder:

@@ -247,6 +247,22 @@ def test_streams_are_read_as_they_were_written(parts: list[hub.Part], cuts: list
 
 
 @given(st.data())
+@settings(max_examples=60, deadline=None)
+def test_no_byte_crashes_it(data: st.DataObject) -> None:
+    """A changed or missing byte anywhere in a good stream is a failure, or an early end, and no other fault."""
+    good = bytearray(START + delta(0, {"text": "a"}) + stop(0) + ended("end_turn") + METADATA)
+    at = data.draw(st.integers(0, len(good) - 1))
+    good[at : at + 1] = data.draw(st.sampled_from([b"", b"xy"])) or bytes([good[at] ^ 1])
+    decoder = Decoder()
+    events = decoder.feed(bytes(good))
+    try:
+        decoder.close()
+    except (UpstreamReset, UpstreamMalformed):
+        return
+    assert isinstance(events[-1], hub.Failed) or hub.Finished in map(type, events)
+
+
+@given(st.data())
 @settings(max_examples=50, deadline=None)
 def test_no_payload_crashes_it(data: st.DataObject) -> None:
     """Whatever stands in well-framed messages, events come out and one of the two faults at most."""
