@@ -89,6 +89,10 @@ class Decoder:
         return events
 
     def _read(self, chunk: Chunk, data: bytes, events: list[hub.Event]) -> None:
+        if is_given(chunk.error):
+            error = read_reply_error(data)
+            events.append(self._fail(error or _malformed("an error that cannot be read")))
+            return
         if self._ids is None:
             self._ids = Ids(chunk.response_id, data)
             events.append(hub.Opened(id=chunk.response_id or "", model=chunk.model_version or ""))
@@ -102,9 +106,6 @@ class Decoder:
         if reason:
             events.append(hub.Finished(finish=hub.Finish.CONTENT_FILTER, finish_raw=reason))
         self._meter(chunk.usage_metadata, events)
-        if is_given(chunk.error):
-            error = read_reply_error(data)
-            events.append(self._fail(error or _malformed("an error that cannot be read")))
         self.done = bool(reason) or self.done or self._is_finished()
 
     def _is_finished(self) -> bool:

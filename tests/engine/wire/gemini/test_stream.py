@@ -166,6 +166,7 @@ def test_an_error_is_the_last_event(body: bytes) -> None:
         b'data: {"candidates": 5}\r\n\r\n',
         b'data: "x"\n\n',
         b"data: \xff\n\n",
+        b'data: {"error": 5}\n\n',
         events_of(chunk({"functionCall": {"name": "f", "partialArgs": [{"jsonPath": "$[1]"}]}})),
     ],
 )
