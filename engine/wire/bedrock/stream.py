@@ -70,7 +70,7 @@ class Decoder:
         self._finished = False
         self._failed = False
         self.done = False
-        """The metadata has been seen, which is what comes last."""
+        """The metadata, which come last, have been seen, or a failure: nothing after that counts."""
 
     def feed(self, data: bytes) -> list[hub.Event]:
         """The events that *data* completes. After `Failed` there are none."""
@@ -183,7 +183,7 @@ class Decoder:
         self.done = self._finished
 
     def _fail(self, failure: hub.Failed, events: list[hub.Event]) -> None:
-        self._failed = True
+        self._failed = self.done = True
         events.append(failure)
 
 
