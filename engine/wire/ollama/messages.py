@@ -22,6 +22,7 @@ __all__ = [
     "decode_parts",
     "encode_message",
     "encode_messages",
+    "image",
     "is_object",
 ]
 
@@ -57,6 +58,9 @@ class _Message(Said, kw_only=True):
     tool_name: str | None = None
     tool_call_id: str | None = None
 
+
+_STARTS = (("iVBORw0", "image/png"), ("/9j/", "image/jpeg"), ("R0lGOD", "image/gif"), ("UklGR", "image/webp"))
+"""How the base64 of a picture begins → its type: Ollama says none."""
 
 _MESSAGES = msgspec.json.Decoder(list[_Message])
 _OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
@@ -96,11 +100,17 @@ def decode_parts(said: Said, prefix: str) -> tuple[hub.Part, ...]:
         parts.append(hub.Thinking(text=said.thinking))
     if said.content:
         parts.append(hub.Text(text=said.content))
-    parts += (hub.Media(kind="image", data=data) for data in said.images or ())
+    parts += map(image, said.images or ())
     for number, call in enumerate(said.tool_calls or ()):
         id_ = call.id or f"{prefix}_{number}"
         parts.append(hub.ToolCall(id=id_, name=call.function.name, arguments=arguments_of(call)))
     return tuple(parts)
+
+
+def image(data: str) -> hub.Media:
+    """The picture that *data*, base64, is; of what type tells how it begins."""
+    media_type = next((each for start, each in _STARTS if data.startswith(start)), "")
+    return hub.Media(kind="image", data=data, media_type=media_type)
 
 
 def arguments_of(call: Call) -> str:

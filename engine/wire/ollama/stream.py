@@ -10,7 +10,7 @@ from engine.errors import OutcomeKind, UpstreamFault, UpstreamMalformed, Upstrea
 from engine.values import Outcome
 from engine.wire.ollama.emit import Encoder
 from engine.wire.ollama.error import outcome_of
-from engine.wire.ollama.messages import arguments_of
+from engine.wire.ollama.messages import arguments_of, image
 from engine.wire.ollama.reply import Answer, created_of, finish_of, prefix_of, read_answer
 from engine.wire.ollama.usage import usage_of
 from engine.wire.sse import MOST_EVENT_BYTES
@@ -112,8 +112,7 @@ class Decoder:
             self._out.append(hub.ThinkingDelta(text=said.thinking))
         if said.content:
             self._out.append(hub.TextDelta(text=said.content))
-        for data in said.images or ():
-            self._out.append(hub.MediaArrived(media=hub.Media(kind="image", data=data)))
+        self._out += [hub.MediaArrived(media=image(data)) for data in said.images or ()]
         for call in said.tool_calls or ():
             number, self._calls = self._calls, self._calls + 1
             id_ = call.id or f"{self._prefix}_{number}"

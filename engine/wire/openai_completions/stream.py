@@ -103,7 +103,7 @@ class Decoder:
             chunk = _CHUNK.decode(data)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
             raise UpstreamMalformed(f"a chunk that cannot be read: {exc}", received=True) from exc
-        if not self._opened and not chunk.error:
+        if not self._opened and (chunk.id or chunk.choices):  # Azure's first chunk has neither, only filter results
             self._opened = True
             created = chunk.created if type(chunk.created) is int else None
             self._out.append(hub.Opened(id=chunk.id or "", model=chunk.model or "", created=created))

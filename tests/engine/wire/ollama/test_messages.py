@@ -91,3 +91,10 @@ def test_arguments_that_come_as_text() -> None:
     asked = [{"function": {"name": "f", "arguments": '{"x":1}'}}, {"function": {"name": "g", "arguments": None}}]
     (message,) = decode_messages(msgspec.json.encode([{"role": "assistant", "tool_calls": asked}]))
     assert [part.arguments for part in message.parts if isinstance(part, hub.ToolCall)] == ['{"x":1}', "{}"]
+
+
+def test_a_pictures_type_is_told_by_how_it_begins() -> None:
+    """Ollama does not say it, and other protocols need it."""
+    raw = msgspec.json.encode([{"role": "user", "content": "", "images": ["iVBORw0KGgo=", "/9j/4AAQ", "QUJD"]}])
+    (message,) = decode_messages(raw)
+    assert [part.media_type for part in message.parts if isinstance(part, hub.Media)] == ["image/png", "image/jpeg", ""]
