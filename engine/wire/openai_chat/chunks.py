@@ -13,8 +13,8 @@ import msgspec
 from engine import hub
 from engine.values import Usage
 from engine.wire.openai_chat.annotations import write_annotation
-from engine.wire.openai_chat.message import write_image, write_signature
-from engine.wire.openai_chat.reasoning import entries
+from engine.wire.openai_chat.message import write_image
+from engine.wire.openai_chat.reasoning import entries, write_signature
 from engine.wire.openai_chat.reply import write_finish
 from engine.wire.openai_chat.usage import write_usage
 

@@ -11,8 +11,8 @@ import msgspec
 from engine import hub
 from engine.wire.openai_chat.annotations import citations
 from engine.wire.openai_chat.content import read_content, read_media
-from engine.wire.openai_chat.message import Call, CallNames, Named, Said, signature_in
-from engine.wire.openai_chat.reasoning import Detail, is_seal, read_details
+from engine.wire.openai_chat.message import Call, CallNames, Named, Said
+from engine.wire.openai_chat.reasoning import Detail, is_seal, read_details, signature_in
 from engine.wire.openai_chat.reply import finish_of
 
 __all__ = ["ChoiceDelta", "OpenChoice"]

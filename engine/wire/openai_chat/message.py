@@ -2,8 +2,7 @@
 
 Order is lost on the way out, since the format has none: reasoning, then text, then what else there is, then tool calls.
 
-Source: https://platform.openai.com/docs/api-reference/chat/object, https://ai.google.dev/gemini-api/docs/openai and
-https://ai.google.dev/gemini-api/docs/thought-signatures (`extra_content`), read 2026-11.
+Source: https://platform.openai.com/docs/api-reference/chat/object, read 2026-11.
 """
 
 from collections.abc import Callable, Iterable
@@ -14,7 +13,14 @@ import msgspec
 from engine import hub
 from engine.wire.openai_chat.annotations import citations, write_annotation
 from engine.wire.openai_chat.content import media_part, read_content, read_media, write_content
-from engine.wire.openai_chat.reasoning import Detail, read_details, read_thoughts, write_thoughts
+from engine.wire.openai_chat.reasoning import (
+    Detail,
+    read_details,
+    read_thoughts,
+    signature_in,
+    write_signature,
+    write_thoughts,
+)
 
 __all__ = [
     "Call",
@@ -22,11 +28,9 @@ __all__ = [
     "Named",
     "Said",
     "read_assistant",
-    "signature_in",
     "write_assistant",
     "write_call",
     "write_image",
-    "write_signature",
     "write_sound",
 ]
 
@@ -177,14 +181,6 @@ def _media(said: Said) -> list[hub.Part]:
     return found
 
 
-def signature_in(extra_content: object) -> str:
-    """Gemini's thought signature."""
-    match extra_content:
-        case {"google": {"thought_signature": str(signature)}}:
-            return signature
-    return ""
-
-
 def write_assistant(
     parts: Iterable[hub.Part], *, thoughts: str = "fields", cache: bool = False, dropped: list[str] | None = None
 ) -> dict[str, Any]:
@@ -248,8 +244,3 @@ def write_call(call: hub.ToolCall) -> dict[str, Any]:
 def write_image(image: hub.Media) -> dict[str, Any] | None:
     """An entry of `images`; None for what is no picture, or is one in another place."""
     return media_part(image) if image.kind == "image" and not image.file_id else None
-
-
-def write_signature(signature: str) -> dict[str, Any]:
-    """The `extra_content` that carries Gemini's signature."""
-    return {"google": {"thought_signature": signature}}

@@ -37,7 +37,10 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     reasoning: Literal["effort", "object"] = "effort"
     """`reasoning_effort`, or OpenRouter's and Vercel's `reasoning`."""
     thoughts: Literal["fields", "parts", "none"] = "fields"
-    """Earlier reasoning: in `reasoning_content` and `reasoning_details`, as Mistral's parts of the content, or not."""
+    """Earlier reasoning: in `reasoning_content` and `reasoning_details`, as Mistral's parts of the content, or not at all.
+
+    DeepSeek refuses a conversation of its thinking models that lacks it, so it is sent unless told otherwise.
+    """
     developer: bool = True
     """Knows the role; without it, it is `system`."""
     cache: bool = False

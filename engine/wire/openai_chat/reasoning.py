@@ -4,7 +4,8 @@ Words come as `reasoning_content` (DeepSeek, xAI, Qwen, Moonshot, llama.cpp) or 
 OpenRouter); signatures and withheld reasoning come in OpenRouter's `reasoning_details`, whose `format` says who made
 them. `<think>` inside a text stays text: nobody can tell it from an answer about tags.
 
-Source: https://openrouter.ai/docs/use-cases/reasoning-tokens, read 2026-11.
+Source: https://openrouter.ai/docs/use-cases/reasoning-tokens, https://ai.google.dev/gemini-api/docs/thought-signatures
+(`extra_content`), read 2026-11.
 """
 
 from collections.abc import Iterable, Iterator
@@ -12,7 +13,17 @@ from typing import Any, NamedTuple
 
 from engine import hub
 
-__all__ = ["Detail", "entries", "format_of", "is_seal", "read_details", "read_thoughts", "write_thoughts"]
+__all__ = [
+    "Detail",
+    "entries",
+    "format_of",
+    "is_seal",
+    "read_details",
+    "read_thoughts",
+    "signature_in",
+    "write_signature",
+    "write_thoughts",
+]
 
 ORIGINS = {"anthropic-claude-v1": "anthropic", "google-gemini-v1": "gemini", "openai-responses-v1": "openai-responses"}
 """`format` → the protocol that can use the signature. A format that is not here is its own origin."""
@@ -107,6 +118,19 @@ def entries(thought: hub.Thinking) -> Iterator[dict[str, Any]]:
 def format_of(origin: str) -> str:
     """The `format` that says *origin*."""
     return FORMATS.get(origin, origin) or NO_FORMAT
+
+
+def signature_in(extra_content: object) -> str:
+    """Gemini's thought signature."""
+    match extra_content:
+        case {"google": {"thought_signature": str(signature)}}:
+            return signature
+    return ""
+
+
+def write_signature(signature: str) -> dict[str, Any]:
+    """The `extra_content` that carries Gemini's signature."""
+    return {"google": {"thought_signature": signature}}
 
 
 def _origin(form: object) -> str:
