@@ -21,10 +21,17 @@ __all__ = ["DEFAULT_MAX_TOKENS", "decode_request", "encode_request"]
 DEFAULT_MAX_TOKENS = 4_096
 """The API demands `max_tokens`; this is what every model since Claude 3 can write, where nobody said more."""
 
-UNSAYABLE = ("frequency_penalty", "presence_penalty", "seed", "logprobs", "top_logprobs")
-"""What the API has no field for. Dropped and reported under these names, as are:
+UNSAYABLE = {
+    "frequency_penalty": 0,
+    "presence_penalty": 0,
+    "seed": None,
+    "n": 1,
+    "logprobs": False,
+    "top_logprobs": 0,
+}
+"""What the API has no field for → the value that changes nothing. Others are dropped and reported by name, as are:
 
-`n` above 1; `response_format` without a schema; `service_tier` other than OpenAI's `auto` and `default`; `temperature`
+`response_format` without a schema; `service_tier` other than OpenAI's `auto` and `default`; `temperature`
 above 1, which is cut to 1; `top_p` beside `temperature`, which newer models refuse; `temperature`, `top_k` and a small
 `top_p` beside thinking; `reasoning` beside a forced tool, or without room for it; `name` of a message; `citations` that
 are not Anthropic's; fields, tools and content that only another protocol knows, by their own names.
@@ -223,9 +230,7 @@ def _objects(request: hub.Request, effort: str) -> dict[str, Any]:
 
 def _unsayable(request: hub.Request) -> list[str]:
     """The caller's names for what the API cannot say at all."""
-    names = [name for name in UNSAYABLE if getattr(request, name) not in {None, False}]
-    if request.n is not None and request.n > 1:
-        names.append("n")
+    names = [name for name, idle in UNSAYABLE.items() if getattr(request, name) not in (None, idle)]
     if request.format and request.format.schema is None:
         names.append("response_format")
     if request.origin != PROTOCOL:
