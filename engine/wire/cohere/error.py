@@ -19,7 +19,7 @@ TOO_MUCH_ASKED = "max tokens must be"
 """Stands in the same message when it is the answer's length that was asked for too large."""
 
 DENIED_TOKEN = 498
-"""Cohere's status for input or output with a token on its deny list."""
+"""Cohere's status for a request or an answer with a token on its deny list; elsewhere it means another thing."""
 
 
 def read_error(status: int, headers: Headers, body: bytes) -> Outcome:

@@ -59,7 +59,8 @@ _UNSAYABLE = ("parallel_tool_calls", "n", "user", "service_tier")
 """Fields of the hub that Ollama has no word for: dropped and reported."""
 
 _LEVELS = {"minimal": "low", "low": "low", "medium": "medium", "high": "high", "xhigh": "high", "max": "high"}
-"""Efforts → Ollama's levels. Models that know no levels take each for "on" (docs.ollama.com, "Thinking")."""
+"""Efforts → Ollama's levels. GPT-OSS ignores on and off and wants a level (docs.ollama.com/capabilities/thinking, read
+2026-11); to other models a level is "on"."""
 
 
 def finish(fields: Fields, *, model: str, stream: bool) -> bytes:

@@ -15,7 +15,7 @@ MOST_TOKENS = 10**12
 def usage_of(prompt: int | None, written: int | None) -> Usage | None:
     """The usage; None where neither count was reported.
 
-    Versions before 0.4 leave the prompt's count out when all of it was still in memory: it is 0 then.
+    The prompt's count may be left out when all of it was still in memory: it is 0 then.
     """
     if prompt is None and written is None:
         return None
