@@ -1,0 +1,47 @@
+"""What is meant by a request for speech, and by the answers of the audio surfaces, in no protocol's words."""
+
+from collections.abc import Mapping
+
+import msgspec
+
+from engine.hub import NO_EXTRA, Json
+from engine.values import Usage
+from engine.wire.envelope import Envelope
+from engine.wire.measures import Measures
+
+__all__ = ["SpeechEnvelope", "SpeechRequest", "Transcript"]
+
+
+class SpeechEnvelope(Envelope, frozen=True, kw_only=True):
+    """A request for speech as far as routing looks into it; `stream` is true where events are asked for."""
+
+    measures: Measures
+    """The characters that are to be spoken: what older models are paid by."""
+
+
+class SpeechRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """A text to be spoken. What is None or empty was not said."""
+
+    model: str
+    input: str
+    voice: str | Json
+    """A voice's name; of a custom one the object, `{"id": ...}`."""
+    instructions: str = ""
+    response_format: str = ""
+    """`mp3`, `opus`, `aac`, `flac`, `wav`, `pcm`."""
+    speed: float | None = None
+    as_events: bool = False
+    """The sound in events instead of as it is: `stream_format: sse`."""
+    extra: Mapping[str, Json] = NO_EXTRA
+    """What only OpenAI's protocol and those who look like it know, by name."""
+
+
+class Transcript(msgspec.Struct, frozen=True, kw_only=True):
+    """What was heard. The caller gets the provider's bytes; this is what is kept of them."""
+
+    text: str
+    """Without the times that subtitles have."""
+    language: str = ""
+    usage: Usage | None = None
+    """None where what is paid is the second and not the token, or nothing was reported."""
+    measures: Measures = Measures()

@@ -1,0 +1,221 @@
+"""A caller's JSON body as every smaller surface begins to read it: raw fields, small values, the model's name.
+
+Knows what is a bad body on any surface; does not know any surface's own fields.
+"""
+
+import re
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+import msgspec
+
+from engine.errors import BadRequest
+from engine.values import NOTHING, Wishes
+from engine.wire.json_edit import Fields
+
+__all__ = [
+    "WISHES",
+    "finish",
+    "flag",
+    "metadata",
+    "missing",
+    "model",
+    "raw_fields",
+    "read_fields",
+    "read_small",
+    "readable",
+    "shaped",
+    "text",
+    "whole",
+    "wishes",
+    "wrong",
+]
+
+WISHES = "provider"
+"""The key under which OpenRouter's callers say what they wish of providers. It is read by us and not sent on."""
+
+MOST_BITS = 63
+"""Of a whole number at the top level: what the usage database can hold."""
+
+_PATH = re.compile(r" - at `\$\.([^`.\[]+)([^`]*)`")
+"""Where msgspec says that something is wrong: a field, and what within it."""
+
+Shape = TypeVar("Shape")
+
+_FIELDS = msgspec.json.Decoder(Fields)
+_VALUE = msgspec.json.Decoder()
+_ENCODER = msgspec.json.Encoder()
+
+
+@contextmanager
+def readable() -> Iterator[None]:
+    """What is read within is nested no deeper than can be read.
+
+    Raises:
+        BadRequest: it is.
+    """
+    try:
+        yield
+    except RecursionError as exc:
+        raise BadRequest("the body is nested too deeply", code="invalid_json") from exc
+
+
+def read_fields(body: bytes) -> Fields:
+    """The top level of *body*.
+
+    Raises:
+        BadRequest: not UTF-8, not JSON (NaN, lone surrogates), not an object.
+    """
+    try:
+        if not body.isascii():
+            body.decode()
+        return _FIELDS.decode(body)
+    except UnicodeDecodeError as exc:
+        raise BadRequest(f"the body is not UTF-8: {exc.reason} at byte {exc.start}", code="invalid_utf8") from exc
+    except msgspec.ValidationError as exc:
+        raise BadRequest("the body must be a JSON object", code="invalid_json") from exc
+    except msgspec.DecodeError as exc:
+        raise BadRequest(f"the body cannot be read as JSON: {exc}", code="invalid_json") from exc
+
+
+def read_small(fields: Fields, *, unread: frozenset[str]) -> dict[str, Any]:
+    """The values of all fields but the large ones, *unread*.
+
+    Raises:
+        BadRequest: a number is too large.
+    """
+    name = ""
+    known = {}
+    try:
+        for name, raw in fields.items():
+            if name not in unread:
+                known[name] = value = _VALUE.decode(raw)
+                if type(value) is int and value.bit_length() > MOST_BITS:
+                    raise _too_large(name)
+    except msgspec.ValidationError as exc:
+        raise _too_large(name) from exc
+    return known
+
+
+def raw_fields(values: Mapping[str, Any]) -> Fields:
+    """*values*, each as JSON."""
+    return {name: msgspec.Raw(_ENCODER.encode(value)) for name, value in values.items()}
+
+
+def shaped(fields: Fields, names: Collection[str], decoder: msgspec.json.Decoder[Shape]) -> Shape:
+    """Those of *fields* that are among *names*, read by *decoder*.
+
+    Raises:
+        BadRequest: one is not of its shape; `param` names it.
+    """
+    try:
+        return decoder.decode(_ENCODER.encode({name: fields[name] for name in names if name in fields}))
+    except msgspec.DecodeError as exc:
+        what, place = str(exc), _PATH.search(str(exc))
+        if place is None:
+            raise BadRequest(f"the body cannot be read: {what}", code="invalid_type") from exc
+        what = what[: place.start()]
+        raise BadRequest(f"{place[1]}{place[2]}: {what}", code="invalid_type", param=place[1]) from exc
+    except RecursionError as exc:
+        raise BadRequest("the body is nested too deeply", code="invalid_json") from exc
+
+
+def _too_large(name: str) -> BadRequest:
+    return BadRequest(f"{name}: a number is too large", code="number_out_of_range", param=name)
+
+
+def missing(name: str) -> BadRequest:
+    """The error for a field that must be there."""
+    return BadRequest(f"{name} is missing", code="missing_required_parameter", param=name)
+
+
+def wrong(name: str, expected: str) -> BadRequest:
+    """The error for a field that is not *expected*, `true or false`."""
+    return BadRequest(f"{name} must be {expected}", code="invalid_type", param=name)
+
+
+def model(known: Mapping[str, Any], default: str = "") -> str:
+    """The model asked for; *default*, where the surface has one, when the caller names none.
+
+    Raises:
+        BadRequest: there is none, or it is no text.
+    """
+    named = known.get("model")
+    if named is None and default:
+        return default
+    if "model" not in known:
+        raise BadRequest("model is missing: say which model you want", code="missing_required_parameter", param="model")
+    if not isinstance(named, str) or not named:
+        raise wrong("model", "a string that is not empty")
+    return named
+
+
+def flag(known: Mapping[str, Any], name: str) -> bool:
+    """A field that is true or false; false where it is absent or null."""
+    value = known.get(name)
+    if value is None or isinstance(value, bool):
+        return bool(value)
+    raise wrong(name, "true or false")
+
+
+def whole(known: Mapping[str, Any], name: str) -> int | None:
+    """A field that is a count; None where it is absent or null."""
+    value = known.get(name)
+    if value is None:
+        return None
+    if type(value) is not int or value < 0:
+        raise wrong(name, "a whole number that is not negative")
+    return value
+
+
+def text(known: Mapping[str, Any], name: str) -> str:
+    """A field that is text; empty where it is none."""
+    value = known.get(name)
+    return value if isinstance(value, str) else ""
+
+
+def metadata(known: Mapping[str, Any]) -> Mapping[str, str]:
+    """The entries of `metadata` that are text."""
+    found = known.get("metadata")
+    if not isinstance(found, dict):
+        return NOTHING
+    return {name: value for name, value in found.items() if isinstance(value, str)}
+
+
+def wishes(known: Mapping[str, Any]) -> Wishes | None:
+    """What the caller wishes of providers; None where nothing is said.
+
+    Raises:
+        BadRequest: it cannot be understood.
+    """
+    said = known.get(WISHES)
+    if said is None:
+        return None
+    if not isinstance(said, dict):
+        raise wrong(WISHES, "an object")
+    allow = said.get("allow_fallbacks")
+    if allow is not None and not isinstance(allow, bool):
+        raise wrong(f"{WISHES}.allow_fallbacks", "true or false")
+    return Wishes(
+        order=_names(said, "order"),
+        only=_names(said, "only"),
+        ignore=_names(said, "ignore"),
+        allow_fallbacks=allow is not False,
+    )
+
+
+def _names(said: Mapping[str, Any], name: str) -> tuple[str, ...]:
+    names = said.get(name)
+    if names is None:
+        return ()
+    if not isinstance(names, list) or not all(isinstance(each, str) for each in names):
+        raise wrong(f"{WISHES}.{name}", "a list of provider ids")
+    return tuple(names)
+
+
+def finish(fields: Fields, *, model: str) -> bytes:
+    """The body that goes to a provider: its own name for the model, without our `provider` wishes."""
+    sent: dict[str, Any] = {**fields, "model": model}
+    sent.pop(WISHES, None)
+    return _ENCODER.encode(sent)

@@ -1,0 +1,61 @@
+"""What is meant by a request for pictures and by its answer, in no protocol's words."""
+
+from collections.abc import Mapping
+
+import msgspec
+
+from engine.hub import NO_EXTRA, Json
+from engine.values import Usage
+from engine.wire.measures import Measures
+
+__all__ = ["Image", "ImageReply", "ImageRequest"]
+
+
+class ImageRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """A request for pictures after words. What is None or empty was not said."""
+
+    model: str
+    prompt: str
+    n: int | None = None
+    size: str = ""
+    """`1024x1024`, or `auto`."""
+    quality: str = ""
+    response_format: str = ""
+    """`url` or `b64_json`."""
+    output_format: str = ""
+    """`png`, `jpeg`, `webp`."""
+    stream: bool = False
+    user: str = ""
+    extra: Mapping[str, Json] = NO_EXTRA
+    """What only OpenAI's protocol and those who look like it know, by name."""
+
+
+class Image(msgspec.Struct, frozen=True, kw_only=True):
+    """One picture: by reference or whole."""
+
+    url: str = ""
+    base64: Json | None = None
+    """The JSON text that it came in, so that some megabytes need not be read."""
+    revised_prompt: str = ""
+    """What the model made of the words."""
+    media_type: str = ""
+    """Empty when it was not said."""
+
+
+class ImageReply(msgspec.Struct, frozen=True, kw_only=True):
+    """The pictures."""
+
+    created: int | None = None
+    """Seconds since 1970; None when it was not said."""
+    images: tuple[Image, ...]
+    size: str = ""
+    quality: str = ""
+    output_format: str = ""
+    background: str = ""
+    usage: Usage | None = None
+    """None where what is paid is the picture and not the token."""
+
+    @property
+    def measures(self) -> Measures:
+        """How many pictures there are."""
+        return Measures(images=len(self.images))

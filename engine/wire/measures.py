@@ -1,0 +1,87 @@
+"""What an answer is paid by: tokens, and beside them pictures, seconds of sound, characters, searches."""
+
+from typing import Any, Literal
+
+import msgspec
+
+from engine.values import Usage
+
+__all__ = ["Measures", "count", "object_in", "read_tokens", "seconds"]
+
+MOST_TOKENS = 10**12
+"""More than any answer has; a larger figure is noise and not a count."""
+
+MOST_SECONDS = 10**7
+"""More than any recording has, some four months."""
+
+
+class Measures(msgspec.Struct, frozen=True, kw_only=True):
+    """What is paid for by anything but the token."""
+
+    images: int = 0
+    """Made, the unfinished ones of a stream not counted."""
+    audio_seconds: float | None = None
+    """Of sound that was read; None when the answer does not tell."""
+    characters: int = 0
+    """Unicode code points of a text that was spoken."""
+    search_units: int = 0
+    """Cohere's unit of reranking."""
+
+
+def count(reported: object) -> int:
+    """A count as it was reported; 0 for what is none."""
+    if isinstance(reported, bool) or not isinstance(reported, int | float):
+        return 0
+    return int(reported) if 0 <= reported <= MOST_TOKENS else 0
+
+
+def seconds(reported: object) -> float | None:
+    """A duration as it was reported: a number, or the text of one, as Whisper's servers write it."""
+    if isinstance(reported, str):
+        try:
+            reported = float(reported)
+        except ValueError:
+            return None
+    if isinstance(reported, bool) or not isinstance(reported, int | float):
+        return None
+    return float(reported) if 0 <= reported <= MOST_SECONDS else None
+
+
+def object_in(reported: object, name: str) -> dict[str, Any]:
+    """The object under *name*; an empty one where there is none."""
+    found = reported.get(name) if isinstance(reported, dict) else None
+    return found if isinstance(found, dict) else {}
+
+
+def read_tokens(reported: object, *, made: Literal["text", "image", "audio"]) -> Usage | None:
+    """The usage of a media surface, its kinds made disjoint; None where none was reported.
+
+    OpenAI counts `input_tokens`, with the share of pictures and sound in `input_tokens_details` (images) or
+    `input_token_details` (audio), and `output_tokens`, which are of the kind that the surface *made* unless
+    `output_tokens_details` says otherwise.
+
+    Source: OpenAI's OpenAPI document, ImageGenUsage and TranscriptTextUsageTokens, read 2026-11.
+    """
+    if not isinstance(reported, dict) or not ("input_tokens" in reported or "output_tokens" in reported):
+        return None
+    whole = count(reported.get("input_tokens"))
+    details = object_in(reported, "input_tokens_details") or object_in(reported, "input_token_details")
+    cached = min(count(details.get("cached_tokens")), whole)
+    audio = min(count(details.get("audio_tokens")), whole - cached)
+    image = min(count(details.get("image_tokens")), whole - cached - audio)
+    all_output = count(reported.get("output_tokens"))
+    text = all_output if made == "text" else _text_made(reported, all_output)
+    return Usage(
+        input=whole - cached - audio - image,
+        cached_input=cached,
+        audio_input=audio,
+        image_input=image,
+        output=text,
+        image_output=all_output - text if made == "image" else 0,
+        audio_output=all_output - text if made == "audio" else 0,
+    )
+
+
+def _text_made(reported: dict[str, Any], whole: int) -> int:
+    details = object_in(reported, "output_tokens_details") or object_in(reported, "output_token_details")
+    return min(count(details.get("text_tokens")), whole)

@@ -1,0 +1,54 @@
+"""A caller's request for moderation, as far as routing looks into it."""
+
+import msgspec
+
+from engine.errors import BadRequest
+from engine.wire import body, estimate
+from engine.wire.body import finish
+from engine.wire.envelope import Envelope
+from engine.wire.json_edit import Fields
+
+__all__ = ["finish", "read_envelope"]
+
+DEFAULT_MODEL = "omni-moderation-latest"
+"""What OpenAI takes where no model is named (OpenAPI document, CreateModerationRequest, read 2026-11)."""
+
+UNREAD = frozenset({"input"})
+
+_INPUT = msgspec.json.Decoder(str | list[str | dict[str, msgspec.Raw]])
+
+
+def read_envelope(request: bytes) -> Envelope:
+    """The request that *request* is.
+
+    Raises:
+        BadRequest: not UTF-8, not JSON (NaN, lone surrogates, too deep), not an object, a field that routing needs is
+            missing or of the wrong type, a number is too large. `param` names the field.
+    """
+    with body.readable():
+        fields = body.read_fields(request)
+        known = body.read_small(fields, unread=UNREAD)
+        carried = _carried(fields)
+        low, likely, high = estimate.estimate(len(request), carried)
+        return Envelope(
+            fields=fields,
+            model=body.model(known, DEFAULT_MODEL),
+            input_tokens_low=low,
+            input_tokens=likely,
+            input_tokens_high=high,
+            has_images=carried.images,
+            metadata=body.metadata(known),
+            wishes=body.wishes(known),
+        )
+
+
+def _carried(fields: Fields) -> estimate.Media:
+    """What the input carries beside text: it is a text, several, or parts as a chat has them."""
+    if "input" not in fields:
+        raise body.missing("input")
+    try:
+        given = _INPUT.decode(fields["input"])
+    except msgspec.DecodeError as exc:
+        detail = str(exc).replace("`$", "`input")
+        raise BadRequest(f"input cannot be read: {detail}", code="invalid_type", param="input") from exc
+    return estimate.media([fields["input"]]) if isinstance(given, list) else estimate.NO_MEDIA

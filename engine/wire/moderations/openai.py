@@ -1,0 +1,54 @@
+"""OpenAI's moderations, and Mistral's, which look like them. Requests and answers pass as they are.
+
+Source: platform.openai.com/docs/api-reference/moderations and docs.mistral.ai/api, "classifiers", read 2026-11.
+"""
+
+from typing import Any
+
+import msgspec
+
+from engine.errors import UpstreamMalformed
+from engine.wire.moderations.values import ModerationReply
+from engine.wire.openai_chat.usage import read_usage
+
+__all__ = ["decode_reply"]
+
+
+class _Result(msgspec.Struct):
+    flagged: bool | None = None
+    categories: dict[str, Any] = {}
+
+
+class _Reply(msgspec.Struct):
+    results: list[_Result]
+    id: Any = None
+    model: Any = None
+    usage: Any = None
+
+
+_REPLY = msgspec.json.Decoder(_Reply)
+
+
+def decode_reply(body: bytes) -> ModerationReply:
+    """What *body*, an answer with status 200, says.
+
+    Raises:
+        UpstreamMalformed: it holds no verdicts.
+    """
+    try:
+        reply = _REPLY.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
+        raise UpstreamMalformed(f"not a moderation: {exc}", received=True) from exc
+    return ModerationReply(
+        id=reply.id if isinstance(reply.id, str) else "",
+        model=reply.model if isinstance(reply.model, str) else "",
+        flagged=tuple(_is_flagged(result) for result in reply.results),
+        usage=read_usage(reply.usage),
+    )
+
+
+def _is_flagged(result: _Result) -> bool:
+    """As the provider says, or, where it leaves that to its reader as Mistral does, when any category is met."""
+    if result.flagged is not None:
+        return result.flagged
+    return any(met is True for met in result.categories.values())
