@@ -125,7 +125,7 @@ class Written:
     instructions: str | None = None
     items: list[Any] = field(default_factory=list)
     dropped: list[str] = field(default_factory=list)
-    """Kinds of content of other protocols that were left out."""
+    """Kinds of content of other protocols that were left out, and names of participants."""
 
 
 def write_messages(messages: Sequence[hub.Message]) -> Written:
@@ -143,6 +143,8 @@ def write_messages(messages: Sequence[hub.Message]) -> Written:
             messages = messages[1:]
     custom: set[str] = set()
     for message in messages:
+        if message.name:
+            written.dropped.append("messages.name")
         custom |= {part.id for part in message.parts if isinstance(part, hub.ToolCall) and part.custom}
         for run in _runs(_kept(message.parts, written.dropped)):
             written.items += _write(message.role, run, custom)

@@ -70,7 +70,7 @@ class Decoder:
         if not self._state.events and (outcome := read_reply_error(body)):
             self._state.over = True
             return [hub.Failed(outcome=outcome)]
-        if not self._state.events and body.strip() and b"data:" not in body:
+        if not self._state.events and body.strip() and not _is_stream(body):
             raise UpstreamMalformed("not an event stream", received=True)
         raise UpstreamReset("the stream ended before the answer did", received=True)
 
@@ -86,6 +86,11 @@ class Decoder:
             elif not state.events:
                 self._head = (self._head + event)[:MOST_HEAD_BYTES]
         return out
+
+
+def _is_stream(body: bytes) -> bool:
+    """Whether a body without events has at least a comment, or the beginning of one."""
+    return body.lstrip().startswith((b":", b"data:", b"event:"))
 
 
 def _is_whole(rest: bytes) -> bool:
