@@ -1,7 +1,7 @@
 """The turns of a conversation, as Ollama writes them and as the hub has them.
 
-Content is one text, pictures stand beside it in base64, and arguments are objects. Calls have ids since version 0.12.10;
-where there are none they are made up from the place of the call, and results find theirs by name and order.
+Content is one text, pictures stand beside it in base64, and arguments are objects. Calls have ids since version
+0.12.10; where there are none they are made up from the place of the call, and results find theirs by name and order.
 Source: docs.ollama.com/api/chat, read 2026-11.
 """
 
