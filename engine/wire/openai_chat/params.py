@@ -37,7 +37,7 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     reasoning: Literal["effort", "object"] = "effort"
     """`reasoning_effort`, or OpenRouter's and Vercel's `reasoning`."""
     thoughts: Literal["fields", "parts", "none"] = "fields"
-    """Earlier reasoning: in `reasoning_content` and `reasoning_details`, as Mistral's parts of the content, or not at all.
+    """Earlier reasoning: in `reasoning_content` and `reasoning_details`, as Mistral's content parts, or left out.
 
     DeepSeek refuses a conversation of its thinking models that lacks it, so it is sent unless told otherwise.
     """
