@@ -99,7 +99,7 @@ class Decoder:
         events = self._take(rest.rstrip(b"\n") + b"\n\n") if not self.done and _is_whole(rest) else []
         if self.done or self._finished:
             return events if self.done else [*events, *self._close_all()]
-        if self._stray is not None and (self._stray + rest).strip():
+        if self._stray is not None and not _is_stream(self._stray + rest):
             return self._no_stream(self._stray + rest)
         raise UpstreamReset("the stream ended before the answer did", received=True)
 
@@ -279,6 +279,12 @@ class Decoder:
 def _think(text: str | None, out: list[hub.Event]) -> None:
     if text:
         out.append(hub.ThinkingDelta(text=text))
+
+
+def _is_stream(body: bytes) -> bool:
+    """Whether a body without a whole event looks like the beginning of one, or is empty."""
+    beginning = body.lstrip()
+    return not beginning or beginning.startswith((b":", b"data:", b"event:", b"id:", b"retry:"))
 
 
 def _is_whole(rest: bytes) -> bool:
