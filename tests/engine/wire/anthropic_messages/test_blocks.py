@@ -45,9 +45,9 @@ def test_unsigned_thoughts_have_no_origin() -> None:
 
 def test_inputs_may_be_missing() -> None:
     """A call without input, or with null, takes nothing."""
-    for given_input in ({}, {"input": None}, {"input": {}}):
-        block = {"type": "tool_use", "id": "a", "name": "f", **given_input}
-        assert read_parts([raw(block)]) == [ToolCall(id="a", name="f", arguments="{}")]
+    block = {"type": "tool_use", "id": "a", "name": "f"}
+    for each in (block, {**block, "input": None}, {**block, "input": {}}):
+        assert read_parts([raw(each)]) == [ToolCall(id="a", name="f", arguments="{}")]
 
 
 def test_unknown_blocks_are_kept_whole() -> None:

@@ -5,7 +5,7 @@ import pytest
 
 from engine import hub
 from engine.errors import OutcomeKind, UpstreamMalformed, UpstreamReset
-from engine.values import Usage
+from engine.values import Outcome, Usage
 from engine.wire.anthropic_messages import stream_read
 from engine.wire.anthropic_messages.stream import Decoder, Encoder
 
@@ -132,7 +132,7 @@ def test_a_failure_is_the_last_event() -> None:
     ("body", "fault"),
     [
         (b"", UpstreamReset),
-        (b": ping\n\n", UpstreamMalformed),
+        (b": ping\n\n", UpstreamReset),
         (b"\n\n", UpstreamReset),
         (event("ping"), UpstreamReset),
         (delta(text="a"), UpstreamReset),
@@ -198,7 +198,7 @@ def test_nothing_goes_out_after_a_failure() -> None:
     """Whoever sees the failure writes the error; no clean end follows it."""
     encoder = Encoder(model="m")
     assert encoder.encode(hub.TextDelta(text="a"))
-    failed = hub.Failed(outcome=hub.Outcome(kind=OutcomeKind.RESET))
+    failed = hub.Failed(outcome=Outcome(kind=OutcomeKind.RESET))
     late = hub.TextDelta(text="b")
     assert encoder.encode(failed) == encoder.encode(late) == encoder.close() == b""
 
