@@ -3,6 +3,7 @@
 import json
 import lzma
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import msgspec
 import pytest
 
 from engine import hub
-from engine.errors import OutcomeKind
+from engine.errors import OutcomeKind, UpstreamFault
 from engine.values import Usage
 from engine.wire.cohere.error import read_error
 from engine.wire.cohere.reply import decode_reply, encode_reply
@@ -147,3 +148,18 @@ def test_recorded_errors_are_classed() -> None:
         errors = [record for record in map(json.loads, lines) if record["status"] != 200]
     kinds = {read_error(record["status"], [], record["response_body"].encode()).kind for record in errors}
     assert kinds == {OutcomeKind.CONTEXT_LENGTH, OutcomeKind.MODEL_NOT_FOUND}
+
+
+def test_other_formats_do_not_crash_it() -> None:
+    """Version 1 of the API, and Writer's chat, which is OpenAI's and only filed under this name, are faults at worst."""
+    writer = CORPUS / "writer" / "cohere_chat.jsonl.xz"
+    for path in (FILE, writer):
+        with lzma.open(path, "rt", encoding="utf-8") as lines:
+            others = [record for record in map(json.loads, lines) if path is writer or of_version_1(record)]
+        for record in others:
+            body = (record.get("sse_text") or record["response_body"]).encode()
+            with suppress(UpstreamFault):
+                decode_reply(body)
+            with suppress(UpstreamFault):
+                decoder = Decoder()
+                assert not any(isinstance(event, hub.TextDelta) for event in decoder.feed(body) + decoder.close())
