@@ -151,7 +151,7 @@ def test_recorded_errors_are_classed() -> None:
 
 
 def test_other_formats_do_not_crash_it() -> None:
-    """Version 1 of the API, and Writer's chat, which is OpenAI's and only filed under this name, are faults at worst."""
+    """Version 1 of the API, and Writer's chat, which is OpenAI's and only filed here, are faults at worst."""
     writer = CORPUS / "writer" / "cohere_chat.jsonl.xz"
     for path in (FILE, writer):
         with lzma.open(path, "rt", encoding="utf-8") as lines:
