@@ -47,9 +47,12 @@ def turn(role: hub.Role, parts: st.SearchStrategy[Any]) -> st.SearchStrategy[hub
 
 
 ASKED = turn(hub.Role.USER, WORDS | MEDIA) | turn(hub.Role.SYSTEM, WORDS) | turn(hub.Role.DEVELOPER, WORDS)
+ANSWERS = turn(hub.Role.ASSISTANT, SAID).filter(lambda message: not isinstance(message.parts[0], hub.Foreign))
+"""Items of hosted tools at the beginning belong to the message before."""
+
 ROUNDS = st.lists(
     st.tuples(ASKED, st.just(hub.Message(role=hub.Role.ASSISTANT, parts=(hub.Text(text="Ah."),))))
-    | st.tuples(ASKED, turn(hub.Role.ASSISTANT, SAID), turn(hub.Role.TOOL, RESULTS)),
+    | st.tuples(ASKED, ANSWERS, turn(hub.Role.TOOL, RESULTS)),
     max_size=2,
 )
 MESSAGES = st.builds(lambda rounds, last: (*(each for some in rounds for each in some), last), ROUNDS, ASKED)
