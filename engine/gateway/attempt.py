@@ -1,7 +1,9 @@
 """One attempt: sent, received, classed, paid for and written down. Relays a stream as it comes."""
 
 import msgspec
+from msgspec import structs
 
+from engine import hub
 from engine.errors import BadRequest, OutcomeKind, UpstreamFault, UpstreamTimeout
 from engine.gateway.exchange import Exchange, Understood, milliseconds
 from engine.gateway.ports import Admission, Answer, Call, Clock, LiveState, NoRoom, Sink, Upstream
@@ -104,6 +106,7 @@ class Attempt(msgspec.Struct, kw_only=True):
             key_label=self.start.key_label,
             surface=surface,
             path=self.spoken.path,
+            stream=envelope.stream,
             body=body,
             headers=[h for h in exchange.inbound.headers if h[0].decode("latin-1") in forwarded] if forwarded else (),
             head_timeout_s=min(timeouts.first_token_s, total_s) if envelope.stream else total_s,
@@ -113,8 +116,9 @@ class Attempt(msgspec.Struct, kw_only=True):
     def _translate(self, fields: Fields) -> Encoded:
         """The caller's *fields* in the provider's protocol. Raises BadRequest for what it cannot express."""
         assert self.spoken is not None
-        request = self.exchange.codec.decode_request(fields)
-        return self.spoken.codec.encode_request(request, self.start.candidate.offer.max_output)
+        offer = self.start.candidate.offer
+        request = structs.replace(self.exchange.codec.decode_request(fields), model=offer.upstream_model)
+        return self.spoken.codec.encode_request(request, offer.max_output)
 
     def _report(self, dropped: tuple[str, ...]) -> None:
         """Remember what this offer cannot express; under `x-engine-strict: 1` refuse instead."""
@@ -153,7 +157,8 @@ class Attempt(msgspec.Struct, kw_only=True):
         else:
             reply = codec.decode_reply(body)
             summary = summary_of(reply)
-            exchange.tail = self.exchange.codec.encode_reply(reply, envelope, int(exchange.at.timestamp()))
+            named = structs.replace(reply, **self._named(reply.id, reply.model))
+            exchange.tail = exchange.codec.encode_reply(named, envelope, int(exchange.at.timestamp()))
         exchange.finish_reason = summary.finish_reason
         self.usage = summary.usage or estimated(envelope, len(body) // 8)
         return OK
@@ -164,7 +169,15 @@ class Attempt(msgspec.Struct, kw_only=True):
         codec, envelope = self.spoken.codec, self.asked.envelope
         if self.spoken.native and not self.exchange.inbound.path.array:
             return codec.relayed(envelope)
-        return codec.translated(self.exchange.codec.encoder(envelope, int(self.exchange.at.timestamp())))
+        opened = hub.Opened(**self._named("", ""), created=int(self.exchange.at.timestamp()))
+        return codec.translated(self.exchange.codec.encoder(envelope, int(self.exchange.at.timestamp())), opened)
+
+    def _named(self, reply_id: str, model: str) -> dict[str, str]:
+        """Id and model of an answer, ours where the provider's protocol tells none."""
+        return {
+            "id": reply_id or self.exchange.inbound.request_id,
+            "model": model or self.start.candidate.offer.upstream_model,
+        }
 
     async def _relay(self, answer: Answer) -> Outcome:
         """A stream, passed on as it comes; nothing goes out before its first content."""

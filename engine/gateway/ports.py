@@ -66,6 +66,8 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     surface: Surface
     path: str
     """Below the provider's `base_url`; may end in a query."""
+    stream: bool = False
+    """The answer is wanted as a stream."""
     body: bytes
     headers: Headers = ()
     """Forwarded from the caller as the provider allows; credentials and content headers are the upstream's."""

@@ -8,16 +8,24 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import msgspec
+from msgspec import structs
 
+from engine import hub
 from engine.errors import OutcomeKind, UpstreamMalformed, UpstreamReset, UpstreamTimeout, UpstreamUnreachable
 from engine.gateway.ports import Call, Headers
 from engine.planning.scenario import Scripted
-from engine.values import Record, RequestRecord
+from engine.values import Record, RequestRecord, Usage
+from engine.wire.codecs import spoken
+from engine.wire.fold import spread
 
 __all__ = ["Collected", "FixedEntropy", "Remembered", "ScriptedUpstream", "VirtualClock"]
 
 _ANSWERS = Scripted()
-_USAGE = {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15}
+_REPLY = hub.Reply(
+    id="planned",
+    choices=(hub.Choice(parts=(hub.Text(text="hello"),), finish=hub.Finish.STOP),),
+    usage=Usage(input=10, output=5),
+)
 
 
 @dataclass(slots=True)
@@ -156,16 +164,12 @@ def _body(step: Scripted, call: Call) -> bytes:
         return step.body
     if not 200 <= step.status < 300:
         return msgspec.json.encode({"error": {"message": f"scripted answer with status {step.status}"}})
-    sent = msgspec.json.decode(call.body)
-    head = {"id": "planned", "created": 0, "model": sent.get("model")}
-    if sent.get("stream") is True:
-        chunk = head | {"object": "chat.completion.chunk"}
-        events = [
-            chunk | {"choices": [{"index": 0, "delta": {"role": "assistant", "content": "hello"}}]},
-            chunk | {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]},
-            chunk | {"choices": [], "usage": _USAGE},
-        ]
-        return b"".join(b"data: %s\n\n" % msgspec.json.encode(event) for event in events) + b"data: [DONE]\n\n"
-    message = {"role": "assistant", "content": "hello"}
-    choice = {"index": 0, "message": message, "finish_reason": "stop"}
-    return msgspec.json.encode(head | {"object": "chat.completion", "choices": [choice], "usage": _USAGE})
+    provider, model = call.offer.provider, call.offer.upstream_model
+    codec = spoken(
+        call.surface, protocol=provider.protocol, paths=provider.paths, model=model, stream=call.stream
+    ).codec
+    reply = structs.replace(_REPLY, model=model)
+    if not call.stream:
+        return codec.encode_reply(reply)
+    encoder = codec.encoder(model)
+    return b"".join([*map(encoder.encode, spread(reply)), encoder.close()])

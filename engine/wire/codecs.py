@@ -136,9 +136,9 @@ class ProviderCodec(msgspec.Struct, frozen=True, kw_only=True):
         """The stream of a provider that speaks the caller's protocol."""
         return self.relay(asked) if self.relay else Relay(self.decoder())
 
-    def translated(self, encoder: Encoder) -> AnswerStream:
-        """The stream of a provider whose protocol is not the caller's."""
-        return Translation(self.decoder(), encoder)
+    def translated(self, encoder: Encoder, opened: hub.Opened) -> AnswerStream:
+        """The stream of a provider whose protocol is not the caller's; *opened* has what its own protocol leaves out."""
+        return Translation(self.decoder(), encoder, opened)
 
     def summarized(self, body: bytes) -> Summary:
         """What the journal keeps of a whole answer. Raises UpstreamMalformed."""

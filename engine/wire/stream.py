@@ -169,13 +169,18 @@ class Relay(_Passing):
 
 
 class Translation(_Passing):
-    """Two protocols: what comes in one goes out in the other."""
+    """Two protocols: what comes in one goes out in the other.
 
-    __slots__ = ("_encoder",)
+    *opened* has the id, the model and the time of answers whose own protocol tells none.
+    """
 
-    def __init__(self, decoder: Decoder, encoder: Encoder) -> None:
+    __slots__ = ("_begun", "_encoder", "_opened")
+
+    def __init__(self, decoder: Decoder, encoder: Encoder, opened: hub.Opened) -> None:
         super().__init__(decoder)
         self._encoder = encoder
+        self._opened = opened
+        self._begun = False
 
     def feed(self, data: bytes) -> bytes:
         """See `AnswerStream.feed`."""
@@ -187,6 +192,19 @@ class Translation(_Passing):
         """See `AnswerStream.close`."""
         return self._released(self._encoded(self._ended()) + (b"" if self.error else self._encoder.close()))
 
-    def _encoded(self, events: Iterable[hub.Event]) -> bytes:
+    def _encoded(self, events: list[hub.Event]) -> bytes:
         encode = self._encoder.encode
+        if events and not self._begun:
+            self._begun = True
+            events = self._begin(events)
         return b"".join([encode(event) for event in events])
+
+    def _begin(self, events: list[hub.Event]) -> list[hub.Event]:
+        """*events* with an opening at the front that says all that is known."""
+        first, known = events[0], self._opened
+        if not isinstance(first, hub.Opened):
+            return [known, *events]
+        said = hub.Opened(
+            id=first.id or known.id, model=first.model or known.model, created=first.created or known.created
+        )
+        return [said, *events[1:]]

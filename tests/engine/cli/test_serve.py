@@ -136,7 +136,7 @@ def test_sigterm_resets_nobody(serve: Callable[..., Gateway]) -> None:
 
     Whoever comes later is refused by the kernel, which every client may try again elsewhere.
     """
-    gateway = serve("--workers", "2", "--drain-delay", "0.3")
+    gateway = serve("--workers", "2", "--drain-delay", "2")
     draining = Event()
     with ThreadPoolExecutor(8) as pool:
         callers = [pool.submit(_ask_until_refused, gateway, draining) for _ in range(8)]
