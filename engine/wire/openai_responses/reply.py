@@ -13,7 +13,7 @@ from engine.wire.openai_responses import PROTOCOL
 from engine.wire.openai_responses.content import read_logprobs
 from engine.wire.openai_responses.items import Ids, kind_of, output_items, read_message, read_output
 from engine.wire.openai_responses.reasoning import claimed
-from engine.wire.openai_responses.response import NOTHING_ASKED, finish_of, response
+from engine.wire.openai_responses.response import NOTHING_ASKED, TIERS, finish_of, response
 from engine.wire.openai_responses.usage import read_usage
 
 __all__ = ["Ending", "decode_reply", "encode_reply"]
@@ -127,9 +127,9 @@ def encode_reply(reply: hub.Reply, *, echo: Fields = NOTHING_ASKED, created: int
     """*reply* as a response object; of several choices the first, since this protocol has one.
 
     *echo* is what `response.echoed` keeps of the request; *created* stands where the reply does not say when it was
-    made. Left out: citations without an address, and sound.
+    made. Left out: citations without an address, sound, and tiers that are not OpenAI's.
     """
-    ids = Ids(reply.id)
+    ids, own = Ids(reply.id), reply.origin == PROTOCOL
     choice = reply.choices[0] if reply.choices else hub.Choice()
     said = response(
         id=ids.response,
@@ -140,8 +140,8 @@ def encode_reply(reply: hub.Reply, *, echo: Fields = NOTHING_ASKED, created: int
         finish=choice.finish,
         status=choice.finish_raw if choice.finish is None and choice.finish_raw in {"queued", "in_progress"} else "",
         usage=reply.usage,
-        service_tier=reply.service_tier,
+        service_tier=reply.service_tier if own or reply.service_tier in TIERS else "",
     )
-    if reply.origin == PROTOCOL:
+    if own:
         said |= reply.extra
     return _ENCODER.encode(said)

@@ -12,6 +12,7 @@ from engine.wire.json_edit import Fields
 from engine.wire.openai_responses import PROTOCOL, options
 from engine.wire.openai_responses.envelope import WISHES
 from engine.wire.openai_responses.input import read_input, write_messages
+from engine.wire.openai_responses.response import TIERS
 
 __all__ = ["decode_request", "encode_request"]
 
@@ -31,9 +32,6 @@ DROPPED = (
 )
 """Parameters that this protocol does not have: the hub's name, and the one that is reported. `n` is one, too, unless it
 asks for one answer. Thinking that is switched off is not said either, see `options.write_reasoning`."""
-
-TIERS = frozenset({"auto", "default", "flex", "priority", "scale", "fast"})
-"""Service tiers that OpenAI knows; another protocol's are dropped and reported."""
 
 SHARED = {
     "metadata": "metadata",

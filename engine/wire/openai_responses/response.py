@@ -14,7 +14,7 @@ from engine.values import Usage
 from engine.wire.json_edit import Fields
 from engine.wire.openai_responses.usage import write_usage
 
-__all__ = ["NOTHING_ASKED", "echoed", "finish_of", "response", "status_of"]
+__all__ = ["NOTHING_ASKED", "TIERS", "echoed", "finish_of", "response", "status_of"]
 
 NOTHING_ASKED: Fields = {}
 
@@ -72,6 +72,9 @@ ECHOED = frozenset(
     }
 )
 """What an answer repeats of its request."""
+
+TIERS = frozenset({"auto", "default", "fast", "flex", "priority", "scale", "ultrafast"})
+"""Service tiers that OpenAI knows; another protocol's are neither asked for nor told."""
 
 _TOOLS = msgspec.json.Decoder(list[dict[str, msgspec.Raw]])
 _ENCODER = msgspec.json.Encoder()

@@ -86,6 +86,7 @@ def test_an_answer_of_another_protocol() -> None:
     assert (answer.id, answer.created_at, answer.status) == ("resp_msg_1", 7, "completed")
     assert [item.type for item in answer.output] == ["message", "image_generation_call"]
     assert answer.output_text == "A"
+    assert answer.service_tier is None
     assert not hasattr(answer, "container")
 
 
