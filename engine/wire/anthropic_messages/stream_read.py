@@ -15,6 +15,7 @@ from engine.wire.anthropic_messages.raw import NULL
 from engine.wire.anthropic_messages.reply import explanation
 from engine.wire.anthropic_messages.stop import finish_of
 from engine.wire.anthropic_messages.stream_block import READ, BlockStart, Delta, Event, OpenBlock, Started
+from engine.wire.anthropic_messages.stream_frame import DONE, is_stream, is_whole
 from engine.wire.anthropic_messages.usage import COUNTS, read_usage
 
 __all__ = ["Decoder"]
@@ -24,9 +25,6 @@ MOST_HELD_BYTES = 16 * 1024 * 1024
 
 MOST_STRAY_BYTES = 64 * 1024
 """Of a body that may turn out to be an error instead of a stream."""
-
-DONE = b"[DONE]"
-"""OpenAI's terminator, which Anthropic does not send and some of its look-alikes do."""
 
 
 class _Typed(msgspec.Struct, gc=False):
@@ -46,20 +44,6 @@ class Decoder:
 
     `Failed` is the last event after an error inside the stream, and after an event that cannot be read.
     """
-
-    __slots__ = (
-        "_blocks",
-        "_calls",
-        "_ends_in_call",
-        "_finished",
-        "_held",
-        "_length",
-        "_open",
-        "_stray",
-        "_tail",
-        "_usage",
-        "done",
-    )
 
     def __init__(self) -> None:
         self.done = False
@@ -96,10 +80,10 @@ class Decoder:
             UpstreamMalformed: the body was no event stream at all.
         """
         rest = self._blocks.rest()
-        events = self._take(rest.rstrip(b"\n") + b"\n\n") if not self.done and _is_whole(rest) else []
+        events = self._take(rest.rstrip(b"\n") + b"\n\n") if not self.done and is_whole(sse.data_of(rest)) else []
         if self.done or self._finished:
             return events if self.done else [*events, *self._close_all()]
-        if self._stray is not None and not _is_stream(self._stray + rest):
+        if self._stray is not None and not is_stream(self._stray + rest):
             return self._no_stream(self._stray + rest)
         raise UpstreamReset("the stream ended before the answer did", received=True)
 
@@ -279,20 +263,3 @@ class Decoder:
 def _think(text: str | None, out: list[hub.Event]) -> None:
     if text:
         out.append(hub.ThinkingDelta(text=text))
-
-
-def _is_stream(body: bytes) -> bool:
-    """Whether a body without a whole event looks like the beginning of one, or is empty."""
-    beginning = body.lstrip()
-    return not beginning or beginning.startswith((b":", b"data:", b"event:", b"id:", b"retry:"))
-
-
-def _is_whole(rest: bytes) -> bool:
-    """Whether an event that lacks its empty line has arrived whole."""
-    data = sse.data_of(rest)
-    if data == DONE:
-        return True
-    try:
-        return isinstance(msgspec.json.decode(data), dict)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return False

@@ -10,6 +10,8 @@ from engine.values import Usage
 from engine.wire.anthropic_messages import PROTOCOL
 from engine.wire.anthropic_messages.blocks import input_of, sealed
 from engine.wire.anthropic_messages.reply import details, pictured, reason_for, write_citation
+from engine.wire.anthropic_messages.stream_frame import begun, delta_prefix, ended, filled
+from engine.wire.anthropic_messages.stream_frame import event as framed
 from engine.wire.anthropic_messages.usage import written, written_delta
 
 __all__ = ["Encoder"]
@@ -32,24 +34,6 @@ class Encoder:
     the first is told. A call is told whole before what follows it: where a provider tells several at once, the later
     ones wait. `Finished` and `Metered` go out with `close`, once; nothing goes out after `Failed`.
     """
-
-    __slots__ = (
-        "_argued",
-        "_call",
-        "_ends_in_call",
-        "_failed",
-        "_finished",
-        "_free_text",
-        "_index",
-        "_input_tokens",
-        "_kind",
-        "_model",
-        "_prefix",
-        "_refused",
-        "_started",
-        "_usage",
-        "_waiting",
-    )
 
     def __init__(self, *, model: str, input_tokens: int = 0) -> None:
         self._model = model
@@ -98,13 +82,13 @@ class Encoder:
         if refused:
             delta["stop_details"] = details(refused)
         usage = written_delta(self._usage or Usage(input=self._input_tokens))
-        out.append(_event(b"message_delta", {"type": "message_delta", "delta": delta, "usage": usage}))
+        out.append(framed(b"message_delta", {"type": "message_delta", "delta": delta, "usage": usage}))
         out.append(b'event: message_stop\ndata: {"type":"message_stop"}\n\n')
         return b"".join(out)
 
     def _fill(self, event: Any) -> bytes:
         """More of the open block: nearly all events are."""
-        return b"%b%b}}\n\n" % (self._prefix, _json(event.text)) if event.text and not event.choice else b""
+        return filled(self._prefix, _json(event.text)) if event.text and not event.choice else b""
 
     def _told(self, event: hub.Event) -> Iterator[bytes]:
         match event:
@@ -141,7 +125,7 @@ class Encoder:
             "stop_sequence": None,
             "usage": written(self._usage or Usage(input=self._input_tokens)),
         }
-        yield _event(b"message_start", {"type": "message_start", "message": message})
+        yield framed(b"message_start", {"type": "message_start", "message": message})
 
     def _content(self, event: hub.Event) -> Iterator[bytes]:
         """Content beside the open call: it waits until the call is whole."""
@@ -151,10 +135,10 @@ class Encoder:
         match event:
             case hub.TextDelta() if event.text:
                 yield from self._open("text", TEXT, b"text_delta", b"text")
-                yield b"%b%b}}\n\n" % (self._prefix, _json(event.text))
+                yield filled(self._prefix, _json(event.text))
             case hub.ThinkingDelta() if event.text:
                 yield from self._open("thinking", THINKING, b"thinking_delta", b"thinking")
-                yield b"%b%b}}\n\n" % (self._prefix, _json(event.text))
+                yield filled(self._prefix, _json(event.text))
             case hub.ThinkingSigned():
                 yield from self._sign(event)
             case hub.CallOpened():
@@ -174,11 +158,8 @@ class Encoder:
         self._index += 1
         self._kind = kind
         self._ends_in_call = kind == "tool_use"
-        self._prefix = (
-            b'event: content_block_delta\ndata: {"type":"content_block_delta","index":%d,"delta":{"type":"%b","%b":'
-            % (self._index, delta, name)
-        )
-        yield _begun(self._index, block)
+        self._prefix = delta_prefix(self._index, delta, name)
+        yield begun(self._index, block)
 
     def _shut(self) -> Iterator[bytes]:
         if not self._kind:
@@ -186,19 +167,16 @@ class Encoder:
         if self._free_text and self._call is not None:
             text = "".join(self._argued)
             whole = input_of(hub.ToolCall(id="", name="", arguments=text, custom=True))
-            yield b"%b%b}}\n\n" % (self._prefix, _json(bytes(whole).decode()))
+            yield filled(self._prefix, _json(bytes(whole).decode()))
         self._kind, self._call, self._free_text = "", None, False
-        yield _ended(self._index)
+        yield ended(self._index)
 
     def _sign(self, event: hub.ThinkingSigned) -> Iterator[bytes]:
         """A signature ends its block, and has one to itself where the thoughts were withheld."""
         if event.signature:
             yield from self._open("thinking", THINKING, b"thinking_delta", b"thinking")
-            signature = _json(sealed(event.origin, event.id, event.signature))
-            yield (
-                b'event: content_block_delta\ndata: {"type":"content_block_delta","index":%d,'
-                b'"delta":{"type":"signature_delta","signature":%b}}\n\n' % (self._index, signature)
-            )
+            prefix = delta_prefix(self._index, b"signature_delta", b"signature")
+            yield filled(prefix, _json(sealed(event.origin, event.id, event.signature)))
             yield from self._shut()
         if event.redacted:
             data = sealed(event.origin, event.id, event.redacted)
@@ -215,7 +193,7 @@ class Encoder:
             return
         self._argued.append(arguments)
         if not self._free_text:
-            yield b"%b%b}}\n\n" % (self._prefix, _json(arguments))
+            yield filled(self._prefix, _json(arguments))
         if self._waiting and self._is_whole():
             yield from self._replay()
 
@@ -246,10 +224,7 @@ class Encoder:
         if raw is None:
             return
         yield from self._open("text", TEXT, b"text_delta", b"text")
-        yield (
-            b'event: content_block_delta\ndata: {"type":"content_block_delta","index":%d,'
-            b'"delta":{"type":"citations_delta","citation":%b}}\n\n' % (self._index, _line(raw))
-        )
+        yield filled(delta_prefix(self._index, b"citations_delta", b"citation"), bytes(raw))
 
     def _whole(self, raw: msgspec.Raw) -> Iterator[bytes]:
         """A block that is told at once; an `input` comes in a delta, where the SDKs look for it."""
@@ -259,12 +234,12 @@ class Encoder:
         block = _OBJECT.decode(raw)
         given = block.get("input")
         if given is None or bytes(given) == b"{}":
-            yield _begun(self._index, _line(raw))
+            yield begun(self._index, bytes(raw))
         else:
-            yield _begun(self._index, _line(_json({**block, "input": {}})))
-            delta = {"type": "input_json_delta", "partial_json": bytes(given).decode()}
-            yield _event(b"content_block_delta", {"type": "content_block_delta", "index": self._index, "delta": delta})
-        yield _ended(self._index)
+            yield begun(self._index, _json({**block, "input": {}}))
+            prefix = delta_prefix(self._index, b"input_json_delta", b"partial_json")
+            yield filled(prefix, _json(bytes(given).decode()))
+        yield ended(self._index)
 
 
 def _is_of_another(event: hub.Event) -> bool:
@@ -280,23 +255,3 @@ def _gathered(waiting: Sequence[hub.Event]) -> Iterator[hub.Event]:
         yield event
         if isinstance(event, hub.CallOpened):
             yield from (each for each in waiting if isinstance(each, hub.CallDelta) and each.call == event.call)
-
-
-def _event(name: bytes, value: dict[str, Any]) -> bytes:
-    return b"event: %b\ndata: %b\n\n" % (name, _json(value))
-
-
-def _begun(index: int, block: bytes) -> bytes:
-    return b'event: content_block_start\ndata: {"type":"content_block_start","index":%d,"content_block":%b}\n\n' % (
-        index,
-        block,
-    )
-
-
-def _ended(index: int) -> bytes:
-    return b'event: content_block_stop\ndata: {"type":"content_block_stop","index":%d}\n\n' % index
-
-
-def _line(raw: msgspec.Raw | bytes) -> bytes:
-    """JSON on one line. A line break in it stands between tokens: inside a string it would be escaped."""
-    return bytes(raw).replace(b"\n", b" ").replace(b"\r", b" ")

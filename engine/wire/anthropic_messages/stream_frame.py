@@ -1,0 +1,60 @@
+"""How the events of a Messages stream are framed: each named as its type, its JSON on one line."""
+
+from typing import Any
+
+import msgspec
+
+__all__ = ["DONE", "begun", "delta_prefix", "ended", "event", "filled", "is_stream", "is_whole"]
+
+DONE = b"[DONE]"
+"""OpenAI's terminator, which Anthropic does not send and some of its look-alikes do."""
+
+_json = msgspec.json.Encoder().encode
+
+
+def event(name: bytes, value: dict[str, Any]) -> bytes:
+    """An event of any type."""
+    return b"event: %b\ndata: %b\n\n" % (name, _json(value))
+
+
+def begun(index: int, block: bytes) -> bytes:
+    """`content_block_start` of a block, whose JSON may have line breaks."""
+    head = b'event: content_block_start\ndata: {"type":"content_block_start","index":%d,"content_block":%b}\n\n'
+    return head % (index, _line(block))
+
+
+def ended(index: int) -> bytes:
+    """`content_block_stop`."""
+    return b'event: content_block_stop\ndata: {"type":"content_block_stop","index":%d}\n\n' % index
+
+
+def delta_prefix(index: int, kind: bytes, name: bytes) -> bytes:
+    """The beginning of a delta of *kind*, up to the value of its field *name*."""
+    head = b'event: content_block_delta\ndata: {"type":"content_block_delta","index":%d,"delta":{"type":"%b","%b":'
+    return head % (index, kind, name)
+
+
+def filled(prefix: bytes, value: bytes) -> bytes:
+    """The delta that begins with *prefix*; *value* is JSON and may have line breaks."""
+    return b"%b%b}}\n\n" % (prefix, _line(value))
+
+
+def _line(raw: bytes) -> bytes:
+    """JSON on one line. A line break in it stands between tokens: inside a string it would be escaped."""
+    return raw.replace(b"\n", b" ").replace(b"\r", b" ") if b"\n" in raw or b"\r" in raw else raw
+
+
+def is_stream(body: bytes) -> bool:
+    """Whether a body without a whole event looks like the beginning of one, or is empty."""
+    beginning = body.lstrip()
+    return not beginning or beginning.startswith((b":", b"data:", b"event:", b"id:", b"retry:"))
+
+
+def is_whole(data: bytes) -> bool:
+    """Whether the data of an event that lacks its empty line has arrived whole."""
+    if data == DONE:
+        return True
+    try:
+        return isinstance(msgspec.json.decode(data), dict)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return False
