@@ -1,12 +1,12 @@
 """The parts of a turn ↔ the hub's parts, for requests and answers alike."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import msgspec
 
 from engine import hub
 from engine.wire.gemini import media, signature
-from engine.wire.gemini.chunk import PROTOCOL, FunctionCall, Part, is_given
+from engine.wire.gemini.chunk import NOT_GIVEN, PROTOCOL, FunctionCall, Part, is_given
 
 __all__ = ["ABOUT", "args_of", "arguments_of", "foreign_in", "on_one_line", "read_spoken", "write_spoken"]
 
@@ -44,8 +44,24 @@ def read_spoken(part: Part) -> hub.Text | hub.Thinking | hub.Media | None:
     return None
 
 
-def foreign_in(part: Part) -> Iterator[hub.Foreign]:
+def foreign_in(part: Part) -> Sequence[hub.Foreign]:
     """What only Gemini knows of a part."""
+    return () if _is_plain(part) else tuple(_foreign_in(part))
+
+
+def _is_plain(part: Part) -> bool:
+    return (
+        part.executable_code is NOT_GIVEN
+        and part.code_execution_result is NOT_GIVEN
+        and part.tool_call is NOT_GIVEN
+        and part.tool_response is NOT_GIVEN
+        and part.video_metadata is NOT_GIVEN
+        and part.media_resolution is NOT_GIVEN
+        and part.part_metadata is NOT_GIVEN
+    )
+
+
+def _foreign_in(part: Part) -> Iterator[hub.Foreign]:
     for attribute, name in _FOREIGN.items():
         raw: msgspec.Raw = getattr(part, attribute)
         if is_given(raw):
@@ -58,7 +74,7 @@ def foreign_in(part: Part) -> Iterator[hub.Foreign]:
 
 
 def _has_foreign(part: Part) -> bool:
-    return any(is_given(getattr(part, attribute)) for attribute in _FOREIGN)
+    return not _is_plain(part) and any(is_given(getattr(part, attribute)) for attribute in _FOREIGN)
 
 
 def _foreign(kind: str, value: dict[str, object]) -> hub.Foreign:

@@ -172,8 +172,7 @@ class _Choice:
                 self._thought(spoken, events)
             case hub.Media():
                 events.append(hub.MediaArrived(media=spoken, choice=self._index))
-        if not part.text:
-            events.extend(foreign_in(part))
+        events.extend(foreign_in(part))
 
     def _thought(self, said: hub.Thinking, events: list[hub.Event]) -> None:
         if said.text:

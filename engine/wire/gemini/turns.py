@@ -37,24 +37,28 @@ class _Calls:
         self._made = 0
         self.names: dict[str, str] = {}
         """Id of a call → what was called."""
-        self._open: list[tuple[str, str]] = []
-        """(name, id) of calls whose id is made up, oldest first."""
+        self._open: list[str] = []
+        """Ids of unanswered calls, oldest first."""
 
     def called(self, name: str, given: str | None) -> str:
         call_id = given or self._make()
-        if not given:
-            self._open.append((name, call_id))
+        self._open.append(call_id)
         self.names[call_id] = name
         return call_id
 
     def answered(self, name: str, given: str | None) -> str:
-        if given in self._given and given:
-            return given
-        for at, (called, call_id) in enumerate(self._open):
-            if called == name:
-                del self._open[at]
-                return given or call_id
-        return given or self._make()
+        """The id of the call that is answered. Where the answer names none that was made, the oldest of its name is.
+
+        google-genai's `Part.from_function_response` names none, whether the call had an id or not.
+        """
+        if given is None or given not in self._given:
+            named = (call_id for call_id in self._open if self.names[call_id] == name)
+            call_id = next(named, "") or given or self._make()
+        else:
+            call_id = given
+        if call_id in self._open:
+            self._open.remove(call_id)
+        return call_id
 
     def _make(self) -> str:
         while (made := f"call_{self._made}") in self._given:

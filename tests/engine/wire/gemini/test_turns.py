@@ -46,6 +46,16 @@ def test_results_belong_to_the_calls_they_answer() -> None:
     assert [message.role for message in messages] == [Role.ASSISTANT, Role.TOOL, Role.USER]
 
 
+def test_results_without_ids_answer_calls_that_have_them() -> None:
+    """As google-genai sends them: the oldest unanswered call of the name is meant."""
+    messages = read(
+        turn("model", call("f", id="a"), call("f", id="b"), call("g", id="c")),
+        turn("user", result("g"), result("f", id="a"), result("f"), result("g", id="unknown")),
+    )
+    answers = [part.call_id for part in messages[1].parts if isinstance(part, hub.ToolResult)]
+    assert answers == ["c", "a", "b", "unknown"]
+
+
 def test_a_result_without_a_call_has_an_id_too() -> None:
     """It is answered under an id of its own."""
     [message] = read(turn("function", result("f", response={"output": "x"})))
