@@ -1,8 +1,8 @@
 """Shapes of OpenAI's Responses API, one folder each: what comes in, what it means, what goes out again.
 
 `client.json` is a caller's body, `upstream.sse` or `upstream.json` a provider's answer; `hub.json` is what was
-understood, `request.json`, `client.sse` and `reply.json` what is written of it: golden. Adding a case is adding a
-folder.
+understood, `request.json`, `client.sse` and `reply.json` what is written of it, `relayed.json` what a provider of the
+same protocol gets: golden. Adding a case is adding a folder.
 """
 
 from collections.abc import Callable, Iterator, Mapping

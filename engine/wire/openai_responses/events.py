@@ -15,7 +15,7 @@ from engine.errors import OutcomeKind
 from engine.values import Outcome
 from engine.wire.openai_responses.content import read_annotation
 from engine.wire.openai_responses.error import failure
-from engine.wire.openai_responses.incoming import Event, Item, State
+from engine.wire.openai_responses.incoming import CallHead, Contents, Event, Item, State, Words
 from engine.wire.openai_responses.items import Ids, kind_of, read_output
 from engine.wire.openai_responses.reasoning import BETWEEN_PARTS, NEXT_CALL
 from engine.wire.openai_responses.reply import UNREADABLE, Ending, instant, text
@@ -31,26 +31,9 @@ _EVENT = msgspec.json.Decoder(Event)
 _ENDING = msgspec.json.Decoder(Ending)
 
 
-class _CallHead(msgspec.Struct):
-    name: str
-    call_id: str | None = None
-    id: str | None = None
-
-
-class _Contents(msgspec.Struct):
-    content: list[msgspec.Raw] | None = None
-
-
-class _Words(msgspec.Struct):
-    type: str = ""
-    text: str | None = None
-    refusal: str | None = None
-    annotations: list[msgspec.Raw] | None = None
-
-
-_CALL_HEAD = msgspec.json.Decoder(_CallHead)
-_CONTENTS = msgspec.json.Decoder(_Contents)
-_WORDS = msgspec.json.Decoder(_Words)
+_CALL_HEAD = msgspec.json.Decoder(CallHead)
+_CONTENTS = msgspec.json.Decoder(Contents)
+_WORDS = msgspec.json.Decoder(Words)
 
 
 def read(data: bytes, state: State, out: list[hub.Event]) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-__all__ = ["Event", "Item", "State"]
+__all__ = ["CallHead", "Contents", "Event", "Item", "State", "Words"]
 
 _NONE = msgspec.Raw(b"")
 
@@ -26,6 +26,29 @@ class Event(msgspec.Struct, gc=False):
     code: Any = None
     message: Any = None
     param: Any = None
+
+
+class CallHead(msgspec.Struct):
+    """Of a call that begins."""
+
+    name: str
+    call_id: str | None = None
+    id: str | None = None
+
+
+class Contents(msgspec.Struct):
+    """Of a message."""
+
+    content: list[msgspec.Raw] | None = None
+
+
+class Words(msgspec.Struct):
+    """Of one of its parts."""
+
+    type: str = ""
+    text: str | None = None
+    refusal: str | None = None
+    annotations: list[msgspec.Raw] | None = None
 
 
 class Item(msgspec.Struct):

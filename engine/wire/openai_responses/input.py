@@ -218,11 +218,9 @@ def _thought(part: hub.Thinking) -> dict[str, Any]:
 
 def _contents(parts: Sequence[hub.Part], param: str) -> Any:
     match parts:
-        case []:
-            return ""
         case [hub.Text(text=text)]:
             return text
-    return [write_input(part, param) for part in parts]
+    return "" if not parts else [write_input(part, param) for part in parts]
 
 
 def _said(parts: Sequence[hub.Part]) -> Any:
