@@ -18,7 +18,7 @@ from engine.wire.gemini.envelope import read_envelope
 from engine.wire.gemini.error import read_error
 from engine.wire.gemini.reply import decode_reply, encode_reply
 from engine.wire.gemini.request import decode_request, encode_request
-from engine.wire.gemini.stream import Decoder
+from engine.wire.gemini.stream import Decoder, Encoder
 
 CORPUS = Path(__file__).parents[2].parent / "shared" / "corpus"
 ENDPOINTS = ("gemini/generate", "gemini/stream_generate", "vertex/generate", "vertex/stream_generate")
@@ -29,6 +29,9 @@ REFUSED_REQUESTS = {"vertex-b2d2a4b44509"}
 
 FINISH_NUMBERS = (1, 2)
 """Some were recorded with numbers for enumerations, which the truth has kept."""
+
+STREAMED = [endpoint for endpoint in PRESENT if endpoint.endswith("stream_generate")]
+LONGEST_CUT_BYTES = 2_000
 
 pytestmark = pytest.mark.skipif(not PRESENT, reason=f"no recorded traffic at {CORPUS}")
 
@@ -110,6 +113,30 @@ def test_recorded_answers_are_written_as_they_were_read(endpoint: str) -> None:
         if not endpoint.endswith("stream_generate"):
             reply = decode_reply(body_of(record))
             assert decode_reply(encode_reply(reply)) == reply, record["id"]
+
+
+@pytest.mark.parametrize("endpoint", STREAMED)
+@pytest.mark.parametrize("array", [False, True])
+def test_recorded_streams_are_written_as_they_were_read(endpoint: str, array: bool) -> None:
+    """A stream that is written and read again tells the same answer, as events or as an array."""
+    for record in records(endpoint):
+        if record["status"] == 200:
+            decoder, encoder = Decoder(), Encoder(model="", array=array)
+            events = decoder.feed(body_of(record)) + decoder.close()
+            out = b"".join(encoder.encode(event) for event in events) + encoder.close()
+            assert streamed(out) == fold(events), record["id"]
+
+
+@pytest.mark.parametrize("endpoint", STREAMED)
+def test_recorded_streams_may_be_cut_anywhere(endpoint: str) -> None:
+    """Byte by byte, the shorter of them say the same."""
+    for record in records(endpoint):
+        body = body_of(record)
+        if record["status"] == 200 and len(body) < LONGEST_CUT_BYTES:
+            decoder = Decoder()
+            events = [event for at in range(len(body)) for event in decoder.feed(body[at : at + 1])]
+            whole = Decoder()
+            assert events + decoder.close() == whole.feed(body) + whole.close(), record["id"]
 
 
 @pytest.mark.parametrize("endpoint", PRESENT)

@@ -8,12 +8,13 @@ from typing import Any
 
 import msgspec
 
-__all__ = ["json_schema"]
+__all__ = ["accepted", "json_schema"]
 
 _WHOLE = frozenset({"maxItems", "minItems", "maxLength", "minLength", "maxProperties", "minProperties"})
 """Counts, which JSON of protocol buffers writes as strings."""
 
 _VALUE = msgspec.json.Decoder()
+_FIELDS = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _ENCODER = msgspec.json.Encoder()
 
 
@@ -25,6 +26,20 @@ def json_schema(raw: msgspec.Raw) -> msgspec.Raw:
         RecursionError: it is nested too deeply.
     """
     return msgspec.Raw(_ENCODER.encode(_lowered(_VALUE.decode(raw))))
+
+
+def accepted(raw: msgspec.Raw) -> msgspec.Raw:
+    """The JSON Schema *raw* without `$schema`, which Gemini does not list among the keywords that it takes.
+
+    Source: https://ai.google.dev/api/generate-content#GenerationConfig, `responseJsonSchema`, read 2026-11.
+    """
+    if b'"$schema"' not in bytes(raw):
+        return raw
+    try:
+        schema = _FIELDS.decode(raw)
+    except (msgspec.DecodeError, RecursionError):  # whatever it is, the provider says what is wrong with it
+        return raw
+    return msgspec.Raw(_ENCODER.encode({name: value for name, value in schema.items() if name != "$schema"}))
 
 
 def _lowered(schema: Any) -> Any:

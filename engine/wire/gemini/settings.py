@@ -14,7 +14,7 @@ import msgspec
 from engine import hub
 from engine.errors import BadRequest
 from engine.wire.gemini.chunk import NOT_GIVEN, PROTOCOL, is_given
-from engine.wire.gemini.schema import json_schema
+from engine.wire.gemini.schema import accepted, json_schema
 
 __all__ = ["Settings", "read_settings", "write_settings"]
 
@@ -162,7 +162,7 @@ def write_settings(request: hub.Request) -> dict[str, Any]:
     if request.format is not None:
         config["responseMimeType"] = "application/json"
         if request.format.schema is not None:
-            config["responseJsonSchema"] = request.format.schema
+            config["responseJsonSchema"] = accepted(request.format.schema)
     if request.reasoning is not None and (thinking := _thinking(request.reasoning)):
         config["thinkingConfig"] = thinking
     if request.origin == PROTOCOL:

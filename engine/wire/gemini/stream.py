@@ -102,7 +102,7 @@ class Decoder:
             if choice is None:
                 choice = self._choices[index] = _Choice(index, self._ids)
             choice.read(candidate, events)
-        reason = "" if chunk.candidates else block_reason(chunk)
+        reason = "" if chunk.candidates or self.done else block_reason(chunk)
         if reason:
             events.append(hub.Finished(finish=hub.Finish.CONTENT_FILTER, finish_raw=reason))
         self._meter(chunk.usage_metadata, events)

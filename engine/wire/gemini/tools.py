@@ -14,7 +14,7 @@ import msgspec
 from engine import hub
 from engine.errors import BadRequest
 from engine.wire.gemini.chunk import NOT_GIVEN, PROTOCOL, is_given
-from engine.wire.gemini.schema import json_schema
+from engine.wire.gemini.schema import accepted, json_schema
 
 __all__ = ["read_choice", "read_tools", "write_choice", "write_tools"]
 
@@ -138,7 +138,7 @@ def _declared(tool: hub.Tool) -> dict[str, Any]:
     if tool.description:
         declared["description"] = tool.description
     if tool.parameters is not None:
-        declared["parametersJsonSchema"] = tool.parameters
+        declared["parametersJsonSchema"] = accepted(tool.parameters)
     return declared
 
 

@@ -4,7 +4,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from engine.wire.gemini.schema import json_schema
+from engine.wire.gemini.schema import accepted, json_schema
 
 
 @pytest.mark.parametrize(
@@ -34,3 +34,11 @@ from engine.wire.gemini.schema import json_schema
 def test_the_old_dialect_becomes_json_schema(openapi: Any, schema: Any) -> None:
     """Types are in lower case, null is a type, counts are numbers, and names of properties are left alone."""
     assert json.loads(bytes(json_schema(msgspec.Raw(json.dumps(openapi).encode())))) == schema
+
+
+def test_a_schema_names_no_dialect() -> None:
+    """Gemini takes JSON Schema without saying which; bytes that need no change are kept."""
+    raw = msgspec.Raw(b'{"$schema":"https://json-schema.org/draft/2020-12/schema","type": "object"}')
+    assert json.loads(bytes(accepted(raw))) == {"type": "object"}
+    for kept in (b'{"type": "object"}', b'["$schema"]'):
+        assert bytes(accepted(msgspec.Raw(kept))) == kept
