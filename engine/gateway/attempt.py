@@ -97,7 +97,8 @@ class Attempt(msgspec.Struct, kw_only=True):
         )
         if dropped:
             self._report(dropped)
-        body = self.spoken.codec.finish(fields, model=offer.upstream_model, stream=envelope.stream)
+        codec = self.spoken.codec
+        body = codec.finished(fields, provider.dialect, model=offer.upstream_model, stream=envelope.stream)
         self.sent_bytes = len(body)
         timeouts, forwarded = provider.timeouts, provider.forward_headers
         total_s = min(timeouts.total_s, self.start.left_s)
@@ -118,7 +119,7 @@ class Attempt(msgspec.Struct, kw_only=True):
         assert self.spoken is not None
         offer = self.start.candidate.offer
         request = structs.replace(self.exchange.codec.decode_request(fields), model=offer.upstream_model)
-        return self.spoken.codec.encode_request(request, offer.max_output)
+        return self.spoken.codec.encode_request(request, offer.max_output, offer.provider.dialect)
 
     def _report(self, dropped: tuple[str, ...]) -> None:
         """Remember what this offer cannot express; under `x-engine-strict: 1` refuse instead."""

@@ -19,6 +19,7 @@ from engine.limits.bucket import Rate
 from engine.pricing import Price
 from engine.values import CONVERSATIONS, ModelId, ProviderId, SecretRef, Surface
 from engine.wire.json_edit import Edit
+from engine.wire.openai_chat.params import OPENAI, Dialect
 
 if TYPE_CHECKING:
     from engine.expr import Condition
@@ -193,13 +194,14 @@ class Provider:
     id: ProviderId
     name: str
     protocol: str
-    """`openai` or `sandbox`."""
+    """A word of `wire.codecs`: `openai`, `anthropic`, `gemini`, `bedrock`, …"""
     base_url: str
     """May hold `${env:NAME}` references; `upstream` resolves them. No trailing slash."""
     auth: Auth
     place: Place
     paths: Mapping[Surface, str]
-    """Surface → path below `base_url`."""
+    """Surface → path below `base_url`, where it is not the protocol's own."""
+    dialect: Dialect = OPENAI
     headers: tuple[tuple[str, str], ...] = ()
     query: tuple[tuple[str, str], ...] = ()
     forward_headers: frozenset[str] = frozenset()

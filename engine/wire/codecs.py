@@ -43,6 +43,7 @@ from engine.wire.openai_chat import error as chat_error
 from engine.wire.openai_chat import reply as chat_reply
 from engine.wire.openai_chat import request as chat_request
 from engine.wire.openai_chat import stream as chat_stream
+from engine.wire.openai_chat.params import Dialect
 from engine.wire.openai_chat.relay import ChatStream
 from engine.wire.openai_completions import envelope as completions_envelope
 from engine.wire.openai_completions import reply as completions_reply
@@ -53,6 +54,7 @@ from engine.wire.openai_responses import error as responses_error
 from engine.wire.openai_responses import reply as responses_reply
 from engine.wire.openai_responses import request as responses_request
 from engine.wire.openai_responses import stream as responses_stream
+from engine.wire.openai_responses.portable import check_portable
 from engine.wire.openai_responses.response import echoed
 from engine.wire.stream import AnswerStream, Decoder, Encoder, Relay, Translation
 
@@ -113,9 +115,11 @@ class CallerCodec(msgspec.Struct, frozen=True, kw_only=True):
 class ProviderCodec(msgspec.Struct, frozen=True, kw_only=True):
     """How a provider is asked, and what it answers is read."""
 
-    encode_request: Callable[[hub.Request, int | None], Encoded]
-    """Of the request, and the most that the model puts out, where that is known."""
+    encode_request: Callable[[hub.Request, int | None, Dialect], Encoded]
+    """Of the request, the most that the model puts out, where that is known, and the provider's dialect."""
     finish: Finisher
+    finish_unasked: Finisher | None = None
+    """Without asking for the usage of a stream, for providers that refuse to be asked."""
     decode_reply: Callable[[bytes], hub.Reply]
     decoder: Callable[[], Decoder]
     read_error: Callable[[int, Headers, bytes], Outcome]
@@ -132,12 +136,17 @@ class ProviderCodec(msgspec.Struct, frozen=True, kw_only=True):
     summary: Callable[[bytes], Summary] | None = None
     """A quicker way to read a whole answer that passes as it is."""
 
+    def finished(self, fields: Fields, dialect: Dialect, *, model: str, stream: bool) -> bytes:
+        """The body that goes to a provider."""
+        finish = self.finish if dialect.stream_usage else self.finish_unasked or self.finish
+        return finish(fields, model=model, stream=stream)
+
     def relayed(self, asked: Envelope) -> AnswerStream:
         """The stream of a provider that speaks the caller's protocol."""
         return self.relay(asked) if self.relay else Relay(self.decoder())
 
     def translated(self, encoder: Encoder, opened: hub.Opened) -> AnswerStream:
-        """The stream of a provider whose protocol is not the caller's; *opened* has what its own protocol leaves out."""
+        """The stream of a provider whose protocol is another; *opened* has what that one leaves out."""
         return Translation(self.decoder(), encoder, opened)
 
     def summarized(self, body: bytes) -> Summary:
@@ -158,6 +167,13 @@ def _in_body(read: Callable[[bytes], Envelope]) -> Reader:
         return read(body)
 
     return reader
+
+
+def _portable_response(fields: Fields) -> hub.Request:
+    """A request of the Responses API for a provider that does not speak it. Raises BadRequest for what lives there."""
+    request = responses_request.decode_request(fields)
+    check_portable(request)
+    return request
 
 
 def _chat_summary(body: bytes) -> Summary:
@@ -195,7 +211,7 @@ _MESSAGES_CALLER: Final = CallerCodec(
 )
 _RESPONSES_CALLER: Final = CallerCodec(
     read=_in_body(responses_envelope.read_envelope),
-    decode_request=responses_request.decode_request,
+    decode_request=_portable_response,
     encode_reply=lambda reply, asked, now: responses_reply.encode_reply(reply, echo=echoed(asked.fields), created=now),
     encoder=lambda asked, now: responses_stream.Encoder(model=asked.model, echo=echoed(asked.fields), created=now),
     error_body=responses_error.error_body,
@@ -228,8 +244,9 @@ _CALLERS: Final[Mapping[Surface, CallerCodec]] = MappingProxyType(
 )
 
 _CHAT: Final = ProviderCodec(
-    encode_request=lambda request, _most: chat_request.encode_request(request),
+    encode_request=lambda request, _most, dialect: chat_request.encode_request(request, dialect=dialect),
     finish=chat_envelope.finish,
+    finish_unasked=partial(chat_envelope.finish, ask_usage=False),
     decode_reply=chat_reply.decode_reply,
     decoder=chat_stream.Decoder,
     read_error=chat_error.read_error,
@@ -242,7 +259,7 @@ _CHAT: Final = ProviderCodec(
 )
 _AZURE: Final = msgspec.structs.replace(_CHAT, path="/openai/deployments/{model}/chat/completions")
 _COMPLETIONS: Final = ProviderCodec(
-    encode_request=lambda request, _most: completions_request.encode_request(request),
+    encode_request=lambda request, _most, _dialect: completions_request.encode_request(request),
     finish=completions_envelope.finish,
     decode_reply=completions_reply.decode_reply,
     decoder=completions_stream.Decoder,
@@ -253,7 +270,7 @@ _COMPLETIONS: Final = ProviderCodec(
     encoder=lambda model: completions_stream.Encoder(model=model, ask_usage=True),
 )
 _RESPONSES: Final = ProviderCodec(
-    encode_request=lambda request, _most: responses_request.encode_request(request),
+    encode_request=lambda request, _most, _dialect: responses_request.encode_request(request),
     finish=responses_envelope.finish,
     decode_reply=responses_reply.decode_reply,
     decoder=responses_stream.Decoder,
@@ -264,7 +281,7 @@ _RESPONSES: Final = ProviderCodec(
     encoder=lambda model: responses_stream.Encoder(model=model),
 )
 _MESSAGES: Final = ProviderCodec(
-    encode_request=lambda request, most: messages_request.encode_request(
+    encode_request=lambda request, most, _dialect: messages_request.encode_request(
         request, default_max_tokens=most or messages_request.DEFAULT_MAX_TOKENS
     ),
     finish=messages_envelope.finish,
@@ -277,7 +294,7 @@ _MESSAGES: Final = ProviderCodec(
     encoder=lambda model: messages_stream.Encoder(model=model),
 )
 _GENERATE: Final = ProviderCodec(
-    encode_request=lambda request, _most: gemini_request.encode_request(request),
+    encode_request=lambda request, _most, _dialect: gemini_request.encode_request(request),
     finish=gemini_envelope.finish,
     decode_reply=gemini_reply.decode_reply,
     decoder=gemini_stream.Decoder,
@@ -289,7 +306,7 @@ _GENERATE: Final = ProviderCodec(
     encoder=lambda model: gemini_stream.Encoder(model=model),
 )
 _CONVERSE: Final = ProviderCodec(
-    encode_request=lambda request, _most: converse_request.encode_request(request),
+    encode_request=lambda request, _most, _dialect: converse_request.encode_request(request),
     finish=converse_request.finish,
     decode_reply=converse_reply.decode_reply,
     decoder=converse_stream.Decoder,
@@ -301,7 +318,7 @@ _CONVERSE: Final = ProviderCodec(
     encoder=lambda model: converse_stream.Encoder(model=model),
 )
 _COHERE: Final = ProviderCodec(
-    encode_request=lambda request, _most: cohere_request.encode_request(request),
+    encode_request=lambda request, _most, _dialect: cohere_request.encode_request(request),
     finish=cohere_request.finish,
     decode_reply=cohere_reply.decode_reply,
     decoder=cohere_stream.Decoder,
@@ -312,7 +329,7 @@ _COHERE: Final = ProviderCodec(
     encoder=lambda model: cohere_stream.Encoder(model=model),
 )
 _OLLAMA: Final = ProviderCodec(
-    encode_request=lambda request, _most: ollama_request.encode_request(request),
+    encode_request=lambda request, _most, _dialect: ollama_request.encode_request(request),
     finish=ollama_request.finish,
     decode_reply=ollama_reply.decode_reply,
     decoder=ollama_stream.Decoder,

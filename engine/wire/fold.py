@@ -4,9 +4,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import assert_never
 
+import msgspec
+
 from engine import hub
 
 __all__ = ["fold", "spread"]
+
+_LOGPROBS = msgspec.json.Decoder(dict[str, list[msgspec.Raw] | None])
 
 
 def fold(events: Iterable[hub.Event]) -> hub.Reply:
@@ -59,7 +63,7 @@ class _Choice:
     calls: dict[int, int] = field(default_factory=dict)
     """Number of a call → where it stands in `parts`."""
     finished: hub.Finished | None = None
-    logprobs: hub.Json | None = None
+    logprobs: list[hub.Json] = field(default_factory=list)
 
     def add(self, part: hub.Part) -> None:
         self.parts.append(part)
@@ -95,7 +99,7 @@ class _Choice:
             case hub.MediaArrived():
                 self.add(event.media)
             case hub.LogProbs():
-                self.logprobs = event.logprobs
+                self.logprobs.append(event.logprobs)
             case hub.Finished():
                 self.finished = event
             case _:
@@ -109,7 +113,7 @@ class _Choice:
             finish=finished.finish if finished else None,
             finish_raw=finished.finish_raw if finished else "",
             stop_sequence=finished.stop_sequence if finished else "",
-            logprobs=self.logprobs,
+            logprobs=_joined(self.logprobs),
         )
 
     def _sign(self, event: hub.ThinkingSigned) -> None:
@@ -131,6 +135,17 @@ class _Choice:
             custom=call.custom,
             signature=call.signature,
         )
+
+
+def _joined(logprobs: list[hub.Json]) -> hub.Json | None:
+    """Log-probabilities of several deltas as those of one text: lists under the same name follow one another."""
+    if len(logprobs) <= 1:
+        return logprobs[0] if logprobs else None
+    joined: dict[str, list[hub.Json]] = {}
+    for piece in logprobs:
+        for name, tokens in _LOGPROBS.decode(piece).items():
+            joined.setdefault(name, []).extend(tokens or ())
+    return hub.Json(msgspec.json.encode(joined))
 
 
 def _call(event: hub.CallOpened) -> hub.ToolCall:

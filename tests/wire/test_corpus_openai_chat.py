@@ -33,7 +33,7 @@ EXCLUDED = {
 OUTPUT_UNSURE = {"gemini", "vercel-gateway", "openrouter"}
 """Their completion tokens may leave reasoning out, which the extracted truth does not correct."""
 
-FREE = Dialect(reasoning="object", cache=True, top_k=True, tool_media=True)
+FREE = Dialect(thoughts="fields", developer=True, reasoning="object", cache=True, top_k=True, tool_media=True)
 
 pytestmark = pytest.mark.skipif(not FILES, reason=f"no recorded traffic at {CORPUS}")
 

@@ -30,11 +30,20 @@ from engine.rules.program import (
     WhenFull,
 )
 from engine.values import ProviderId, Surface
+from engine.wire.openai_chat.params import Dialect
 
 __all__ = ["OVERRIDABLE", "overridden", "provider"]
 
 Fields = dict[str, Any]
 """Keyword arguments of `Provider`."""
+
+AUTHORITY: Final = "https://login.microsoftonline.com"
+"""Azure AD of the public cloud; the schema says so under `x-absent`."""
+SCOPES: Final = {
+    Scheme.GCP: "https://www.googleapis.com/auth/cloud-platform",
+    Scheme.AZURE_AD: "https://cognitiveservices.azure.com/.default",
+}
+"""What a token is for unless the file says: whatever the account may do at Google, models at Azure."""
 
 
 def provider(at: Placed, report: Report) -> Provider:
@@ -79,11 +88,30 @@ def _auth(at: Placed, report: Report) -> Fields:
     del report
     scheme = Scheme(at["scheme"].value)
     keys = tuple(_key(label, key) for label, key in at["keys"].items()) if "keys" in at else ()
-    return {"auth": Auth(scheme=scheme, name=_text(at, "name"), prefix=_text(at, "prefix"), keys=keys)}
+    auth = Auth(
+        scheme=scheme,
+        name=_text(at, "name"),
+        prefix=_text(at, "prefix"),
+        keys=keys,
+        region=_text(at, "region"),
+        service=_text(at, "service"),
+        tenant=_text(at, "tenant"),
+        authority=(_text(at, "authority") or AUTHORITY).rstrip("/") if scheme is Scheme.AZURE_AD else "",
+        scope=_text(at, "scope") or SCOPES.get(scheme, ""),
+        metadata="metadata" in at and at["metadata"].value,
+    )
+    return {"auth": auth}
 
 
 def _key(label: str, at: Placed) -> Key:
-    return Key(label=label, secret=scalars.reference(at["secret"].value), weight=at["weight"].value, place=at.place)
+    return Key(
+        label=label,
+        secret=scalars.reference(at["secret"].value),
+        id=scalars.reference(at["id"].value) if "id" in at else None,
+        session=scalars.reference(at["session"].value) if "session" in at else None,
+        weight=at["weight"].value,
+        place=at.place,
+    )
 
 
 def _text(at: Placed, key: str) -> str:
@@ -93,6 +121,11 @@ def _text(at: Placed, key: str) -> str:
 def _paths(at: Placed, report: Report) -> Fields:
     del report
     return {"paths": MappingProxyType({Surface(surface): path for surface, path in at.value.items()})}
+
+
+def _dialect(at: Placed, report: Report) -> Fields:
+    del report
+    return {"dialect": Dialect(**at.value)}
 
 
 def _headers(at: Placed, report: Report) -> Fields:
@@ -219,6 +252,7 @@ Compiled = Callable[[Placed, Report], Fields]
 PARTS: Final[Mapping[str, Compiled]] = {
     "auth": _auth,
     "paths": _paths,
+    "dialect": _dialect,
     "headers": _headers,
     "query": _query,
     "forward_headers": _forward_headers,

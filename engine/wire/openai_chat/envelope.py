@@ -108,15 +108,16 @@ def _rarer(fields: Fields, known: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def finish(fields: Fields, *, model: str, stream: bool) -> bytes:
+def finish(fields: Fields, *, model: str, stream: bool, ask_usage: bool = True) -> bytes:
     """The body that goes to a provider: *fields* with its own name for the model, without our `provider` wishes.
 
-    Whoever streams is asked to report usage at the end of the stream.
+    Whoever streams is asked to report usage at the end of the stream, unless *ask_usage* is false.
     """
     sent: dict[str, Any] = {**fields, "model": model}
     sent.pop(WISHES, None)
     if stream:
         sent["stream"] = True
+    if stream and ask_usage:
         options = _VALUE.decode(fields.get("stream_options", b"null")) or {}
         sent["stream_options"] = {**options, "include_usage": True}
     return _ENCODER.encode(sent)

@@ -36,12 +36,13 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     """`max_tokens` at those who know only the older name."""
     reasoning: Literal["effort", "object"] = "effort"
     """`reasoning_effort`, or OpenRouter's and Vercel's `reasoning`."""
-    thoughts: Literal["fields", "parts", "none"] = "fields"
+    thoughts: Literal["fields", "parts", "none"] = "none"
     """Earlier reasoning: in `reasoning_content` and `reasoning_details`, as Mistral's content parts, or left out.
 
-    DeepSeek refuses a conversation of its thinking models that lacks it, so it is sent unless told otherwise.
+    DeepSeek refuses a conversation of its thinking models that lacks it; strict providers refuse fields that they do
+    not know, so it is left out unless told otherwise.
     """
-    developer: bool = True
+    developer: bool = False
     """Knows the role; without it, it is `system`."""
     cache: bool = False
     """Takes Anthropic's `cache_control`."""
@@ -50,6 +51,8 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     """Takes pictures in answers of tools; without it, they follow in a message of the user's."""
     short_ids: bool = False
     """Takes only ids of calls that are nine letters and digits, as Mistral documents."""
+    stream_usage: bool = True
+    """Takes `stream_options.include_usage`."""
 
 
 OPENAI = Dialect()

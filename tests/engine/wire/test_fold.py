@@ -64,3 +64,15 @@ def test_a_citation_belongs_to_the_text_before_it() -> None:
     reply = fold([hub.TextDelta(text="a"), hub.Cited(citation=cited), hub.TextDelta(text="b")])
 
     assert reply.choices[0].parts == (hub.Text(text="ab", citations=(cited,)),)
+
+
+def test_log_probabilities_of_deltas_follow_one_another() -> None:
+    """One list, as a whole answer has it."""
+    pieces = [b'{"content":[{"token":"a"}],"refusal":null}', b'{"content":[{"token":"b"}]}']
+    reply = fold([hub.LogProbs(logprobs=msgspec.Raw(piece)) for piece in pieces])
+
+    assert reply.choices[0].logprobs is not None
+    assert msgspec.json.decode(reply.choices[0].logprobs) == {
+        "content": [{"token": "a"}, {"token": "b"}],
+        "refusal": [],
+    }

@@ -8,14 +8,14 @@ from hypothesis import strategies as st
 
 from engine.errors import BadRequest, UpstreamMalformed
 from engine.values import UsageSource, Wishes
-from engine.wire.envelope import Envelope
-from engine.wire.openai_chat.envelope import decode_request, encode_request, estimated, read_reply
+from engine.wire.envelope import Envelope, estimated
+from engine.wire.openai_chat.envelope import read_envelope, finish, read_reply
 
 HI = [{"role": "user", "content": "hi"}]
 
 
 def decoded(**fields: Any) -> Envelope:
-    return decode_request(msgspec.json.encode({"model": "m", "messages": HI} | fields))
+    return read_envelope(msgspec.json.encode({"model": "m", "messages": HI} | fields))
 
 
 def test_a_plain_request() -> None:
@@ -118,22 +118,22 @@ def test_facts_of_a_request(fields: dict[str, Any], fact: str, value: object) ->
 def test_bad_bodies_are_told_apart(body: bytes, code: str, param: str | None) -> None:
     """Each way in which a body is wrong has its code, and names the field where there is one."""
     with pytest.raises(BadRequest) as raised:
-        decode_request(body)
+        read_envelope(body)
     assert (raised.value.reason, raised.value.param) == (code, param)
     assert len(raised.value.message) < 300
 
 
 def test_the_last_of_equal_keys_is_read_and_sent() -> None:
     """A duplicate key cannot show us one value and the provider another."""
-    request = decode_request(b'{"model": "a", "messages": [{}], "model": "b", "messages": [{"content": "x"}]}')
+    request = read_envelope(b'{"model": "a", "messages": [{}], "model": "b", "messages": [{"content": "x"}]}')
     assert request.model == "b"
-    sent = encode_request(request.fields, model=request.model, ask_usage=False)
+    sent = finish(request.fields, model=request.model, stream=False)
     assert sent == b'{"model":"b","messages":[{"content": "x"}]}'
 
 
 def test_asking_for_usage_keeps_other_stream_options() -> None:
     """Options beside `include_usage` stay as the caller sent them."""
-    sent = encode_request(decoded(stream_options={"x": 1}).fields, model="m", ask_usage=True)
+    sent = finish(decoded(stream_options={"x": 1}).fields, model="m", stream=True)
     assert msgspec.json.decode(sent)["stream_options"] == {"x": 1, "include_usage": True}
 
 
@@ -141,7 +141,7 @@ def test_encoding_leaves_the_fields_alone() -> None:
     """The fields serve the next attempt as they served this one."""
     fields = decoded(provider={"only": ["a"]}).fields
     before = dict(fields)
-    encode_request(fields, model="other", ask_usage=True)
+    finish(fields, model="other", stream=True)
     assert fields == before
 
 
@@ -157,7 +157,7 @@ def test_unknown_fields_survive(extra: dict[str, Any]) -> None:
     """What we do not know reaches the provider with its value."""
     known = {"provider", "model", "messages", "stream", "stream_options", "max_tokens", "max_completion_tokens"}
     unknown = {name: value for name, value in extra.items() if name not in known}
-    sent = msgspec.json.decode(encode_request(decoded(**unknown).fields, model="m", ask_usage=False))
+    sent = msgspec.json.decode(finish(decoded(**unknown).fields, model="m", stream=False))
     assert sent == {"model": "m", "messages": HI} | unknown
 
 
@@ -168,7 +168,7 @@ NAMES = ["model", "messages", "stream", "stream_options", "max_tokens", "provide
 def test_no_body_is_too_strange(body: bytes) -> None:
     """Any bytes are a request or a BadRequest, nothing else."""
     try:
-        request = decode_request(body)
+        request = read_envelope(body)
     except BadRequest:
         return
     assert request.input_tokens_low <= request.input_tokens <= request.input_tokens_high

@@ -83,7 +83,7 @@ MESSAGES: list[dict[str, Any]] = [
 
 def test_a_conversation_is_written_as_it_was_read() -> None:
     """Message for message, with what look-alikes add to them."""
-    assert written(*turns(*MESSAGES)) == MESSAGES
+    assert written(*turns(*MESSAGES), dialect=Dialect(thoughts="fields", developer=True)) == MESSAGES
 
 
 @pytest.mark.parametrize(
