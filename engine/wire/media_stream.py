@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from engine.errors import OutcomeKind, UpstreamFault, UpstreamMalformed, UpstreamReset
+from engine.errors import OutcomeKind, UpstreamMalformed, UpstreamReset
 from engine.values import Outcome, Usage
 from engine.wire import sse
 from engine.wire.measures import Measures
@@ -66,10 +66,10 @@ class MediaStream:
         """The bytes that may go out after *data*, b"" for none yet."""
         try:
             block = self._blocks.feed(data)
-            return self._pass(block) if block else b""
-        except UpstreamFault as fault:
-            self.error = Outcome(kind=OutcomeKind.MALFORMED, status=200, message=fault.detail, received=True)
+        except UpstreamMalformed as fault:
+            self._fail(fault.detail)
             return b""
+        return self._pass(block) if block else b""
 
     def close(self) -> bytes:
         """The last bytes and the terminator, after the provider has ended the body. May still set `error`.
@@ -120,12 +120,16 @@ class MediaStream:
         try:
             said = _SAID.decode(data)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
-            raise UpstreamMalformed(f"an event that cannot be read: {exc}", received=True) from exc
-        if said.error:
-            self.error = outcome_of({"error": said.error})
+            self._fail(f"an event that cannot be read: {exc}")
+            return b""
+        if said.error or said.type == "error":
+            self.error = outcome_of({"error": said.error} if said.error else msgspec.json.decode(data))
             return b""
         self._note(said)
         return event
+
+    def _fail(self, detail: str) -> None:
+        self.error = Outcome(kind=OutcomeKind.MALFORMED, status=200, message=detail, received=True)
 
     def _note(self, said: Said) -> None:
         kind = said.type if isinstance(said.type, str) else ""

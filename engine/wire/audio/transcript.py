@@ -17,7 +17,8 @@ from engine.wire.measures import Measures, count, object_in, read_tokens, second
 __all__ = ["decode_reply", "read_seconds", "read_usage"]
 
 _CUE = re.compile(
-    r"^(?:\d+:)?\d{2}:\d{2}[.,]\d{3}[ \t]+-->[ \t]+(?:(\d{1,4}):)?(\d{2}):(\d{2})[.,](\d{3})[^\r\n]*$", re.MULTILINE
+    r"^(?:\d+:)?\d{2}:\d{2}[.,]\d{3}[ \t]+-->[ \t]+(?:(\d{1,4}):)?(\d{2}):(\d{2})[.,](\d{3})[^\n]*$",
+    re.ASCII | re.MULTILINE,
 )
 """The line of a subtitle that says from when to when: SRT has a comma, WebVTT a point and hours at will."""
 
@@ -80,7 +81,7 @@ def _plain(body: bytes) -> Transcript:
     What follows the last word is not in it, so the length is rather too small; nothing else in the answer tells it.
     """
     try:
-        text = body.decode().removeprefix("\ufeff")
+        text = body.decode().removeprefix("\ufeff").replace("\r\n", "\n")
     except UnicodeDecodeError as exc:
         raise UpstreamMalformed(f"not a transcript: {exc}", received=True) from exc
     cues = list(_CUE.finditer(text))

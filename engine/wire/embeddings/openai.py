@@ -192,7 +192,11 @@ def relay(body: bytes, *, as_base64: bool) -> tuple[EmbedReply, bytes]:
     reply = decode_reply(body)
     if all(is_base64(vector) == as_base64 for vector in reply.vectors):
         return reply, body
+    try:
+        whole = _RAW_REPLY.decode(body)
+        found = _RAW_VECTORS.decode(whole["data"])
+    except UnicodeDecodeError as exc:  # in a key, which nothing has looked at so far
+        raise UpstreamMalformed(f"not a list of embeddings: {exc}", received=True) from exc
     spelled = to_base64 if as_base64 else as_floats
-    whole = _RAW_REPLY.decode(body)
-    vectors = [{**vector, "embedding": spelled(vector["embedding"])} for vector in _RAW_VECTORS.decode(whole["data"])]
+    vectors = [{**vector, "embedding": spelled(vector["embedding"])} for vector in found]
     return reply, _ENCODER.encode({**whole, "data": vectors})

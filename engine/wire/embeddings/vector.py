@@ -40,7 +40,7 @@ def as_base64(vector: Json) -> Json:
     try:
         numbers = _FLOATS.decode(vector)
         packed = struct.pack(f"<{len(numbers)}f", *numbers)
-    except (msgspec.DecodeError, RecursionError, OverflowError) as exc:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, OverflowError) as exc:
         raise _no_vector(str(exc)) from exc
     return Json(b'"%s"' % binascii.b2a_base64(packed, newline=False))
 
