@@ -27,7 +27,7 @@ def verdict(bundle: Bundle, cache: Cache, today: date) -> tuple[Any, ...]:
             Problem(
                 slug="missing-secret",
                 place=need.place,
-                key=f"auth.keys.{need.key}.secret" if need.key else "",
+                key=f"auth.keys.{need.key}.{need.part}" if need.key else "",
                 message=f"provider '{need.provider}' needs {need.secret}, which is not there",
                 hint="set it, or mark the provider `optional: true`",
             ),

@@ -19,8 +19,8 @@ VENDOR_KEY = re.compile(
     )""",
     re.VERBOSE,
 )
-LITERAL = re.compile(r"""(\bsecret\s*:\s*)(?!["']?\$\{)(?:"[^"]*"?|'[^']*'?|[^\s,}#]+)""")
-"""A literal after `secret:`, in block or flow style."""
+LITERAL = re.compile(r"""(\b(?:secret|session)\s*:\s*)(?!["']?\$\{)(?:"[^"]*"?|'[^']*'?|[^\s,}#]+)""")
+"""A literal after `secret:` or `session:`, in block or flow style."""
 HIDDEN = "•••"
 
 

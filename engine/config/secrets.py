@@ -19,6 +19,8 @@ class Need:
     provider: ProviderId
     key: str
     """Label of the key it belongs to; empty for a reference elsewhere in the file."""
+    part: str = "secret"
+    """Under which word of the key it stands."""
     secret: SecretRef
     place: Place
     """Of the key, or of the provider."""
@@ -53,8 +55,9 @@ def _targets(pool: Pool) -> Iterator[str]:
 
 def _needs(provider: Provider) -> Iterator[Need]:
     for key in provider.auth.keys:
-        place = key.place or provider.place
-        yield Need(provider=provider.id, key=key.label, secret=key.secret, place=place, optional=provider.optional)
-    texts = (provider.base_url, *(value for _, value in (*provider.headers, *provider.query)))
+        place, optional = key.place or provider.place, provider.optional
+        for part, ref in key.references.items():
+            yield Need(provider=provider.id, key=key.label, part=part, secret=ref, place=place, optional=optional)
+    texts = (provider.base_url, provider.auth.tenant, *(text for _, text in (*provider.headers, *provider.query)))
     for secret in dict.fromkeys(secret for text in texts for secret in references(text)):
         yield Need(provider=provider.id, key="", secret=secret, place=provider.place, optional=provider.optional)

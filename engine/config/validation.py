@@ -205,7 +205,7 @@ def _misplaced_references(document: Document) -> Iterator[Finding]:
         subschema = at(root, path)
         if not subschema.get("x-reference"):
             slug, message = "reference-not-allowed", "references are not read here"
-            hint = "they stand in secrets, `base_url`, `headers` and `query` of providers"
+            hint = "they stand in secrets, `base_url`, `tenant`, `headers` and `query` of providers"
         elif not subschema.get("x-secret") and not _is_reference(text):
             slug, message = "bad-reference", f"{shown(text)} holds a '${{' that is no reference"
             hint = "write ${env:NAME} or ${file:/path}"

@@ -36,7 +36,9 @@ def test_ordinary_words_are_not_secrets(text: str) -> None:
     assert redacted_line(text) == text
 
 
-@pytest.mark.parametrize("written", ["secret: abc", "{secret: abc, weight: 1}", "secret: 'abc'", 'secret: "abc d"'])
+@pytest.mark.parametrize(
+    "written", ["secret: abc", "{secret: abc, weight: 1}", "secret: 'abc'", 'secret: "abc d"', "session: abc"]
+)
 def test_a_literal_beside_secret_is_hidden(written: str) -> None:
     """Whatever else is wrong in a line, what stands for a secret is not shown."""
     assert "abc" not in redacted_line(written)

@@ -56,3 +56,24 @@ def test_optional_is_said_and_disabled_needs_nothing(built: Callable[..., Built]
     assert {need.provider for need in needs(result.parts) if need.optional} == {"gamma"}
     result = built({"providers.d/gamma.yaml": GAMMA % "disabled: not yet\n", "routes.d/a.yaml": PIN})
     assert "gamma" not in {provider for provider, _ in _needs(result)}
+
+
+SIGNED = """
+id: gamma
+protocol: openai
+base_url: https://gamma.example
+auth:
+  scheme: aws-sigv4
+  region: us-east-1
+  service: bedrock
+  keys: {main: {id: "${env:ID}", secret: "${env:SECRET}", session: "${env:SESSION}"}}
+models: {a/b: {price: free}}
+"""
+
+
+def test_every_part_of_a_key_is_needed(built: Callable[..., Built]) -> None:
+    """A key of several parts needs each of them, named by the word it is written under."""
+    result = built({"providers.d/gamma.yaml": SIGNED, "routes.d/a.yaml": PIN})
+    assert result.parts is not None
+    parts = [(need.part, need.secret.name) for need in needs(result.parts) if need.provider == "gamma"]
+    assert parts == [("id", "ID"), ("secret", "SECRET"), ("session", "SESSION")]
