@@ -38,6 +38,9 @@ HOMES = {
     "prometheus_client": "engine/live",
     "re2": "engine/expr",
     "structlog": "engine/cli",
+    "botocore": "engine/upstream/sigv4.py",
+    "google": "engine/upstream/gcp.py",
+    "cryptography": "engine/upstream/gcp.py",
 }
 PURE = {"errors", "values", "hub", "expr", "wire", "pricing", "limits", "health", "rules", "snapshot"}
 IMPURE_MODULES = {"os", "time", "random", "secrets", "logging", "socket", "subprocess", "asyncio", "threading"}

@@ -71,7 +71,7 @@ class Worker:
         self._journal = SegmentWriter(self._layout.journal, f"worker-{settings.slot}", log=self._log)
         self._metrics = Metrics(self._layout.data / "metrics" / f"{settings.slot}{SUFFIX}")
         self._clock = SystemClock()
-        self._upstreams = Upstreams(secrets, {"sandbox": Sandbox(self._clock)})
+        self._upstreams = Upstreams(secrets, {"sandbox": Sandbox(self._clock)}, log=self._log)
         self._state = BoardState(
             Board(self._layout.data / "board"),
             column=settings.slot,

@@ -1,6 +1,7 @@
 """Request heads: what every request to a provider begins with, built once and kept until a secret changes.
 
-The one place where a secret becomes bytes. Nothing here puts one into an exception or a `repr`.
+The one place where a secret that is sent as it is becomes bytes; what is made of one comes from `minters`. Nothing here
+puts one into an exception or a `repr`.
 """
 
 import re
@@ -14,6 +15,7 @@ from engine import __version__
 from engine.errors import UpstreamUnreachable
 from engine.gateway import Call, Headers
 from engine.rules.program import Key, Provider, Scheme
+from engine.upstream.minters import Minter, Minters
 from engine.upstream.origin import Origin, split_base_url
 from engine.upstream.secrets import Secrets, expand, references
 from engine.values import SecretRef
@@ -46,11 +48,13 @@ _FORWARDED_NAME = re.compile(rb"[!#$%&'*+\-.^_`|~0-9a-z]+")
 _FORWARDED_VALUE = re.compile(rb"[\x20-\x7e]*")
 _PATH_SAFE = "/%:@!$&'()*+,;=-._~"
 """RFC 3986 3.3, and `%`: what is encoded already stays."""
+_PATH_SAFE_SIGNED = "/%-._~"
+"""What AWS's own clients leave unencoded: a server that encodes anew has to arrive at the path that was signed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """Everything of a request that does not depend on the request."""
+    """Everything of a request to one path that does not depend on the request."""
 
     origin: Origin
     target: str = field(repr=False)
@@ -63,6 +67,8 @@ class Head:
     """Headers that a caller's may not replace."""
     inputs: tuple[tuple[SecretRef, str | None], ...] = field(repr=False)
     """What it was built from: it holds as long as these read the same."""
+    minter: Minter | None = field(default=None, repr=False)
+    """Makes the credential of every request, where it cannot stand in `headers`."""
 
     def forwarded(self, headers: Headers) -> Iterator[tuple[bytes, bytes]]:
         """Those of the caller's *headers* that may go along: not set by us, and plain.
@@ -73,19 +79,49 @@ class Head:
             if name not in self.names and _FORWARDED_NAME.fullmatch(name) and _FORWARDED_VALUE.fullmatch(value):
                 yield name, value
 
+    async def ready(self, call: Call) -> float:
+        """How many seconds *call* waited until it can be sent: no longer than for a connection, nearly always 0.0.
+
+        Raises:
+            UpstreamUnreachable: its credential was not there in time.
+        """
+        if self.minter is None:
+            return 0.0
+        return await self.minter.ready(min(call.offer.provider.timeouts.connect_s, call.total_timeout_s))
+
+    def beside(self, call: Call) -> list[tuple[bytes, bytes]]:
+        """What follows `headers` in *call*: what is forwarded, and the credential that is made for it.
+
+        Raises:
+            UpstreamUnreachable: none can be made.
+        """
+        added = list(self.forwarded(call.headers))
+        if self.minter is not None:
+            theirs = ((name.decode("ascii"), value.decode("ascii")) for name, value in added)
+            sent = (("host", self.origin.authority), *self.headers, *theirs)
+            made = self.minter.headers(self.url, sent, call.body)
+            added += ((name.encode("ascii"), value.encode("ascii")) for name, value in made)
+        return added
+
+    @property
+    def url(self) -> str:
+        """The whole URL; its query may hold a credential."""
+        return f"{self.origin.scheme}://{self.origin.authority}{self.target}"
+
     def request(self, call: Call) -> bytes:
-        """The whole head of *call*."""
-        if not call.headers:
+        """The whole head of *call*. Raises as `beside` does."""
+        if not call.headers and self.minter is None:
             return self.data + b"content-length: %d\r\n\r\n" % len(call.body)
-        lines = b"".join(b"%b: %b\r\n" % pair for pair in self.forwarded(call.headers))
+        lines = b"".join(b"%b: %b\r\n" % pair for pair in self.beside(call))
         return self.data + lines + b"content-length: %d\r\n\r\n" % len(call.body)
 
 
 class Heads:
     """The heads of all providers, by what they are for."""
 
-    def __init__(self, secrets: Secrets) -> None:
+    def __init__(self, secrets: Secrets, minters: Minters) -> None:
         self._secrets = secrets
+        self._minters = minters
         self._heads: dict[tuple[int, str, str], tuple[Provider, Head]] = {}
 
     def head(self, provider: Provider, path: str, key_label: str) -> Head:
@@ -99,7 +135,7 @@ class Heads:
         known = self._heads.get(slot)
         if known is not None and self._holds(known[1]):
             return known[1]
-        head = _build(provider, path, key_label, self._secrets)
+        head = _build(provider, path, key_label, self._secrets, self._minters)
         if len(self._heads) >= MOST_HEADS:
             self._heads.clear()
         self._heads[slot] = (provider, head)
@@ -116,20 +152,26 @@ class Heads:
 
 def missing(provider: Provider, secrets: Secrets) -> tuple[SecretRef, ...]:
     """The references of *provider* that have no value: in its keys, base URL and headers, each once, in that order."""
-    refs = dict.fromkeys(ref for key in provider.auth.keys for ref in (key.secret,))
+    refs = dict.fromkeys(ref for key in provider.auth.keys for ref in key.references.values())
     refs |= dict.fromkeys(_text_references(provider))
     return tuple(ref for ref in refs if secrets.read(ref) is None)
 
 
 def _text_references(provider: Provider) -> Iterator[SecretRef]:
-    for text in (provider.base_url, *(value for _, value in (*provider.headers, *provider.query))):
+    texts = (provider.base_url, provider.auth.tenant, *(value for _, value in (*provider.headers, *provider.query)))
+    for text in texts:
         yield from references(text)
 
 
-def _build(provider: Provider, path: str, key_label: str, secrets: Secrets) -> Head:
-    secret = _secret(provider, key_label, secrets)
+def _build(provider: Provider, path: str, key_label: str, secrets: Secrets, minters: Minters) -> Head:
+    key = _key(provider, key_label)
     headers, query = _headers(provider, secrets), [(name, _text(v, secrets, "query")) for name, v in provider.query]
-    _add_credential(provider, secret, headers, query)
+    minter = minters.minter(provider, key) if provider.auth.scheme in MINTED else None
+    if minter is None:
+        _add_credential(provider, _secret(key, secrets), headers, query)
+    names = FRAMING | headers.keys() | (minter.names if minter else frozenset())
+    if minter is not None:
+        headers = {name: value for name, value in headers.items() if name not in minter.names}
     _check(headers)
     try:
         origin, base = split_base_url(
@@ -140,23 +182,25 @@ def _build(provider: Provider, path: str, key_label: str, secrets: Secrets) -> H
     except ValueError:
         raise UpstreamUnreachable("base_url is not an http(s) URL") from None  # its text may come from a secret
     path, _, own = path.partition("?")
-    target = quote(base + path, safe=_PATH_SAFE) + _query(own, query)
+    safe = _PATH_SAFE_SIGNED if provider.auth.scheme is Scheme.AWS_SIGV4 else _PATH_SAFE
+    target = quote(base + path, safe=safe) + _query(own, query)
     lines = [f"POST {target} HTTP/1.1", f"host: {origin.authority}", "accept-encoding: identity"]
     lines += [f"{name}: {value}" for name, value in headers.items()]
-    key_refs = (key.secret for key in provider.auth.keys if key.label == key_label)
+    key_refs = key.references.values() if key else ()
     return Head(
         origin=origin,
         target=target,
         headers=tuple(headers.items()),
         data="\r\n".join((*lines, "")).encode("ascii"),
-        names=frozenset(name.encode("ascii") for name in FRAMING | headers.keys()),
+        names=frozenset(name.encode("ascii") for name in names),
         inputs=tuple((ref, secrets.read(ref)) for ref in (*key_refs, *_text_references(provider))),
+        minter=minter,
     )
 
 
 def _query(own: str, query: list[tuple[str, str]]) -> str:
     """What follows the path: the path's *own* query, then the provider's."""
-    parts = [part for part in (quote(own, safe=_PATH_SAFE + "?"), urlencode(query)) if part]
+    parts = [part for part in (quote(own, safe=_PATH_SAFE + "?"), urlencode(query, quote_via=quote)) if part]
     return "?" + "&".join(parts) if parts else ""
 
 
@@ -166,6 +210,10 @@ def _headers(provider: Provider, secrets: Secrets) -> dict[str, str]:
     for name, value in provider.headers:
         headers[name.lower()] = _text(value, secrets, "headers")
     return headers
+
+
+MINTED = (Scheme.AWS_SIGV4, Scheme.GCP, Scheme.AZURE_AD)
+"""Schemes under which the credential is made for each request, by `minters`."""
 
 
 def _add_credential(provider: Provider, secret: str, headers: dict[str, str], query: list[tuple[str, str]]) -> None:
@@ -180,21 +228,28 @@ def _add_credential(provider: Provider, secret: str, headers: dict[str, str], qu
             headers["authorization"] = "Basic " + b64encode(secret.encode()).decode("ascii")
         case Scheme.QUERY:
             query.append((auth.name, secret))
-        case Scheme.NONE:
+        case Scheme.NONE | Scheme.AWS_SIGV4 | Scheme.GCP | Scheme.AZURE_AD:
             pass
         case _:
             assert_never(auth.scheme)
 
 
-def _secret(provider: Provider, key_label: str, secrets: Secrets) -> str:
-    if provider.auth.scheme is Scheme.NONE:
-        return ""
+def _key(provider: Provider, key_label: str) -> Key | None:
+    """The key of that label; None where the provider needs none."""
+    if provider.auth.scheme is Scheme.NONE or provider.auth.metadata:
+        return None
     key: Key | None = next((key for key in provider.auth.keys if key.label == key_label), None)
     if key is None:
         raise UpstreamUnreachable(f"the provider has no key {key_label!r}")
+    return key
+
+
+def _secret(key: Key | None, secrets: Secrets) -> str:
+    if key is None:
+        return ""
     secret = secrets.read(key.secret)
     if secret is None:
-        raise UpstreamUnreachable(f"the secret of key {key_label!r} is missing")
+        raise UpstreamUnreachable(f"the secret of key {key.label!r} is missing")
     return secret
 
 

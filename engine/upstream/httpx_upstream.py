@@ -95,13 +95,15 @@ class HttpxUpstream:
         """See `gateway.Upstream.send`."""
         provider = call.offer.provider
         head = self._heads.head(provider, call.path, call.key_label)
+        total_at_s = asyncio.get_running_loop().time() + call.total_timeout_s
+        waited_s = await head.ready(call)
         request = httpx.Request(
             "POST",
-            f"{head.origin.scheme}://{head.origin.authority}{head.target}",
+            head.url,
             headers=[
                 (b"accept-encoding", b"identity"),
                 *((name.encode("ascii"), value.encode("ascii")) for name, value in head.headers),
-                *head.forwarded(call.headers),
+                *head.beside(call),
             ],
             content=call.body,
             extensions={"timeout": dict.fromkeys(("connect", "pool"), provider.timeouts.connect_s)},
@@ -109,8 +111,7 @@ class HttpxUpstream:
         transport = self._transport(head.origin, provider.connections)
         connect = _ConnectTime()
         request.extensions["trace"] = connect.trace
-        total_at_s = asyncio.get_running_loop().time() + call.total_timeout_s
-        response = await _response(transport, request, call)
+        response = await _response(transport, request, call.head_timeout_s, call.total_timeout_s - waited_s)
         answer = _HttpxAnswer(response, head.origin.address, connect.ms, total_at_s, self._closing)
         answer.check()
         return answer
@@ -146,15 +147,17 @@ class HttpxUpstream:
         return transport
 
 
-async def _response(transport: GuardedTransport, request: httpx.Request, call: Call) -> httpx.Response:
+async def _response(
+    transport: GuardedTransport, request: httpx.Request, head_timeout_s: float, total_timeout_s: float
+) -> httpx.Response:
     """The response once its head is there."""
     first = OutcomeKind.TIMEOUT_FIRST_TOKEN
     try:
         with our_faults(phase=first, received=False):
-            async with asyncio.timeout(min(call.head_timeout_s, call.total_timeout_s)):
+            async with asyncio.timeout(min(head_timeout_s, total_timeout_s)):
                 return await transport.handle_async_request(request)
     except TimeoutError as exc:
-        kind = first if call.head_timeout_s < call.total_timeout_s else OutcomeKind.TIMEOUT_TOTAL
+        kind = first if head_timeout_s < total_timeout_s else OutcomeKind.TIMEOUT_TOTAL
         raise UpstreamTimeout("no answer began in time", kind=kind) from exc
 
 

@@ -19,12 +19,13 @@ class OwnUpstream:
         """See `gateway.Upstream.send`."""
         provider = call.offer.provider
         head = self._heads.head(provider, call.path, call.key_label)
+        waited_s = await head.ready(call)
         job = Job(
             head=head.request(call),
             body=call.body,
             connections=provider.connections,
             connect_timeout_s=provider.timeouts.connect_s,
             head_timeout_s=call.head_timeout_s,
-            total_timeout_s=call.total_timeout_s,
+            total_timeout_s=call.total_timeout_s - waited_s,
         )
         return await self._pools.pool(head.origin).perform(job)

@@ -1,6 +1,7 @@
 """All upstreams behind one port: each call goes to the one its provider asks for."""
 
 from collections.abc import Coroutine, Iterable, Mapping
+from functools import partial
 from typing import Any
 
 import httpx
@@ -12,6 +13,8 @@ from engine.upstream.credentials import Heads, missing
 from engine.upstream.dial import Dialer
 from engine.upstream.egress import Guard
 from engine.upstream.httpx_upstream import HttpxUpstream
+from engine.upstream.log import Log, Silent
+from engine.upstream.minters import Minters
 from engine.upstream.origin import Origin, split_base_url
 from engine.upstream.own import OwnUpstream
 from engine.upstream.pool import Pools
@@ -24,6 +27,8 @@ __all__ = ["Upstreams"]
 
 _CLIENT_CONNECTIONS = Connections(max=20, keepalive_s=30.0)
 """For the httpx clients of everything beside providers: those calls are few."""
+_TOKEN_TIMEOUT_S = 5.0
+"""For each phase of a call to a token endpoint."""
 
 
 class Upstreams:
@@ -32,12 +37,16 @@ class Upstreams:
     *injected* are the protocols that are served in process (`sandbox`), by name.
     """
 
-    def __init__(self, secrets: Secrets, injected: Mapping[str, Upstream], *, guard: Guard | None = None) -> None:
+    def __init__(
+        self, secrets: Secrets, injected: Mapping[str, Upstream], *, guard: Guard | None = None, log: Log | None = None
+    ) -> None:
         self._secrets = secrets
         self._injected = dict(injected)
-        self._heads = Heads(secrets)
         dialer = Dialer(guard or Guard(), TlsContexts())
         self._pools = Pools(dialer)
+        tokens_client = partial(client, self._pools, timeout_s=_TOKEN_TIMEOUT_S, connections=_CLIENT_CONNECTIONS)
+        self._minters = Minters(secrets, tokens_client, log or Silent())
+        self._heads = Heads(secrets, self._minters)
         self._own = OwnUpstream(self._heads, self._pools)
         self._httpx = HttpxUpstream(self._heads, dialer.guard, dialer.contexts)
 
@@ -63,14 +72,16 @@ class Upstreams:
         return not self.missing(provider)
 
     async def retain(self, providers: Iterable[Provider]) -> None:
-        """Keep the connections and heads of *providers*, all that a new snapshot's offers hold, and drop the others'.
+        """Keep connections, heads and tokens of *providers*, all that a new snapshot's offers hold; drop the others'.
 
-        Connections whose origin is unchanged stay open; exchanges under way end in peace.
+        Connections whose origin is unchanged stay open; exchanges under way end in peace. Tokens that are not there yet
+        are fetched from now on.
         """
         kept = {id(provider): provider for provider in providers}
         origins = {origin for provider in kept.values() if (origin := self._origin(provider)) is not None}
         self._heads.retain(set(kept))
         self._pools.retain(origins)
+        await self._minters.retain(p for p in kept.values() if not p.disabled and self.configured(p))
         await self._httpx.retain(origins)
 
     def client(self, *, timeout_s: float) -> httpx.AsyncClient:
@@ -79,6 +90,7 @@ class Upstreams:
 
     async def close(self) -> None:
         """Close what is idle and stop all timers."""
+        self._minters.close()
         self._pools.close()
         await self._httpx.close()
 

@@ -80,11 +80,12 @@ def client(
     *,
     timeout_s: float,
     allow_private: tuple[IPv4Network | IPv6Network, ...] = (),
+    ca_file: str | None = None,
     connections: Connections,
 ) -> httpx.AsyncClient:
     """An httpx client over *pools*: no redirects, no proxy from the environment, no compression asked for."""
     return httpx.AsyncClient(
-        transport=PoolTransport(pools, allow_private=allow_private, connections=connections),
+        transport=PoolTransport(pools, allow_private=allow_private, ca_file=ca_file, connections=connections),
         timeout=timeout_s,
         trust_env=False,
         follow_redirects=False,

@@ -1,4 +1,5 @@
 import asyncio
+import json
 from collections.abc import Callable
 from ipaddress import ip_network
 from types import MappingProxyType
@@ -6,6 +7,8 @@ from typing import Any
 
 import pytest
 import uvloop
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from engine.errors import Place
 from engine.gateway import Call
@@ -83,3 +86,28 @@ def make_call() -> Callable[..., Call]:
 def secrets() -> EnvAndFiles:
     """The environment that providers refer to: `KEY` alone."""
     return EnvAndFiles({"KEY": SECRET})
+
+
+@pytest.fixture(scope="session")
+def account_key() -> RSAPrivateKey:
+    """The private key of a service account."""
+    return generate_private_key(public_exponent=65_537, key_size=2_048)
+
+
+@pytest.fixture
+def account_json(account_key: RSAPrivateKey) -> Callable[..., str]:
+    """`account_json(**changes)`: what Google gives for a service account."""
+    pem = account_key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+
+    def make(**changes: object) -> str:
+        account = {
+            "type": "service_account",
+            "project_id": "p",
+            "private_key_id": "k1",
+            "private_key": pem,
+            "client_email": "sa@p.iam.gserviceaccount.com",
+            "token_uri": "https://oauth2.googleapis.com/token",
+        }
+        return json.dumps(account | changes)
+
+    return make

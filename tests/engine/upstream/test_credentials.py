@@ -3,6 +3,7 @@ from base64 import b64encode
 from collections.abc import Callable
 from pathlib import Path
 
+import httpx
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -12,6 +13,8 @@ from engine.errors import UpstreamUnreachable
 from engine.gateway import Call
 from engine.rules.program import Auth, Key, Provider, Scheme
 from engine.upstream.credentials import Head, Heads, missing
+from engine.upstream.log import Silent
+from engine.upstream.minters import Minters
 from engine.upstream.secrets import RECHECK_S, EnvAndFiles
 from engine.values import SecretRef
 
@@ -23,8 +26,17 @@ SECRET = "sk-canary-0123456789"
 KEYS = (Key(label="main", secret=SecretRef("env", "KEY")),)
 
 
+def heads_over(secrets: EnvAndFiles) -> Heads:
+    """Heads of providers whose secrets are sent as they are: no token is ever fetched."""
+
+    def no_client(**_: object) -> httpx.AsyncClient:
+        raise AssertionError
+
+    return Heads(secrets, Minters(secrets, no_client, Silent()))
+
+
 def head_of(provider: Provider, secrets: EnvAndFiles, key_label: str = "main", path: str = PATH) -> Head:
-    return Heads(secrets).head(provider, path, key_label)
+    return heads_over(secrets).head(provider, path, key_label)
 
 
 def test_the_whole_head(make_provider: MakeProvider, make_call: MakeCall, secrets: EnvAndFiles) -> None:
@@ -150,7 +162,7 @@ def test_heads_are_kept_until_a_secret_changes(make_provider: MakeProvider, tmp_
     now = 0.0
     path = tmp_path / "key"
     path.write_text("one")
-    heads = Heads(EnvAndFiles({"KEY": SECRET}, now=lambda: now))
+    heads = heads_over(EnvAndFiles({"KEY": SECRET}, now=lambda: now))
     provider = make_provider(headers=(("x-key", f"${{file:{path}}}"),))
     first = heads.head(provider, PATH, "main")
     assert heads.head(provider, PATH, "main") is first
@@ -166,7 +178,7 @@ def test_heads_are_kept_until_a_secret_changes(make_provider: MakeProvider, tmp_
 
 def test_heads_of_providers_that_are_gone_are_forgotten(make_provider: MakeProvider, secrets: EnvAndFiles) -> None:
     """After `retain` only the heads of the named providers are left."""
-    heads = Heads(secrets)
+    heads = heads_over(secrets)
     kept, gone = make_provider(), make_provider()
     first, other = heads.head(kept, PATH, "main"), heads.head(gone, PATH, "main")
     heads.retain({id(kept)})
@@ -190,3 +202,6 @@ def test_missing(make_provider: MakeProvider, secrets: EnvAndFiles) -> None:
         SecretRef("file", "/nope"),
     )
     assert missing(make_provider(), secrets) == ()
+    signed = Key(label="a", id=SecretRef("env", "ID"), secret=SecretRef("env", "KEY"), session=SecretRef("env", "S"))
+    provider = make_provider(auth=Auth(scheme=Scheme.AZURE_AD, tenant="${env:T}", keys=(signed,)))
+    assert [ref.name for ref in missing(provider, secrets)] == ["ID", "S", "T"]
