@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
 from ipaddress import ip_network
@@ -256,3 +257,22 @@ async def test_the_metadata_server_is_not_reached_otherwise(upstreams: Upstreams
     provider = make_provider("http://169.254.169.254", auth=Auth(scheme=Scheme.NONE), allow_private=LOOPBACK)
     with pytest.raises(UpstreamUnreachable, match="egress guard"):
         await upstreams.send(make_call(provider, key_label=""))
+
+
+EXTRAS = {"bedrock": ("botocore.auth", "engine.upstream.sigv4"), "vertex": ("google.auth.jwt", "engine.upstream.gcp")}
+
+
+@pytest.mark.parametrize(("auth", "extra"), [(AWS, "bedrock"), (Auth(scheme=Scheme.GCP, metadata=True), "vertex")])
+async def test_an_extra_that_is_not_installed(
+    auth: Auth, extra: str, make_provider: MakeProvider, make_call: MakeCall, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A scheme whose library is not there is unreachable, and says what to install."""
+    library, module = EXTRAS[extra]
+    monkeypatch.setitem(sys.modules, library, None)
+    monkeypatch.delitem(sys.modules, module, raising=False)
+    upstreams = Upstreams(EnvAndFiles(ENVIRONMENT), {})
+    provider = make_provider(auth=auth)
+    await upstreams.retain([provider])
+    with pytest.raises(UpstreamUnreachable, match=rf"pip install 'engine\[{extra}\]'"):
+        await upstreams.send(make_call(provider, key_label="main" if auth.keys else ""))
+    await upstreams.close()
