@@ -58,9 +58,23 @@ class Surface(StrEnum):
     """OpenAI's."""
     GENERATE = "generate"
     """Gemini's generateContent, streamed or not."""
+    COUNT_MESSAGES = "count_messages"
+    """Anthropic's count_tokens."""
+    COUNT_GENERATE = "count_generate"
+    """Gemini's countTokens."""
 
 
-CONVERSATIONS = frozenset({Surface.CHAT, Surface.COMPLETIONS, Surface.MESSAGES, Surface.RESPONSES, Surface.GENERATE})
+CONVERSATIONS = frozenset(
+    {
+        Surface.CHAT,
+        Surface.COMPLETIONS,
+        Surface.MESSAGES,
+        Surface.RESPONSES,
+        Surface.GENERATE,
+        Surface.COUNT_MESSAGES,
+        Surface.COUNT_GENERATE,
+    }
+)
 """The surfaces that any model which answers in text can serve."""
 
 
@@ -144,6 +158,9 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True):
     input: int = 0
     cached_input: int = 0
     cache_write: int = 0
+    """Kept for five minutes, or for a time that the provider does not tell."""
+    cache_write_1h: int = 0
+    """Kept for an hour, which costs more."""
     audio_input: int = 0
     image_input: int = 0
     output: int = 0
@@ -155,7 +172,12 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def total_input(self) -> int:
         """All input tokens, cached ones included: what price tiers look at."""
-        return self.input + self.cached_input + self.cache_write + self.audio_input + self.image_input
+        return self.input + self.cached_input + self.total_cache_write + self.audio_input + self.image_input
+
+    @property
+    def total_cache_write(self) -> int:
+        """All input tokens that were written to the provider's cache, however long it keeps them."""
+        return self.cache_write + self.cache_write_1h
 
     @property
     def total_output(self) -> int:
@@ -363,6 +385,7 @@ class PriceRow(TypedDict):
     input_pusd_per_token: int | None
     cached_input_pusd_per_token: int | None
     cache_write_pusd_per_token: int | None
+    cache_write_1h_pusd_per_token: int | None
     audio_input_pusd_per_token: int | None
     image_input_pusd_per_token: int | None
     output_pusd_per_token: int | None

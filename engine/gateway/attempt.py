@@ -12,8 +12,9 @@ from engine.pricing import Cost, cost, price_at
 from engine.rules.edits import edited
 from engine.rules.outcomes import sharpen
 from engine.rules.plan import Ended, Full, Start
-from engine.values import AttemptRecord, Outcome, Usage, UsageSource
-from engine.wire.codecs import Spoken, spoken, summary_of
+from engine.rules.program import Offer
+from engine.values import AttemptRecord, Outcome, Surface, Usage, UsageSource
+from engine.wire.codecs import Answered, Spoken, spoken
 from engine.wire.envelope import Encoded, estimated
 from engine.wire.json_edit import Fields
 from engine.wire.stream import AnswerStream
@@ -84,13 +85,7 @@ class Attempt(msgspec.Struct, kw_only=True):
         """The attempt as it is sent: the request with every edit that this offer needs, in its provider's protocol."""
         offer, exchange, asked = self.start.candidate.offer, self.exchange, self.asked
         envelope, surface, provider = asked.envelope, exchange.inbound.surface, offer.provider
-        self.spoken = spoken(
-            surface,
-            protocol=provider.protocol,
-            paths=provider.paths,
-            model=offer.upstream_model,
-            stream=envelope.stream,
-        )
+        self.spoken = _spoken(offer, surface, stream=envelope.stream)
         translate = None if self.spoken.native else self._translate
         fields, dropped = edited(
             offer, self.start.candidate.edits, envelope.fields, asked.facts, asked.caller, translate
@@ -98,8 +93,8 @@ class Attempt(msgspec.Struct, kw_only=True):
         if dropped:
             self._report(dropped)
         codec = self.spoken.codec
-        body = codec.finished(fields, provider.dialect, model=offer.upstream_model, stream=envelope.stream)
-        self.sent_bytes = len(body)
+        sent = codec.finished(fields, provider.dialect, model=offer.upstream_model, stream=envelope.stream)
+        self.sent_bytes = len(sent.body)
         timeouts, forwarded = provider.timeouts, provider.forward_headers
         total_s = min(timeouts.total_s, self.start.left_s)
         return Call(
@@ -108,7 +103,7 @@ class Attempt(msgspec.Struct, kw_only=True):
             surface=surface,
             path=self.spoken.path,
             stream=envelope.stream,
-            body=body,
+            body=sent.body,
             headers=[h for h in exchange.inbound.headers if h[0].decode("latin-1") in forwarded] if forwarded else (),
             head_timeout_s=min(timeouts.first_token_s, total_s) if envelope.stream else total_s,
             total_timeout_s=total_s,
@@ -153,16 +148,20 @@ class Attempt(msgspec.Struct, kw_only=True):
         hidden = codec.read_reply_error(body)
         if hidden is not None:
             return sharpen(self.start.candidate.offer.provider, hidden, body)
-        if self.spoken.native:
-            summary, exchange.tail = codec.summarized(body), body
-        else:
-            reply = codec.decode_reply(body)
-            summary = summary_of(reply)
-            named = structs.replace(reply, **self._named(reply.id, reply.model))
-            exchange.tail = exchange.codec.encode_reply(named, envelope, int(exchange.at.timestamp()))
-        exchange.finish_reason = summary.finish_reason
-        self.usage = summary.usage or estimated(envelope, len(body) // 8)
+        answered = codec.passed(body, envelope) if self.spoken.native else self._translated(body)
+        exchange.tail, exchange.finish_reason = answered.body, answered.finish_reason
+        self.usage = answered.usage or estimated(envelope, len(body) // 8)
         return OK
+
+    def _translated(self, body: bytes) -> Answered:
+        """A whole answer in the caller's protocol."""
+        assert self.spoken is not None
+        exchange, codec = self.exchange, self.spoken.codec
+        reply = codec.decode_reply(body)
+        finish_reason, usage = codec.summary(reply)
+        named = structs.replace(reply, **self._named(reply.id, reply.model))
+        encoded = exchange.codec.encode_reply(named, self.asked.envelope, int(exchange.at.timestamp()))
+        return Answered(encoded, finish_reason=finish_reason, usage=usage)
 
     def _stream(self) -> AnswerStream:
         """The provider's stream on its way to the caller."""
@@ -170,8 +169,9 @@ class Attempt(msgspec.Struct, kw_only=True):
         codec, envelope = self.spoken.codec, self.asked.envelope
         if self.spoken.native and not self.exchange.inbound.path.array:
             return codec.relayed(envelope)
-        opened = hub.Opened(**self._named("", ""), created=int(self.exchange.at.timestamp()))
-        return codec.translated(self.exchange.codec.encoder(envelope, int(self.exchange.at.timestamp())), opened)
+        caller, now = self.exchange.codec, int(self.exchange.at.timestamp())
+        assert caller.encoder is not None, "a stream on a surface without streams"
+        return codec.translated(caller.encoder(envelope, now), hub.Opened(**self._named("", ""), created=now))
 
     def _named(self, reply_id: str, model: str) -> dict[str, str]:
         """Id and model of an answer, ours where the provider's protocol tells none."""
@@ -287,6 +287,15 @@ class Attempt(msgspec.Struct, kw_only=True):
             cost_pusd=paid.pusd,
             cost_problem=paid.problem,
         )
+
+
+def _spoken(offer: Offer, surface: Surface, *, stream: bool) -> Spoken:
+    """How the offer's provider is asked. Raises BadRequest where it cannot be asked on that surface."""
+    provider = offer.provider
+    found = spoken(surface, protocol=provider.protocol, paths=provider.paths, model=offer.upstream_model, stream=stream)
+    if found is None:
+        raise BadRequest(f"{offer.id} is not served on this endpoint", code="surface_not_supported", param="model")
+    return found
 
 
 def _upstream_request_id(answer: Answer | None) -> str:

@@ -81,6 +81,8 @@ class Exchange(msgspec.Struct, kw_only=True):
     """Whether content of a stream has gone out."""
     tail: bytes = b""
     """The body still to be sent: all of a plain answer, the terminator of a stream."""
+    estimated: bool = False
+    """The answer is our own estimate: no provider was asked."""
     ttft_ms: float | None = None
     error: OutcomeKind | None = None
     fault: CallerFault | Refused | None = None

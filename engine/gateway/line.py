@@ -11,13 +11,14 @@ from engine.gateway.decider import Decider
 from engine.gateway.exchange import Exchange, Inbound, Understood, milliseconds
 from engine.gateway.ports import Clock, Entropy, Journal, LiveState, Metrics, Sink, Upstream
 from engine.gateway.reply import cost_comment, error_reply, failed_event, plain_head, stream_head
-from engine.rules.decision import Refusal
+from engine.rules.decision import Decision, Refusal
 from engine.rules.identify import identify
 from engine.rules.outcomes import caller_error
 from engine.rules.plan import AttemptPlan, Begin, Event, Finish, Start, Wait, Woke
 from engine.rules.program import Strategy
 from engine.snapshot import Snapshot
 from engine.values import NOTHING, Facts, Wishes
+from engine.wire.codecs import Beside, spoken
 from engine.wire.envelope import Envelope
 
 __all__ = ["Gateway"]
@@ -75,7 +76,7 @@ class Gateway:
         caller = exchange.caller = identify(
             snapshot.callers, snapshot.anonymous, exchange.headers, inbound.ip, exchange.at
         )
-        envelope = exchange.codec.read(inbound.body, model=inbound.path.model, stream=inbound.path.stream)
+        envelope = exchange.codec.read(inbound.body, _beside(inbound))
         facts = exchange.facts = self._facts(exchange, envelope)
         decision, exchange.traced = self.decider.decide(
             snapshot.program, caller, facts, envelope.fields, now_s=exchange.started_s, draw=self.entropy.draw()
@@ -117,6 +118,9 @@ class Gateway:
         """Do what the plan says until it says that this is finished. Raises Refused when nothing answered."""
         if asked.decision.refusal is not None:
             raise _refused(asked.decision.refusal)
+        if (estimate := exchange.codec.estimate) is not None and not _is_answered(exchange, asked.decision):
+            exchange.tail, exchange.estimated = estimate(asked.envelope), True
+            return
         plan = AttemptPlan(asked.decision, started_s=exchange.started_s)
         event: Event = Begin()
         while not isinstance(command := plan.step(event, self.clock.monotonic(), self.live), Finish):
@@ -166,6 +170,18 @@ class Gateway:
         else:
             await sink.start(200, plain_head(exchange, len(exchange.tail)))
             await sink.end(exchange.tail)
+
+
+def _beside(inbound: Inbound) -> Beside:
+    """What the request says beside its body."""
+    return Beside(model=inbound.path.model, stream=inbound.path.stream)
+
+
+def _is_answered(exchange: Exchange, decision: Decision) -> bool:
+    """Whether the first provider of the chain can itself answer on this surface."""
+    offer = decision.chain[0].offer
+    provider, surface = offer.provider, exchange.inbound.surface
+    return spoken(surface, protocol=provider.protocol, paths=provider.paths, model="", stream=False) is not None
 
 
 def _recorded(names: frozenset[str], headers: Mapping[bytes, bytes]) -> Mapping[str, str]:

@@ -19,6 +19,8 @@ EXPLAIN = "decision.explain"
 def plain_head(exchange: Exchange, length: int) -> Headers:
     """Headers of a complete answer of *length* bytes."""
     headers = [JSON, (b"content-length", b"%d" % length), *_common(exchange, len(exchange.attempts))]
+    if exchange.estimated:
+        headers.append((b"x-engine-estimated", b"1"))
     if exchange.cost_pusd is not None:
         headers.append((b"x-engine-cost-usd", usd(exchange.cost_pusd).encode()))
     return headers
@@ -26,7 +28,7 @@ def plain_head(exchange: Exchange, length: int) -> Headers:
 
 def stream_head(exchange: Exchange, attempts: int) -> Headers:
     """Headers of a stream whose first content has just arrived, in the *attempts*-th attempt."""
-    return [(b"content-type", exchange.codec.stream_type), NO_CACHE, *_common(exchange, attempts)]
+    return [(b"content-type", exchange.codec.stream_type.encode()), NO_CACHE, *_common(exchange, attempts)]
 
 
 def error_reply(exchange: Exchange, fault: CallerFault | Refused) -> tuple[Headers, bytes]:

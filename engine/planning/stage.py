@@ -165,9 +165,11 @@ def _body(step: Scripted, call: Call) -> bytes:
     if not 200 <= step.status < 300:
         return msgspec.json.encode({"error": {"message": f"scripted answer with status {step.status}"}})
     provider, model = call.offer.provider, call.offer.upstream_model
-    codec = spoken(
-        call.surface, protocol=provider.protocol, paths=provider.paths, model=model, stream=call.stream
-    ).codec
+    found = spoken(call.surface, protocol=provider.protocol, paths=provider.paths, model=model, stream=call.stream)
+    assert found is not None
+    codec = found.codec
+    assert codec.encode_reply is not None
+    assert codec.encoder is not None
     reply = structs.replace(_REPLY, model=model)
     if not call.stream:
         return codec.encode_reply(reply)

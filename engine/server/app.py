@@ -71,7 +71,7 @@ def create(service: Service, surfaces: Inferences) -> ModelPaths:
     paths = app.openapi_schema.paths
     assert paths is not None
     document(paths)
-    return ModelPaths(app, surfaces[Surface.GENERATE])
+    return ModelPaths(app, surfaces[Surface.GENERATE], surfaces[Surface.COUNT_GENERATE])
 
 
 def _handler(path: str, inference: Inference) -> ASGIRouteHandler:

@@ -25,6 +25,7 @@ PATHS: Final[Mapping[str, Surface]] = MappingProxyType(
         "/chat/completions": Surface.CHAT,
         "/v1/completions": Surface.COMPLETIONS,
         "/v1/messages": Surface.MESSAGES,
+        "/v1/messages/count_tokens": Surface.COUNT_MESSAGES,
         "/v1/responses": Surface.RESPONSES,
     }
 )
@@ -33,6 +34,8 @@ MODEL_PATHS: Final[Mapping[str, str]] = MappingProxyType(
     {
         "/v1beta/models/{model}:generateContent": "GenerateContent",
         "/v1beta/models/{model}:streamGenerateContent": "StreamGenerateContent",
+        "/v1beta/models/{model}:countTokens": "CountContentTokens",
+        "/v1/models/{model}:countTokens": "CountContentTokensV1",
         "/v1/models/{model}:generateContent": "GenerateContentV1",
         "/v1/models/{model}:streamGenerateContent": "StreamGenerateContentV1",
     }
@@ -40,7 +43,7 @@ MODEL_PATHS: Final[Mapping[str, str]] = MappingProxyType(
 """Path → operation id."""
 
 _MODEL_PATH: Final = re.compile(
-    r"/v1(?:beta|alpha)?/models/(?P<model>.+):(?P<verb>generateContent|streamGenerateContent)"
+    r"/v1(?:beta|alpha)?/models/(?P<model>.+):(?P<verb>generateContent|streamGenerateContent|countTokens)"
 )
 
 _SAID: Final[Mapping[Surface, tuple[str, str, tuple[str, ...]]]] = MappingProxyType(
@@ -48,6 +51,7 @@ _SAID: Final[Mapping[Surface, tuple[str, str, tuple[str, ...]]]] = MappingProxyT
         Surface.CHAT: ("ChatCompletions", "Chat completion, as OpenAI defines it", ("model", "messages")),
         Surface.COMPLETIONS: ("Completions", "Text completion, as OpenAI defined it", ("model", "prompt")),
         Surface.MESSAGES: ("Messages", "Message, as Anthropic defines it", ("model", "messages")),
+        Surface.COUNT_MESSAGES: ("CountTokens", "Tokens of a message, counted or estimated", ("model", "messages")),
         Surface.RESPONSES: ("Responses", "Response, as OpenAI defines it; nothing is stored here", ("model", "input")),
         Surface.GENERATE: ("GenerateContent", "Content, as Gemini defines it", ("contents",)),
     }
@@ -58,9 +62,10 @@ _SAID: Final[Mapping[Surface, tuple[str, str, tuple[str, ...]]]] = MappingProxyT
 class ModelPaths:
     """An ASGI application in front of another: it takes Gemini's paths and leaves every other one."""
 
-    def __init__(self, application: Any, generate: Inference) -> None:
+    def __init__(self, application: Any, generate: Inference, count: Inference) -> None:
         self._application = application
         self._generate = generate
+        self._count = count
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Answer one request."""
@@ -71,7 +76,8 @@ class ModelPaths:
         stream = found["verb"] == "streamGenerateContent"
         is_array = stream and parse_qs(scope["query_string"].decode("latin-1")).get("alt") != ["sse"]
         says = PathSays(model=found["model"], stream=stream, array=is_array)
-        await self._generate.serve(scope, receive, send, says)
+        inference = self._count if found["verb"] == "countTokens" else self._generate
+        await inference.serve(scope, receive, send, says)
 
 
 def document(paths: dict[str, PathItem]) -> None:

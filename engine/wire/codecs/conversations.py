@@ -1,14 +1,13 @@
-"""The protocols for conversations, side by side: which one a caller speaks, and which one a provider.
+"""The protocols for conversations: which one a caller speaks, and which one a provider.
 
 A surface is answered in its own protocol whatever the provider speaks. Where both speak the same, the caller's fields
 and the provider's bytes pass as they are; otherwise they go through the hub.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from functools import partial
 from types import MappingProxyType
-from typing import Final, NamedTuple, Protocol
-from urllib.parse import quote
+from typing import Final
 
 import msgspec
 
@@ -23,11 +22,12 @@ from engine.wire.bedrock import error as converse_error
 from engine.wire.bedrock import reply as converse_reply
 from engine.wire.bedrock import request as converse_request
 from engine.wire.bedrock import stream as converse_stream
+from engine.wire.codecs.shapes import Answered, CallerCodec, ProviderCodec, Reader
 from engine.wire.cohere import error as cohere_error
 from engine.wire.cohere import reply as cohere_reply
 from engine.wire.cohere import request as cohere_request
 from engine.wire.cohere import stream as cohere_stream
-from engine.wire.envelope import Encoded, Envelope
+from engine.wire.envelope import Envelope
 from engine.wire.gemini import envelope as gemini_envelope
 from engine.wire.gemini import error as gemini_error
 from engine.wire.gemini import reply as gemini_reply
@@ -43,7 +43,6 @@ from engine.wire.openai_chat import error as chat_error
 from engine.wire.openai_chat import reply as chat_reply
 from engine.wire.openai_chat import request as chat_request
 from engine.wire.openai_chat import stream as chat_stream
-from engine.wire.openai_chat.params import Dialect
 from engine.wire.openai_chat.relay import ChatStream
 from engine.wire.openai_completions import envelope as completions_envelope
 from engine.wire.openai_completions import reply as completions_reply
@@ -56,117 +55,13 @@ from engine.wire.openai_responses import request as responses_request
 from engine.wire.openai_responses import stream as responses_stream
 from engine.wire.openai_responses.portable import check_portable
 from engine.wire.openai_responses.response import echoed
-from engine.wire.stream import AnswerStream, Decoder, Encoder, Relay, Translation
 
-__all__ = ["CallerCodec", "ProviderCodec", "Spoken", "Summary", "caller_codec", "spoken", "summary_of"]
-
-Headers = Sequence[tuple[bytes, bytes]]
-
-
-class ErrorWriter(Protocol):
-    """Writes one of our own errors in the caller's protocol."""
-
-    def __call__(
-        self,
-        *,
-        status: int,
-        type: str,  # noqa: A002 - the word of the error body
-        code: str,
-        message: str,
-        param: str | None = None,
-        request_id: str,
-        rule: str | None = None,
-    ) -> bytes: ...
-
-
-class Finisher(Protocol):
-    """Writes the body that goes to a provider."""
-
-    def __call__(self, fields: Fields, *, model: str, stream: bool) -> bytes: ...
-
-
-class Reader(Protocol):
-    """Reads a caller's request; *model* and *stream* are what its path says, where its path says it."""
-
-    def __call__(self, body: bytes, *, model: str, stream: bool) -> Envelope: ...
-
-
-class Summary(NamedTuple):
-    """What the journal keeps of a whole answer."""
-
-    finish_reason: str | None
-    """Of the first choice, in the provider's word."""
-    usage: Usage | None
-
-
-class CallerCodec(msgspec.Struct, frozen=True, kw_only=True):
-    """How a surface's requests are read, and answered."""
-
-    read: Reader
-    decode_request: Callable[[Fields], hub.Request]
-    encode_reply: Callable[[hub.Reply, Envelope, int], bytes]
-    """Of the answer, what was asked, and the time in seconds since 1970."""
-    encoder: Callable[[Envelope, int], Encoder]
-    error_body: ErrorWriter
-    error_event: ErrorWriter
-    stream_type: bytes = b"text/event-stream; charset=utf-8"
-
-
-class ProviderCodec(msgspec.Struct, frozen=True, kw_only=True):
-    """How a provider is asked, and what it answers is read."""
-
-    encode_request: Callable[[hub.Request, int | None, Dialect], Encoded]
-    """Of the request, the most that the model puts out, where that is known, and the provider's dialect."""
-    finish: Finisher
-    finish_unasked: Finisher | None = None
-    """Without asking for the usage of a stream, for providers that refuse to be asked."""
-    decode_reply: Callable[[bytes], hub.Reply]
-    decoder: Callable[[], Decoder]
-    read_error: Callable[[int, Headers, bytes], Outcome]
-    read_reply_error: Callable[[bytes], Outcome | None]
-    path: str
-    """Below `base_url`; `{model}` stands for the provider's name of the model, quoted."""
-    stream_path: str = ""
-    """Where streams are asked for; empty where it is the same."""
-    encode_reply: Callable[[hub.Reply], bytes]
-    encoder: Callable[[str], Encoder]
-    """As the provider writes; of the model's name. For stand-ins of providers."""
-    relay: Callable[[Envelope], AnswerStream] | None = None
-    """A quicker way to relay than decoding every event."""
-    summary: Callable[[bytes], Summary] | None = None
-    """A quicker way to read a whole answer that passes as it is."""
-
-    def finished(self, fields: Fields, dialect: Dialect, *, model: str, stream: bool) -> bytes:
-        """The body that goes to a provider."""
-        finish = self.finish if dialect.stream_usage else self.finish_unasked or self.finish
-        return finish(fields, model=model, stream=stream)
-
-    def relayed(self, asked: Envelope) -> AnswerStream:
-        """The stream of a provider that speaks the caller's protocol."""
-        return self.relay(asked) if self.relay else Relay(self.decoder())
-
-    def translated(self, encoder: Encoder, opened: hub.Opened) -> AnswerStream:
-        """The stream of a provider whose protocol is another; *opened* has what that one leaves out."""
-        return Translation(self.decoder(), encoder, opened)
-
-    def summarized(self, body: bytes) -> Summary:
-        """What the journal keeps of a whole answer. Raises UpstreamMalformed."""
-        return self.summary(body) if self.summary else summary_of(self.decode_reply(body))
-
-
-def summary_of(reply: hub.Reply) -> Summary:
-    """What the journal keeps of *reply*."""
-    first = reply.choices[0] if reply.choices else None
-    return Summary((first.finish_raw or first.finish) if first else None, reply.usage)
+__all__ = ["ARRAY_CALLER", "CALLERS", "MAIN", "NATIVE"]
 
 
 def _in_body(read: Callable[[bytes], Envelope]) -> Reader:
     """The reader of a protocol whose bodies say everything."""
-
-    def reader(body: bytes, *, model: str, stream: bool) -> Envelope:  # noqa: ARG001 - neither stands in the path
-        return read(body)
-
-    return reader
+    return lambda body, _beside: read(body)
 
 
 def _portable_response(fields: Fields) -> hub.Request:
@@ -176,9 +71,14 @@ def _portable_response(fields: Fields) -> hub.Request:
     return request
 
 
-def _chat_summary(body: bytes) -> Summary:
+def _summary(reply: hub.Reply) -> tuple[str | None, Usage | None]:
+    first = reply.choices[0] if reply.choices else None
+    return (first.finish_raw or first.finish) if first else None, reply.usage
+
+
+def _chat_answer(body: bytes, _asked: Envelope) -> Answered:
     reply = chat_envelope.read_reply(body)
-    return Summary(reply.finish_reason, reply.usage)
+    return Answered(body, finish_reason=reply.finish_reason, usage=reply.usage)
 
 
 def _no_error(_body: bytes) -> Outcome | None:
@@ -218,7 +118,7 @@ _RESPONSES_CALLER: Final = CallerCodec(
     error_event=responses_error.error_event,
 )
 _GENERATE_CALLER: Final = CallerCodec(
-    read=gemini_envelope.read_envelope,
+    read=lambda body, beside: gemini_envelope.read_envelope(body, model=beside.model, stream=beside.stream),
     decode_request=gemini_request.decode_request,
     encode_reply=lambda reply, _asked, _now: gemini_reply.encode_reply(reply),
     encoder=lambda asked, _now: gemini_stream.Encoder(model=asked.model),
@@ -226,14 +126,14 @@ _GENERATE_CALLER: Final = CallerCodec(
     error_event=gemini_error.error_event,
 )
 
-_ARRAY_CALLER: Final = msgspec.structs.replace(
+ARRAY_CALLER: Final = msgspec.structs.replace(
     _GENERATE_CALLER,
     encoder=lambda asked, _now: gemini_stream.Encoder(model=asked.model, array=True),
     error_event=partial(gemini_error.error_event, array=True),
-    stream_type=b"application/json",
+    stream_type="application/json",
 )
 
-_CALLERS: Final[Mapping[Surface, CallerCodec]] = MappingProxyType(
+CALLERS: Final[Mapping[Surface, CallerCodec]] = MappingProxyType(
     {
         Surface.CHAT: _CHAT_CALLER,
         Surface.COMPLETIONS: _COMPLETIONS_CALLER,
@@ -247,6 +147,7 @@ _CHAT: Final = ProviderCodec(
     encode_request=lambda request, _most, dialect: chat_request.encode_request(request, dialect=dialect),
     finish=chat_envelope.finish,
     finish_unasked=partial(chat_envelope.finish, ask_usage=False),
+    summary=_summary,
     decode_reply=chat_reply.decode_reply,
     decoder=chat_stream.Decoder,
     read_error=chat_error.read_error,
@@ -255,12 +156,13 @@ _CHAT: Final = ProviderCodec(
     encode_reply=chat_reply.encode_reply,
     encoder=lambda model: chat_stream.Encoder(model=model, ask_usage=True),
     relay=lambda asked: ChatStream(strip_usage=not asked.asks_usage),
-    summary=_chat_summary,
+    answer=_chat_answer,
 )
 _AZURE: Final = msgspec.structs.replace(_CHAT, path="/openai/deployments/{model}/chat/completions")
 _COMPLETIONS: Final = ProviderCodec(
     encode_request=lambda request, _most, _dialect: completions_request.encode_request(request),
     finish=completions_envelope.finish,
+    summary=_summary,
     decode_reply=completions_reply.decode_reply,
     decoder=completions_stream.Decoder,
     read_error=chat_error.read_error,
@@ -272,6 +174,7 @@ _COMPLETIONS: Final = ProviderCodec(
 _RESPONSES: Final = ProviderCodec(
     encode_request=lambda request, _most, _dialect: responses_request.encode_request(request),
     finish=responses_envelope.finish,
+    summary=_summary,
     decode_reply=responses_reply.decode_reply,
     decoder=responses_stream.Decoder,
     read_error=responses_error.read_error,
@@ -285,6 +188,7 @@ _MESSAGES: Final = ProviderCodec(
         request, default_max_tokens=most or messages_request.DEFAULT_MAX_TOKENS
     ),
     finish=messages_envelope.finish,
+    summary=_summary,
     decode_reply=messages_reply.decode_reply,
     decoder=messages_stream.Decoder,
     read_error=messages_error.read_error,
@@ -296,6 +200,7 @@ _MESSAGES: Final = ProviderCodec(
 _GENERATE: Final = ProviderCodec(
     encode_request=lambda request, _most, _dialect: gemini_request.encode_request(request),
     finish=gemini_envelope.finish,
+    summary=_summary,
     decode_reply=gemini_reply.decode_reply,
     decoder=gemini_stream.Decoder,
     read_error=gemini_error.read_error,
@@ -308,6 +213,7 @@ _GENERATE: Final = ProviderCodec(
 _CONVERSE: Final = ProviderCodec(
     encode_request=lambda request, _most, _dialect: converse_request.encode_request(request),
     finish=converse_request.finish,
+    summary=_summary,
     decode_reply=converse_reply.decode_reply,
     decoder=converse_stream.Decoder,
     read_error=converse_error.read_error,
@@ -320,10 +226,11 @@ _CONVERSE: Final = ProviderCodec(
 _COHERE: Final = ProviderCodec(
     encode_request=lambda request, _most, _dialect: cohere_request.encode_request(request),
     finish=cohere_request.finish,
+    summary=_summary,
     decode_reply=cohere_reply.decode_reply,
     decoder=cohere_stream.Decoder,
     read_error=cohere_error.read_error,
-    read_reply_error=_no_error,
+    read_reply_error=cohere_error.read_reply_error,
     path="/v2/chat",
     encode_reply=cohere_reply.encode_reply,
     encoder=lambda model: cohere_stream.Encoder(model=model),
@@ -331,16 +238,17 @@ _COHERE: Final = ProviderCodec(
 _OLLAMA: Final = ProviderCodec(
     encode_request=lambda request, _most, _dialect: ollama_request.encode_request(request),
     finish=ollama_request.finish,
+    summary=_summary,
     decode_reply=ollama_reply.decode_reply,
     decoder=ollama_stream.Decoder,
     read_error=ollama_error.read_error,
-    read_reply_error=_no_error,
+    read_reply_error=ollama_error.read_reply_error,
     path="/api/chat",
     encode_reply=ollama_reply.encode_reply,
     encoder=lambda model: ollama_stream.Encoder(model=model),
 )
 
-_MAIN: Final[Mapping[str, tuple[Surface | None, ProviderCodec]]] = MappingProxyType(
+MAIN: Final[Mapping[str, tuple[Surface | None, ProviderCodec]]] = MappingProxyType(
     {
         "openai": (Surface.CHAT, _CHAT),
         "sandbox": (Surface.CHAT, _CHAT),
@@ -356,7 +264,7 @@ _MAIN: Final[Mapping[str, tuple[Surface | None, ProviderCodec]]] = MappingProxyT
 )
 """Protocol of a provider → the surface whose protocol it is, and how it is spoken."""
 
-_BESIDE: Final[Mapping[Surface, ProviderCodec]] = MappingProxyType(
+NATIVE: Final[Mapping[Surface, ProviderCodec]] = MappingProxyType(
     {
         Surface.CHAT: _CHAT,
         Surface.COMPLETIONS: _COMPLETIONS,
@@ -366,34 +274,3 @@ _BESIDE: Final[Mapping[Surface, ProviderCodec]] = MappingProxyType(
     }
 )
 """What a provider may offer beside its main protocol: where its `paths` say so."""
-
-
-class Spoken(NamedTuple):
-    """How one provider is asked for the callers of one surface."""
-
-    codec: ProviderCodec
-    native: bool
-    """It speaks the surface's own protocol, so nothing is translated."""
-    path: str
-    """Below `base_url`, the model's name filled in."""
-
-
-def caller_codec(surface: Surface, *, array: bool = False) -> CallerCodec:
-    """The protocol of *surface*; *array* is Gemini's other way to stream, one JSON array."""
-    return _ARRAY_CALLER if array else _CALLERS[surface]
-
-
-def spoken(surface: Surface, *, protocol: str, paths: Mapping[Surface, str], model: str, stream: bool) -> Spoken:
-    """How a provider of *protocol* is asked for *model*; *paths* are those that its file names.
-
-    A surface that has a path there is spoken natively, whatever the provider's main protocol is.
-    """
-    if surface in paths:
-        return Spoken(_BESIDE[surface], native=True, path=_filled(paths[surface], model))
-    main, codec = _MAIN[protocol]
-    path = (paths.get(main) if main else None) or (stream and codec.stream_path) or codec.path
-    return Spoken(codec, native=main is surface, path=_filled(path, model))
-
-
-def _filled(path: str, model: str) -> str:
-    return path.replace("{model}", quote(model, safe="")) if "{" in path else path

@@ -1,0 +1,51 @@
+"""Every caller's protocol and every provider's, side by side."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final, NamedTuple
+from urllib.parse import quote
+
+from engine.values import Surface
+from engine.wire.codecs import conversations, counting
+from engine.wire.codecs.shapes import Answered, Beside, CallerCodec, ProviderCodec, Sent
+
+__all__ = ["Answered", "Beside", "CallerCodec", "ProviderCodec", "Sent", "Spoken", "caller_codec", "spoken"]
+
+_CALLERS: Final[Mapping[Surface, CallerCodec]] = MappingProxyType({**conversations.CALLERS, **counting.CALLERS})
+_SPECIAL: Final[Mapping[tuple[str, Surface], ProviderCodec]] = MappingProxyType({**counting.NATIVE})
+"""(Protocol of a provider, surface) → how it is asked, for surfaces that are no conversations."""
+
+
+class Spoken(NamedTuple):
+    """How one provider is asked for the callers of one surface."""
+
+    codec: ProviderCodec
+    native: bool
+    """It speaks the surface's own protocol, so nothing is translated."""
+    path: str
+    """Below `base_url`, the model's name filled in."""
+
+
+def caller_codec(surface: Surface, *, array: bool = False) -> CallerCodec:
+    """The protocol of *surface*; *array* is Gemini's other way to stream, one JSON array."""
+    return conversations.ARRAY_CALLER if array else _CALLERS[surface]
+
+
+def spoken(surface: Surface, *, protocol: str, paths: Mapping[Surface, str], model: str, stream: bool) -> Spoken | None:
+    """How a provider of *protocol* is asked for *model*; *paths* are those that its file names.
+
+    A conversation that has a path there is spoken natively, whatever the provider's main protocol is. None where it
+    cannot be asked at all: then the surface has an estimate, or the provider nothing to offer.
+    """
+    if surface in paths:
+        return Spoken(conversations.NATIVE[surface], native=True, path=_filled(paths[surface], model))
+    if surface not in conversations.CALLERS:
+        special = _SPECIAL.get((protocol, surface))
+        return Spoken(special, native=True, path=_filled(special.path, model)) if special else None
+    main, codec = conversations.MAIN[protocol]
+    path = (paths.get(main) if main else None) or (stream and codec.stream_path) or codec.path
+    return Spoken(codec, native=main is surface, path=_filled(path, model))
+
+
+def _filled(path: str, model: str) -> str:
+    return path.replace("{model}", quote(model, safe="")) if "{" in path else path

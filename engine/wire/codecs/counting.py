@@ -1,0 +1,103 @@
+"""Counting tokens without an answer: `count_tokens` of Anthropic's callers and `countTokens` of Gemini's.
+
+A provider of the same protocol counts exactly. For any other, our own estimate is what can be said.
+"""
+
+from typing import Final, NoReturn
+
+from engine.errors import Bug
+from engine.values import Outcome, Surface, Usage
+from engine.wire.anthropic_messages import count as messages_count
+from engine.wire.anthropic_messages import envelope as messages_envelope
+from engine.wire.anthropic_messages import error as messages_error
+from engine.wire.codecs.shapes import Answered, CallerCodec, ProviderCodec
+from engine.wire.envelope import Envelope
+from engine.wire.gemini import count as gemini_count
+from engine.wire.gemini import error as gemini_error
+from engine.wire.json_edit import Fields
+
+__all__ = ["CALLERS", "NATIVE"]
+
+
+def _untranslated(*_: object) -> NoReturn:
+    raise Bug("counts are never translated: they are estimated instead")
+
+
+def _no_error(_body: bytes) -> Outcome | None:
+    return None
+
+
+CALLERS: Final = {
+    Surface.COUNT_MESSAGES: CallerCodec(
+        read=lambda body, _beside: messages_envelope.read_envelope(body),
+        decode_request=_untranslated,
+        encode_reply=_untranslated,
+        error_body=messages_error.error_body,
+        error_event=messages_error.error_event,
+        estimate=lambda asked: messages_count.encode_count(asked.input_tokens),
+    ),
+    Surface.COUNT_GENERATE: CallerCodec(
+        read=lambda body, beside: gemini_count.read_count(body, model=beside.model),
+        decode_request=_untranslated,
+        encode_reply=_untranslated,
+        error_body=gemini_error.error_body,
+        error_event=gemini_error.error_event,
+        estimate=lambda asked: gemini_count.encode_count(asked.input_tokens),
+    ),
+}
+
+
+def _messages_body(fields: Fields, *, model: str, stream: bool) -> bytes:
+    return messages_envelope.finish(messages_count.countable(fields), model=model, stream=stream)
+
+
+def _generate_body(fields: Fields, *, model: str, stream: bool) -> bytes:  # noqa: ARG001 - every finisher is called alike
+    return gemini_count.finish_count(fields, model=model)
+
+
+def _vertex_body(fields: Fields, *, model: str, stream: bool) -> bytes:  # noqa: ARG001 - as above
+    return gemini_count.finish_count(fields, model=model, flat=True)
+
+
+def _counted(body: bytes, _asked: Envelope) -> Answered:
+    """The provider's own count; it is free of charge."""
+    return Answered(body, usage=Usage())
+
+
+_MESSAGES: Final = ProviderCodec(
+    path="/messages/count_tokens",
+    finish=_messages_body,
+    encode_request=_untranslated,
+    decode_reply=messages_count.decode_count,
+    summary=_untranslated,
+    answer=_counted,
+    read_error=messages_error.read_error,
+    read_reply_error=_no_error,
+)
+_GENERATE: Final = ProviderCodec(
+    path="/models/{model}:countTokens",
+    finish=_generate_body,
+    encode_request=_untranslated,
+    decode_reply=gemini_count.read_count_reply,
+    summary=_untranslated,
+    answer=_counted,
+    read_error=gemini_error.read_error,
+    read_reply_error=_no_error,
+)
+_VERTEX: Final = ProviderCodec(
+    path="/models/{model}:countTokens",
+    finish=_vertex_body,
+    encode_request=_untranslated,
+    decode_reply=gemini_count.read_count_reply,
+    summary=_untranslated,
+    answer=_counted,
+    read_error=gemini_error.read_error,
+    read_reply_error=_no_error,
+)
+
+NATIVE: Final = {
+    ("anthropic", Surface.COUNT_MESSAGES): _MESSAGES,
+    ("gemini", Surface.COUNT_GENERATE): _GENERATE,
+    ("vertex", Surface.COUNT_GENERATE): _VERTEX,
+}
+"""(Protocol of the provider, surface) → how it is asked."""

@@ -1,0 +1,153 @@
+"""What the gateway needs of a protocol: how requests of a surface are read and answered, how a provider is asked.
+
+What is meant between the two (a `hub.Request`, an `EmbedRequest`, …) is the affair of the codecs of one kind of surface
+alone, so it is `Any` here.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, Protocol
+
+import msgspec
+
+from engine import hub
+from engine.values import Outcome, Usage
+from engine.wire.envelope import Encoded, Envelope
+from engine.wire.json_edit import Fields
+from engine.wire.openai_chat.params import Dialect
+from engine.wire.stream import AnswerStream, Decoder, Encoder, Relay, Translation
+
+__all__ = ["Answered", "Beside", "CallerCodec", "ErrorWriter", "Finisher", "ProviderCodec", "Reader", "Sent"]
+
+Headers = Sequence[tuple[bytes, bytes]]
+JSON = "application/json"
+
+
+class Beside(NamedTuple):
+    """What a request says beside its body."""
+
+    model: str = ""
+    """In its path, on surfaces whose bodies do not name it."""
+    stream: bool = False
+    """The same of whether a stream is wanted."""
+    content_type: str = JSON
+
+
+class Sent(NamedTuple):
+    """A body as it goes to a provider."""
+
+    body: bytes
+    content_type: str = JSON
+
+
+class Answered(NamedTuple):
+    """A whole answer on its way to the caller, and what the journal keeps of it."""
+
+    body: bytes
+    content_type: str = JSON
+    finish_reason: str | None = None
+    """Of the first choice, in the provider's word."""
+    usage: Usage | None = None
+
+
+class Reader(Protocol):
+    """Reads a caller's request as far as routing needs it. Raises BadRequest."""
+
+    def __call__(self, body: bytes, beside: Beside) -> Envelope:
+        """The request, as far as it was read."""
+        ...
+
+
+class ErrorWriter(Protocol):
+    """Writes one of our own errors in the caller's protocol."""
+
+    def __call__(
+        self,
+        *,
+        status: int,
+        type: str,  # noqa: A002 - the word of the error body
+        code: str,
+        message: str,
+        param: str | None = None,
+        request_id: str,
+        rule: str | None = None,
+    ) -> bytes:
+        """The body, or the event."""
+        ...
+
+
+class Finisher(Protocol):
+    """Writes the body that goes to a provider."""
+
+    def __call__(self, fields: Fields, *, model: str, stream: bool) -> bytes:
+        """The body."""
+        ...
+
+
+class CallerCodec(msgspec.Struct, frozen=True, kw_only=True):
+    """How a surface's requests are read, and answered."""
+
+    read: Reader
+    decode_request: Callable[[Fields], Any]
+    """What the request means, for a provider of another protocol. Raises BadRequest."""
+    encode_reply: Callable[[Any, Envelope, int], bytes]
+    """Of the answer, what was asked, and the time in seconds since 1970."""
+    encoder: Callable[[Envelope, int], Encoder] | None = None
+    """None where there are no streams."""
+    error_body: ErrorWriter
+    error_event: ErrorWriter
+    stream_type: str = "text/event-stream; charset=utf-8"
+    estimate: Callable[[Envelope], bytes] | None = None
+    """The answer that can be given where the provider has none of its own; None where one has to be asked."""
+
+
+class ProviderCodec(msgspec.Struct, frozen=True, kw_only=True):
+    """How a provider is asked, and what it answers is read."""
+
+    path: str
+    """Below `base_url`; `{model}` stands for the provider's name of the model, quoted."""
+    stream_path: str = ""
+    """Where streams are asked for; empty where it is the same."""
+    finish: Finisher
+    finish_unasked: Finisher | None = None
+    """Without asking for the usage of a stream, for providers that refuse to be asked."""
+    encode_request: Callable[[Any, int | None, Dialect], Encoded]
+    """Of what is meant, the most that the model puts out, where that is known, and the provider's dialect."""
+    decode_reply: Callable[[bytes], Any]
+    summary: Callable[[Any], tuple[str | None, Usage | None]]
+    """Finish reason and usage of what `decode_reply` read."""
+    answer: Callable[[bytes, Envelope], Answered] | None = None
+    """Reads an answer that passes as it is, where that is quicker than `decode_reply`, or more is to be done to it."""
+    decoder: Callable[[], Decoder] | None = None
+    """None where there are no streams."""
+    relay: Callable[[Envelope], AnswerStream] | None = None
+    """A quicker way to relay a stream than decoding every event."""
+    read_error: Callable[[int, Headers, bytes], Outcome]
+    read_reply_error: Callable[[bytes], Outcome | None]
+    """The failure that an answer with status 200 tells of."""
+    encode_reply: Callable[[Any], bytes] | None = None
+    encoder: Callable[[str], Encoder] | None = None
+    """As the provider writes, of the model's name: both are for stand-ins of providers."""
+
+    def finished(self, fields: Fields, dialect: Dialect, *, model: str, stream: bool) -> Sent:
+        """The body that goes to a provider."""
+        finish = self.finish if dialect.stream_usage else self.finish_unasked or self.finish
+        return Sent(finish(fields, model=model, stream=stream))
+
+    def passed(self, body: bytes, asked: Envelope) -> Answered:
+        """The answer of a provider that speaks the caller's protocol. Raises UpstreamMalformed."""
+        if self.answer is not None:
+            return self.answer(body, asked)
+        finish_reason, usage = self.summary(self.decode_reply(body))
+        return Answered(body, finish_reason=finish_reason, usage=usage)
+
+    def relayed(self, asked: Envelope) -> AnswerStream:
+        """The stream of a provider that speaks the caller's protocol."""
+        if self.relay is not None:
+            return self.relay(asked)
+        assert self.decoder is not None, "a stream on a surface without streams"
+        return Relay(self.decoder())
+
+    def translated(self, encoder: Encoder, opened: hub.Opened) -> AnswerStream:
+        """The stream of a provider whose protocol is another; *opened* has what that one leaves out."""
+        assert self.decoder is not None, "a stream on a surface without streams"
+        return Translation(self.decoder(), encoder, opened)
