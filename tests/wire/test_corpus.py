@@ -10,7 +10,7 @@ import pytest
 
 from engine.errors import OutcomeKind
 from engine.values import Usage
-from engine.wire.openai_chat.envelope import decode_request, read_reply
+from engine.wire.openai_chat.envelope import read_envelope, read_reply
 from engine.wire.openai_chat.error import read_error, read_reply_error
 from engine.wire.openai_chat.relay import ChatStream
 
@@ -65,7 +65,7 @@ def test_recorded_requests_are_read(path: Path) -> None:
     """Every recorded request is understood."""
     for record in records(path):
         if isinstance(record.get("request_body"), dict):
-            request = decode_request(json.dumps(record["request_body"]).encode())
+            request = read_envelope(json.dumps(record["request_body"]).encode())
             assert request.model == record["request_body"]["model"]
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from engine.errors import UpstreamFault
 from engine.values import Usage
-from engine.wire.openai_chat.envelope import decode_request, encode_request, read_reply
+from engine.wire.openai_chat.envelope import read_envelope, finish, read_reply
 from engine.wire.openai_chat.error import read_reply_error
 from engine.wire.openai_chat.relay import ChatStream
 
@@ -33,7 +33,7 @@ def counts(usage: Usage | None) -> dict[str, Any] | None:
 
 def relayed(case: str, size: int) -> tuple[bytes, dict[str, Any]]:
     """What a caller gets when the answer comes in pieces of *size* bytes, and what was read on the way."""
-    asks_usage = decode_request((CASES / case / "client.json").read_bytes()).asks_usage
+    asks_usage = read_envelope((CASES / case / "client.json").read_bytes()).asks_usage
     stream = ChatStream(strip_usage=not asks_usage)
     raised = None
     out = b"".join(stream.feed(piece) for piece in pieces((CASES / case / "upstream.sse").read_bytes(), size))
@@ -92,15 +92,15 @@ def test_whole_answers_are_read(case: str, golden: Golden) -> None:
 @pytest.mark.parametrize("case", WHOLE)
 def test_requests_are_rewritten_around_their_bytes(case: str, golden: Golden) -> None:
     """What goes upstream is the caller's body with the provider's name for the model, nested bytes untouched."""
-    request = decode_request((CASES / case / "client.json").read_bytes())
-    golden(CASES / case / "request.json", encode_request(request.fields, model="up-1", ask_usage=False).decode() + "\n")
+    request = read_envelope((CASES / case / "client.json").read_bytes())
+    golden(CASES / case / "request.json", finish(request.fields, model="up-1", stream=False).decode() + "\n")
 
 
 @pytest.mark.parametrize("case", STREAMS)
 def test_streams_are_asked_for_usage(case: str, golden: Golden) -> None:
     """Every streamed request asks the provider for usage, whether the caller did or not."""
-    request = decode_request((CASES / case / "client.json").read_bytes())
-    golden(CASES / case / "request.json", encode_request(request.fields, model="up-1", ask_usage=True).decode() + "\n")
+    request = read_envelope((CASES / case / "client.json").read_bytes())
+    golden(CASES / case / "request.json", finish(request.fields, model="up-1", stream=True).decode() + "\n")
 
 
 def test_every_case_says_why() -> None:
