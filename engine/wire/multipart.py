@@ -35,6 +35,7 @@ _BOUNDARY = re.compile(r"[0-9A-Za-z'()+_,./:=? -]{0,69}[0-9A-Za-z'()+_,./:=?-]")
 _TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 _HEADER = re.compile(rf"({_TOKEN}):[ \t]*([^\x00-\x08\x0a-\x1f\x7f]*?)[ \t]*")
 _PARAMETER = re.compile(rf'[ \t]*;[ \t]*({_TOKEN})=(?:"((?:[^"\\]|\\.)*)"|([^\s;"\\]+))')
+_ESCAPED = re.compile(r'\\(["\\])')
 _PLAIN_ENCODINGS = frozenset({"", "7bit", "8bit", "binary"})
 
 
@@ -90,7 +91,7 @@ def _parameters(text: str) -> dict[str, str]:
         name, quoted, plain = match[1].lower(), match[2], match[3]
         if name in found:
             raise _bad(f"a header says {name} twice")
-        found[name] = plain if quoted is None else re.sub(r'\\(["\\])', r"\1", quoted)
+        found[name] = plain if quoted is None else _ESCAPED.sub(r"\1", quoted)
         at = match.end()
     return found
 

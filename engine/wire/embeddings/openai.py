@@ -134,17 +134,24 @@ def decode_reply(body: bytes) -> EmbedReply:
     Raises:
         UpstreamMalformed: it holds no list of embeddings.
     """
+    return _reply(_decoded(body))
+
+
+def _decoded(body: bytes) -> _Reply:
     try:
-        reply = _REPLY.decode(body)
+        return _REPLY.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
         raise UpstreamMalformed(f"not a list of embeddings: {exc}", received=True) from exc
-    indexes = [vector.index for vector in reply.data]
+
+
+def _reply(said: _Reply) -> EmbedReply:
+    vectors, indexes = said.data, [vector.index for vector in said.data]
     if sorted(index for index in indexes if index is not None) == list(range(len(indexes))):
-        reply.data.sort(key=lambda vector: vector.index or 0)
+        vectors = sorted(vectors, key=lambda vector: vector.index or 0)
     return EmbedReply(
-        model=reply.model if isinstance(reply.model, str) else "",
-        vectors=tuple(vector.embedding.copy() for vector in reply.data),
-        usage=read_usage(reply.usage),
+        model=said.model if isinstance(said.model, str) else "",
+        vectors=tuple(vector.embedding.copy() for vector in vectors),
+        usage=read_usage(said.usage),
     )
 
 
@@ -162,6 +169,8 @@ def read_usage(reported: object) -> Usage | None:
 
 def encode_reply(reply: EmbedReply, *, as_base64: bool) -> bytes:
     """*reply* as OpenAI writes it, its vectors in the spelling that the caller asked for.
+
+    OpenAI always names its model and counts tokens; who knows either better than *reply* puts it there beforehand.
 
     Raises:
         UpstreamMalformed: a vector is none.
@@ -182,21 +191,28 @@ def encode_reply(reply: EmbedReply, *, as_base64: bool) -> bytes:
 
 
 def relay(body: bytes, *, as_base64: bool) -> tuple[EmbedReply, bytes]:
-    """A provider's answer as read, and as the caller gets it: as it is, unless its vectors are in the other spelling.
+    """A provider's answer as read, and as the caller gets it: as it is, unless it is not what the caller's SDK reads.
 
-    Some providers do not heed `encoding_format`.
+    Some providers do not heed `encoding_format`, and Voyage leaves out `prompt_tokens`.
 
     Raises:
         UpstreamMalformed: it holds no list of embeddings.
     """
-    reply = decode_reply(body)
-    if all(is_base64(vector) == as_base64 for vector in reply.vectors):
+    said = _decoded(body)
+    reply = _reply(said)
+    is_spelled = all(is_base64(vector) == as_base64 for vector in reply.vectors)
+    is_counted = not isinstance(said.usage, dict) or said.usage.get("prompt_tokens") is not None
+    if is_spelled and is_counted:
         return reply, body
     try:
         whole = _RAW_REPLY.decode(body)
         found = _RAW_VECTORS.decode(whole["data"])
     except UnicodeDecodeError as exc:  # in a key, which nothing has looked at so far
         raise UpstreamMalformed(f"not a list of embeddings: {exc}", received=True) from exc
-    spelled = to_base64 if as_base64 else as_floats
-    vectors = [{**vector, "embedding": spelled(vector["embedding"])} for vector in found]
-    return reply, _ENCODER.encode({**whole, "data": vectors})
+    changed: dict[str, Any] = {}
+    if not is_spelled:
+        spelled = to_base64 if as_base64 else as_floats
+        changed["data"] = [{**vector, "embedding": spelled(vector["embedding"])} for vector in found]
+    if not is_counted and reply.usage is not None:
+        changed["usage"] = {"prompt_tokens": reply.usage.total_input, **said.usage}
+    return reply, _ENCODER.encode({**whole, **changed})

@@ -35,6 +35,12 @@ def heard(seconds: float | None) -> Measures:
     return Measures(audio_seconds=seconds)
 
 
+DIARIZED = (
+    b'{"text":"a","duration":3.5,"usage":{"type":"tokens","input_tokens":37,"output_tokens":9,'
+    b'"input_token_details":{"text_tokens":2,"audio_tokens":35}}}'
+)
+
+
 @pytest.mark.parametrize(
     ("body", "transcript"),
     [
@@ -49,8 +55,7 @@ def heard(seconds: float | None) -> Measures:
         ),
         (b'{"text":"a","language":null,"duration":"3.7"}', Transcript(text="a", measures=heard(3.7))),
         (
-            b'{"text":"a","duration":3.5,"usage":{"type":"tokens","input_tokens":37,"output_tokens":9,'
-            + b'"input_token_details":{"text_tokens":2,"audio_tokens":35}}}',
+            DIARIZED,
             Transcript(text="a", usage=Usage(input=2, audio_input=35, output=9), measures=heard(3.5)),
         ),
     ],

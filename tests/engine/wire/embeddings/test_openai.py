@@ -131,6 +131,14 @@ def test_the_other_spelling_is_translated_in_place() -> None:
     assert json.loads(relay(PACKED, as_base64=False)[1]) == json.loads(LISTED)
 
 
+def test_tokens_are_told_under_the_name_that_sdks_read() -> None:
+    """Where a provider reports the total alone, as Voyage does, the caller finds `prompt_tokens`, too."""
+    voyage = LISTED.replace(b'"prompt_tokens":3,', b"")
+    assert json.loads(relay(voyage, as_base64=False)[1])["usage"] == {"prompt_tokens": 3, "total_tokens": 3}
+    silent = LISTED.replace(b'"prompt_tokens":3,"total_tokens":3', b"")
+    assert json.loads(relay(silent, as_base64=False)[1]) == json.loads(silent)
+
+
 def test_vectors_stand_in_the_order_of_the_inputs() -> None:
     """Where an answer numbers its vectors in another order, the numbers count; where the numbers are nonsense, not."""
     body = b'{"data":[{"index":%d,"embedding":[1]},{"index":%d,"embedding":[2]}]}'
