@@ -214,8 +214,11 @@ def _names(said: Mapping[str, Any], name: str) -> tuple[str, ...]:
     return tuple(names)
 
 
-def finish(fields: Fields, *, model: str) -> bytes:
-    """The body that goes to a provider: its own name for the model, without our `provider` wishes."""
+def finish(fields: Fields, *, model: str, stream: bool = False) -> bytes:  # noqa: ARG001 - every finisher is called alike
+    """The body that goes to a provider: its own name for the model, without our `provider` wishes.
+
+    Whether the answer is streamed stays as the caller said it: here every surface says it in words of its own.
+    """
     sent: dict[str, Any] = {**fields, "model": model}
     sent.pop(WISHES, None)
     return _ENCODER.encode(sent)

@@ -14,7 +14,7 @@ import pytest
 
 from engine.errors import BadRequest, UpstreamMalformed
 from engine.wire.embeddings import bedrock, cohere, gemini, ollama, openai
-from engine.wire.embeddings.envelope import read_envelope
+from engine.wire.embeddings.envelope import read_envelope, wants_base64
 from engine.wire.embeddings.values import EmbedReply
 
 CASES = Path(__file__).parent / "embeddings"
@@ -58,7 +58,7 @@ def answered(case: str) -> tuple[EmbedReply, bytes]:
     """The provider's answer as read, and what the caller gets."""
     protocol, _ = speaks(case)
     body = (CASES / case / "upstream.json").read_bytes().rstrip(b"\n")
-    as_base64 = b'"base64"' in (CASES / case / "client.json").read_bytes()
+    as_base64 = wants_base64(read_envelope((CASES / case / "client.json").read_bytes()).fields)
     if protocol == "openai":
         return openai.relay(body, as_base64=as_base64)
     reply: EmbedReply = PROTOCOLS[protocol].decode_reply(body)

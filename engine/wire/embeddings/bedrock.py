@@ -66,7 +66,7 @@ def encode_request(request: EmbedRequest) -> Encoded:
     return Encoded(raw_fields(written), dropped_of(request, DROPPED))
 
 
-def finish(fields: Fields, *, model: str) -> bytes:  # noqa: ARG001 - every protocol's is called alike
+def finish(fields: Fields, *, model: str, stream: bool = False) -> bytes:  # noqa: ARG001 - every finisher is called alike
     """The body that goes to Bedrock; the model's name is in the path."""
     return _ENCODER.encode(fields)
 

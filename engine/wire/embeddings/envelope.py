@@ -8,7 +8,7 @@ from engine.wire.body import finish
 from engine.wire.envelope import Envelope
 from engine.wire.json_edit import Fields
 
-__all__ = ["finish", "read_envelope"]
+__all__ = ["finish", "read_envelope", "wants_base64"]
 
 UNREAD = frozenset({"input"})
 
@@ -37,6 +37,11 @@ def read_envelope(request: bytes) -> Envelope:
             metadata=body.metadata(known),
             wishes=body.wishes(known),
         )
+
+
+def wants_base64(fields: Fields) -> bool:
+    """Whether the caller wants vectors in base64, as OpenAI's SDK for Python does unless it is told otherwise."""
+    return bytes(fields.get("encoding_format", b"null")) == b'"base64"'
 
 
 def _tokens(fields: Fields, size_bytes: int) -> estimate.Range:

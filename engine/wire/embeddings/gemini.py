@@ -78,7 +78,7 @@ def encode_request(request: EmbedRequest) -> Encoded:
     return Encoded(raw_fields({"requests": batch}), dropped_of(request, DROPPED))
 
 
-def finish(fields: Fields, *, model: str) -> bytes:
+def finish(fields: Fields, *, model: str, stream: bool = False) -> bytes:  # noqa: ARG001 - every finisher is called alike
     """The body that goes to Gemini, the model's name in each request of the batch."""
     named = Json(_ENCODER.encode(model if "/" in model else f"models/{model}"))
     batch = [{"model": named, **each} for each in _REQUESTS.decode(fields["requests"])]

@@ -1,7 +1,7 @@
 import pytest
 
 from engine.errors import BadRequest
-from engine.wire.embeddings.envelope import finish, read_envelope
+from engine.wire.embeddings.envelope import finish, read_envelope, wants_base64
 
 
 def test_what_routing_sees() -> None:
@@ -11,6 +11,14 @@ def test_what_routing_sees() -> None:
     assert (envelope.model, envelope.user, envelope.metadata, envelope.stream) == ("m", "u", {"team": "x"}, False)
     assert (envelope.input_tokens_low, envelope.input_tokens_high) == (len(body) // 6, len(body))
     assert finish(envelope.fields, model="up-1") == body.replace(b'"m"', b'"up-1"')
+
+
+@pytest.mark.parametrize(
+    ("said", "wanted"), [(b"", False), (b',"encoding_format": "base64"', True), (b',"encoding_format":"float"', False)]
+)
+def test_the_spelling_that_is_wanted(said: bytes, wanted: bool) -> None:
+    """Vectors are wanted as numbers unless the caller says base64."""
+    assert wants_base64(read_envelope(b'{"model":"m","input":"a"' + said + b"}").fields) is wanted
 
 
 @pytest.mark.parametrize(("given", "count"), [(b"[1,2,3]", 3), (b"[[1,2],[3]]", 3)])
