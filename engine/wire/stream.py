@@ -9,8 +9,9 @@ from collections.abc import Iterable
 from typing import Protocol
 
 from engine import hub
-from engine.errors import OutcomeKind
+from engine.errors import OutcomeKind, UpstreamMalformed
 from engine.values import Outcome, Usage
+from engine.wire import sse
 
 __all__ = ["AnswerStream", "Decoder", "Encoder", "Relay", "Translation"]
 
@@ -124,8 +125,8 @@ class _Passing:
                 self.error = event.outcome
 
     def _released(self, out: bytes) -> bytes:
-        """*out*, and what was held before it; or b"" while it is still held."""
-        if self.error is not None:
+        """*out*, and what was held before it; or b"" while it is still held, and for a failure before the first content."""
+        if self.error is not None and not self.started:
             self._held = b""
             return b""
         held = self._held + out if self._held else out
@@ -146,26 +147,45 @@ class _Passing:
 
 
 class Relay(_Passing):
-    """Same protocol at both ends: the provider's bytes go out, and are read on the way."""
+    """Same protocol at both ends, one of server-sent events: the provider's events go out, and are read on the way.
 
-    __slots__ = ("_tail",)
+    Only whole ones do, so that what is said of a failure never follows half an event.
+    """
+
+    __slots__ = ("_blocks", "_tail")
 
     def __init__(self, decoder: Decoder) -> None:
         super().__init__(decoder)
+        self._blocks = sse.EventBlocks()
         self._tail = b""
 
     def feed(self, data: bytes) -> bytes:
         """See `AnswerStream.feed`."""
-        self._note(self._decoder.feed(data))
-        if not self._decoder.done:
-            return self._released(data)
-        self._tail += data
-        return b""
+        try:
+            block = self._blocks.feed(data)
+        except UpstreamMalformed as fault:
+            self.error = Outcome(kind=fault.kind, status=200, message=fault.detail, received=True)
+            return b""
+        return b"".join([self._passed(event) for event in sse.events(block)])
 
     def close(self) -> bytes:
         """See `AnswerStream.close`."""
+        rest = self._blocks.rest()
+        self._note(self._decoder.feed(rest))
         self._ended()
-        return self._released(self._tail)
+        last = rest.rstrip(b"\n") + b"\n\n" if rest.strip() else b""
+        return b"" if self.error else self._released(self._tail + last)
+
+    def _passed(self, event: bytes) -> bytes:
+        """*event*, if it may go out: not yet when it ends the stream, never when it tells of a failure."""
+        if self.error is None:
+            self._note(self._decoder.feed(event))
+        if self.error is not None:
+            return self._released(b"")
+        if self._decoder.done:
+            self._tail += event
+            return b""
+        return self._released(event)
 
 
 class Translation(_Passing):
