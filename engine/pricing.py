@@ -16,23 +16,27 @@ __all__ = ["Cost", "Price", "Rates", "Tier", "cost", "price_at", "pusd", "rates"
 
 _PUSD_PER_USD = 10**12
 _TOKENS_PER_MTOK = 10**6
-_INPUT_KINDS = ("input", "cached_input", "cache_write", "audio_input", "image_input")
+_INPUT_KINDS = ("input", "cached_input", "cache_write", "cache_write_1h", "audio_input", "image_input")
 _OUTPUT_KINDS = ("output", "reasoning", "audio_output", "image_output")
 _KINDS = (*_INPUT_KINDS, *_OUTPUT_KINDS)
 _counts = attrgetter(*_KINDS)
 """The token counts of a `Usage`, in the order of `_KINDS`."""
+_PARENTS = {"cache_write_1h": "cache_write"}
+"""What a kind is priced as before it is priced as `input` or `output`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rates:
     """Pico-dollars per token by kind; None means the kind has no price of its own and is priced as its parent.
 
-    cached_input, cache_write, audio_input, image_input → input; reasoning, audio_output, image_output → output.
+    cache_write_1h → cache_write → input; cached_input, audio_input, image_input → input;
+    reasoning, audio_output, image_output → output.
     """
 
     input: int | None = None
     cached_input: int | None = None
     cache_write: int | None = None
+    cache_write_1h: int | None = None
     audio_input: int | None = None
     image_input: int | None = None
     output: int | None = None
@@ -43,8 +47,14 @@ class Rates:
     """What a token of each of `_KINDS` costs, its parent's rate where it has none of its own; None without either."""
 
     def __post_init__(self) -> None:
-        own = [(getattr(self, kind), self.input if kind in _INPUT_KINDS else self.output) for kind in _KINDS]
-        object.__setattr__(self, "of_kinds", tuple(parent if rate is None else rate for rate, parent in own))
+        object.__setattr__(self, "of_kinds", tuple(self._of(kind) for kind in _KINDS))
+
+    def _of(self, kind: str) -> int | None:
+        for priced_as in (kind, _PARENTS.get(kind, kind)):
+            rate: int | None = getattr(self, priced_as)
+            if rate is not None:
+                return rate
+        return self.input if kind in _INPUT_KINDS else self.output
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -83,6 +83,7 @@ def _rates(offer: Offer, price: Price, above_input_tokens: int, rates: Rates) ->
         input_pusd_per_token=rates.input,
         cached_input_pusd_per_token=rates.cached_input,
         cache_write_pusd_per_token=rates.cache_write,
+        cache_write_1h_pusd_per_token=rates.cache_write_1h,
         audio_input_pusd_per_token=rates.audio_input,
         image_input_pusd_per_token=rates.image_input,
         output_pusd_per_token=rates.output,

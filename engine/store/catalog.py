@@ -9,7 +9,7 @@ from pathlib import Path
 
 import duckdb
 
-from engine.store.hot import GROWING, Hot, sync
+from engine.store.hot import GROWING, Hot, Part, sync
 from engine.store.text import quoted, script
 
 __all__ = ["DECLARED", "build"]
@@ -29,7 +29,7 @@ def build(hot: Hot, parts_folder: Path, path: Path, as_of: datetime) -> None:
     parts = hot.parts()
     with hot.catalog(fresh) as db:
         for table in GROWING:
-            db.execute(_view(table, [folder / part.file for part in parts if part.table == table]))
+            db.execute(_view(table, folder, [part for part in parts if part.table == table]))
         for table in DECLARED:
             db.execute(f"CREATE TABLE {table} AS FROM hot.{table}")
         _publication(db, parts[-1].publication, folder, as_of)
@@ -40,10 +40,17 @@ def build(hot: Hot, parts_folder: Path, path: Path, as_of: datetime) -> None:
     sync(path.parent)
 
 
-def _view(table: str, files: list[Path]) -> str:
-    """The paths are absolute, so that the catalog works from every working directory."""
-    listed = ", ".join(quoted(str(file)) for file in files)
-    return f"CREATE VIEW {table} AS FROM read_parquet([{listed}])"
+def _view(table: str, folder: Path, parts: list[Part]) -> str:
+    """One reading for all parts with the same columns; what a part has not yet is NULL.
+
+    DuckDB's own `union_by_name` opens every file twice: 0.5 s for 3,000 of them, at each publication and each query.
+    The paths are absolute, so that the catalog works from every working directory.
+    """
+    alike: dict[int | None, list[str]] = {}
+    for part in parts:
+        alike.setdefault(part.columns, []).append(quoted(str(folder / part.file)))
+    readings = [f"FROM read_parquet([{', '.join(files)}])" for files in alike.values()]
+    return f"CREATE VIEW {table} AS {' UNION ALL BY NAME '.join(readings)}"
 
 
 def _publication(db: duckdb.DuckDBPyConnection, number: int, folder: Path, as_of: datetime) -> None:

@@ -26,6 +26,11 @@ STORAGE_VERSION = "v1.2.0"
 GROWING = ("requests", "attempts", "config_snapshots", "events")
 """Tables that only grow, and therefore consist of parts."""
 EMPTY = "DELETE FROM requests; DELETE FROM attempts; DELETE FROM config_snapshots; DELETE FROM events"
+PARTS = """
+SELECT publication, table_name, file, row_count, first_ts, last_ts, column_count
+FROM parts LEFT JOIN part_widths USING (file)
+ORDER BY publication, table_name
+"""
 RETIRE = """
 INSERT INTO retired_parts
 SELECT file, $now FROM parts, retention
@@ -53,6 +58,8 @@ class Part:
     first_at: datetime | None
     """Earliest `ts`; None in a part without rows."""
     last_at: datetime | None
+    columns: int | None
+    """How many its table had: it only gains some. None in a part of before this was noted, which has the fewest."""
 
 
 class Hot:
@@ -118,27 +125,37 @@ class Hot:
         sync(path)
         sync(path.parent)
         rows, first_at, last_at = relation.aggregate("count(*), min(ts), max(ts)").fetchall()[0]
-        return Part(publication=publication, table=table, file=file, rows=rows, first_at=first_at, last_at=last_at)
+        return Part(
+            publication=publication,
+            table=table,
+            file=file,
+            rows=rows,
+            first_at=first_at,
+            last_at=last_at,
+            columns=len(relation.columns),
+        )
 
     def publish(self, parts: Sequence[Part]) -> None:
         """The unpublished rows are in *parts* from now on, and only there."""
         rows = [(p.publication, p.table, p.file, p.rows, p.first_at, p.last_at) for p in parts]
         with self._transaction():
             self._db.executemany("INSERT INTO parts VALUES (?, ?, ?, ?, ?, ?)", rows)
+            self._db.executemany("INSERT INTO part_widths VALUES (?, ?)", [(p.file, p.columns) for p in parts])
             self._db.execute(EMPTY)
 
     def parts(self) -> list[Part]:
         """Every part of every table, in journal order."""
-        rows = self._db.execute("FROM parts ORDER BY publication, table_name").fetchall()
+        rows = self._db.execute(PARTS).fetchall()
         return [
-            Part(publication=publication, table=table, file=file, rows=n, first_at=first_at, last_at=last_at)
-            for publication, table, file, n, first_at, last_at in rows
+            Part(publication=publication, table=table, file=file, rows=n, first_at=first, last_at=last, columns=columns)
+            for publication, table, file, n, first, last, columns in rows
         ]
 
     def retire(self, now: datetime) -> int:
         """Take the parts that are past retention off the list; how many they were."""
         with self._transaction():
             self._db.execute(RETIRE, {"now": now})
+            self._db.execute("DELETE FROM part_widths WHERE file IN (SELECT file FROM retired_parts)")
             (gone,) = self._one("DELETE FROM parts WHERE file IN (SELECT file FROM retired_parts)")
         return int(gone)
 

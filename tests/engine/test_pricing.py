@@ -76,7 +76,7 @@ def test_the_price_in_force_is_the_latest_that_has_begun() -> None:
     [
         (Usage(input=100, output=10), 100 * 350_000 + 10 * 750_000),
         (Usage(input=100, cached_input=100), 100 * 350_000 + 100 * 100_000),
-        (Usage(cache_write=5, audio_input=3, image_input=2), 10 * 350_000),
+        (Usage(cache_write=4, cache_write_1h=1, audio_input=3, image_input=2), 10 * 350_000),
         (Usage(reasoning=5, audio_output=3, image_output=2), 10 * 750_000),
         (Usage(input=600, cached_input=400), 600 * 350_000 + 400 * 100_000),
         (Usage(input=600, cached_input=401, output=1), 1_001 * 700_000 + 1_500_000),
@@ -86,6 +86,16 @@ def test_the_price_in_force_is_the_latest_that_has_begun() -> None:
 def test_every_token_is_priced_once(usage: Usage, expected: int) -> None:
     """A kind without a rate costs as much as its parent, and a tier holds for the whole request."""
     assert cost(usage, QWEN, Fraction(0)) == Cost(pusd=expected, list_pusd=expected, price_id=QWEN.id)
+
+
+def test_an_hour_in_the_cache_has_a_price_of_its_own() -> None:
+    """Without one it costs as much as any cache write, and without that as much as input."""
+    usage = Usage(cache_write=1, cache_write_1h=1)
+    for own, expected in (({"cache_write_1h": 8}, 12), ({"cache_write": 5}, 10), ({}, 8)):
+        price = replace(FREE, rates=Rates(**{"input": 4, **own}))
+        assert cost(usage, price, Fraction(0)).pusd == expected
+    price = replace(FREE, rates=Rates(input=4, cache_write=5, cache_write_1h=8))
+    assert cost(usage, price, Fraction(0)).pusd == 13
 
 
 def test_the_price_of_a_request_is_added_once() -> None:

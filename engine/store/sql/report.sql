@@ -16,8 +16,13 @@ SELECT
     coalesce(nullif(subject, ''), '(none)') AS subject,
     count(*) AS requests,
     count(*) FILTER (status >= 400) AS failed,
-    coalesce(sum(input_tokens + cached_input_tokens + cache_write_tokens + audio_input_tokens + image_input_tokens), 0)
-        ::BIGINT AS input_tokens,
+    coalesce(
+        sum(
+            input_tokens + cached_input_tokens + cache_write_tokens + coalesce(cache_write_1h_tokens, 0)
+            + audio_input_tokens + image_input_tokens
+        ),
+        0
+    )::BIGINT AS input_tokens,
     coalesce(sum(output_tokens + reasoning_tokens + audio_output_tokens + image_output_tokens), 0)::BIGINT
         AS output_tokens,
     count(*) FILTER (cost_problem IS NOT NULL) AS unpriced,

@@ -1,5 +1,7 @@
 -- The projector's own tables, and the words for every column of the catalog: the comments travel with the data.
 -- Instants are UTC, durations milliseconds, money whole pico-dollars (10^-12 USD).
+-- A column that came after its table is added below it, so that data directories of before have it as well; it is NULL
+-- in rows of before, and none is ever taken away.
 
 CREATE TABLE IF NOT EXISTS requests (
     request_id VARCHAR,
@@ -56,6 +58,7 @@ CREATE TABLE IF NOT EXISTS requests (
     cost_problem VARCHAR,
     cost_usd DECIMAL(38, 12) AS (cost_pusd::DECIMAL(26, 0) * 0.000000000001::DECIMAL(12, 12))
 );
+ALTER TABLE requests ADD COLUMN IF NOT EXISTS cache_write_1h_tokens BIGINT;
 COMMENT ON TABLE requests IS 'One row per client request, written when it ended.';
 COMMENT ON COLUMN requests.request_id IS 'Id of the request, as the caller got it in x-request-id; sorts by time.';
 COMMENT ON COLUMN requests.ts IS 'Start of the request, UTC.';
@@ -97,7 +100,7 @@ COMMENT ON COLUMN requests.error_code IS 'The `code` of the error body; NULL whe
 COMMENT ON COLUMN requests.finish_reason IS 'Why the model stopped; NULL when it did not say.';
 COMMENT ON COLUMN requests.input_tokens IS 'Input tokens that were neither cached, cache-written, audio nor image; NULL when nothing was used.';
 COMMENT ON COLUMN requests.cached_input_tokens IS 'Input tokens read from the provider''s cache.';
-COMMENT ON COLUMN requests.cache_write_tokens IS 'Input tokens written to the provider''s cache.';
+COMMENT ON COLUMN requests.cache_write_tokens IS 'Input tokens written to the provider''s cache, to be kept for five minutes or for a time that it does not tell.';
 COMMENT ON COLUMN requests.audio_input_tokens IS 'Audio input tokens.';
 COMMENT ON COLUMN requests.image_input_tokens IS 'Image input tokens.';
 COMMENT ON COLUMN requests.output_tokens IS 'Output tokens that were neither reasoning, audio nor image.';
@@ -110,6 +113,7 @@ COMMENT ON COLUMN requests.price_id IS 'Price used, provider/model/date; NULL wh
 COMMENT ON COLUMN requests.cost_pusd IS 'What the answering attempt cost us, pico-dollars (10^-12 USD); NULL when unknown, see cost_problem.';
 COMMENT ON COLUMN requests.cost_problem IS 'Why the cost is not known; NULL when it is.';
 COMMENT ON COLUMN requests.cost_usd IS 'cost_pusd in US dollars, exact.';
+COMMENT ON COLUMN requests.cache_write_1h_tokens IS 'Input tokens written to the provider''s cache, to be kept for an hour; NULL when nothing was used, and in rows of before they were told from cache_write_tokens.';
 
 CREATE TABLE IF NOT EXISTS attempts (
     request_id VARCHAR,
@@ -148,6 +152,7 @@ CREATE TABLE IF NOT EXISTS attempts (
     cost_problem VARCHAR,
     cost_usd DECIMAL(38, 12) AS (cost_pusd::DECIMAL(26, 0) * 0.000000000001::DECIMAL(12, 12))
 );
+ALTER TABLE attempts ADD COLUMN IF NOT EXISTS cache_write_1h_tokens BIGINT;
 COMMENT ON TABLE attempts IS 'One row per upstream attempt of a request.';
 COMMENT ON COLUMN attempts.request_id IS 'The request this attempt was made for.';
 COMMENT ON COLUMN attempts.ts IS 'Start of the request, UTC; the attempt began started_ms later.';
@@ -171,7 +176,7 @@ COMMENT ON COLUMN attempts.sent_bytes IS 'Bytes of the request body.';
 COMMENT ON COLUMN attempts.received_bytes IS 'Bytes of the answer.';
 COMMENT ON COLUMN attempts.input_tokens IS 'Input tokens that were neither cached, cache-written, audio nor image; NULL when nothing was used.';
 COMMENT ON COLUMN attempts.cached_input_tokens IS 'Input tokens read from the provider''s cache.';
-COMMENT ON COLUMN attempts.cache_write_tokens IS 'Input tokens written to the provider''s cache.';
+COMMENT ON COLUMN attempts.cache_write_tokens IS 'Input tokens written to the provider''s cache, to be kept for five minutes or for a time that it does not tell.';
 COMMENT ON COLUMN attempts.audio_input_tokens IS 'Audio input tokens.';
 COMMENT ON COLUMN attempts.image_input_tokens IS 'Image input tokens.';
 COMMENT ON COLUMN attempts.output_tokens IS 'Output tokens that were neither reasoning, audio nor image.';
@@ -184,6 +189,7 @@ COMMENT ON COLUMN attempts.list_cost_pusd IS 'Cost at list price, pico-dollars (
 COMMENT ON COLUMN attempts.cost_pusd IS 'Cost after the contract''s discount, pico-dollars (10^-12 USD); NULL when unknown.';
 COMMENT ON COLUMN attempts.cost_problem IS 'Why the cost is not known; NULL when it is.';
 COMMENT ON COLUMN attempts.cost_usd IS 'cost_pusd in US dollars, exact.';
+COMMENT ON COLUMN attempts.cache_write_1h_tokens IS 'Input tokens written to the provider''s cache, to be kept for an hour; NULL when nothing was used, and in rows of before they were told from cache_write_tokens.';
 
 CREATE TABLE IF NOT EXISTS config_snapshots (
     record_id VARCHAR,
@@ -300,6 +306,7 @@ CREATE TABLE IF NOT EXISTS prices (
     source VARCHAR,
     config_hash VARCHAR
 );
+ALTER TABLE prices ADD COLUMN IF NOT EXISTS cache_write_1h_pusd_per_token BIGINT;
 COMMENT ON TABLE prices IS 'One row per price period and tier, of every configuration that was loaded: dated, so that past usage can be priced again.';
 COMMENT ON COLUMN prices.price_id IS 'provider/model/date.';
 COMMENT ON COLUMN prices.provider IS 'Provider that charges it.';
@@ -318,6 +325,7 @@ COMMENT ON COLUMN prices.image_output_pusd_per_token IS 'Pico-dollars per image 
 COMMENT ON COLUMN prices.request_pusd IS 'Pico-dollars added once per request; NULL when none.';
 COMMENT ON COLUMN prices.source IS 'Where the figures come from.';
 COMMENT ON COLUMN prices.config_hash IS 'Configuration that declared it last.';
+COMMENT ON COLUMN prices.cache_write_1h_pusd_per_token IS 'Pico-dollars per token written to a cache for an hour; NULL when priced as a cache write token.';
 
 -- Bookkeeping, committed together with the rows it is about.
 
@@ -351,6 +359,11 @@ COMMENT ON COLUMN parts.file IS 'Path below the folder of parts.';
 COMMENT ON COLUMN parts.row_count IS 'Rows in it.';
 COMMENT ON COLUMN parts.first_ts IS 'Earliest ts in it, UTC.';
 COMMENT ON COLUMN parts.last_ts IS 'Latest ts in it, UTC.';
+
+CREATE TABLE IF NOT EXISTS part_widths (file VARCHAR, column_count INTEGER);
+COMMENT ON TABLE part_widths IS 'How many columns a part has, which tells what they are: tables gain columns at their end. Parts of before this was noted are not in it.';
+COMMENT ON COLUMN part_widths.file IS 'Path below the folder of parts.';
+COMMENT ON COLUMN part_widths.column_count IS 'Columns in it.';
 
 CREATE TABLE IF NOT EXISTS retired_parts (file VARCHAR, retired_at TIMESTAMPTZ);
 COMMENT ON TABLE retired_parts IS 'Parts past retention, kept a while for readers of an older catalog.';

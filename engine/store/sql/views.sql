@@ -8,7 +8,7 @@ SELECT
     provider,
     count(*) AS requests,
     count(*) FILTER (status >= 400) AS failed,
-    coalesce(sum(input_tokens + cached_input_tokens + cache_write_tokens + audio_input_tokens + image_input_tokens), 0)::BIGINT AS input_tokens,
+    coalesce(sum(input_tokens + cached_input_tokens + cache_write_tokens + coalesce(cache_write_1h_tokens, 0) + audio_input_tokens + image_input_tokens), 0)::BIGINT AS input_tokens,
     coalesce(sum(output_tokens + reasoning_tokens + audio_output_tokens + image_output_tokens), 0)::BIGINT AS output_tokens,
     coalesce(sum(cost_pusd), 0)::DECIMAL(38, 0) AS cost_pusd,
     coalesce(sum(cost_pusd), 0)::DECIMAL(26, 0) * 0.000000000001::DECIMAL(12, 12) AS cost_usd,
@@ -37,7 +37,7 @@ SELECT
     cost_center,
     count(*) AS requests,
     count(*) FILTER (status >= 400) AS failed,
-    coalesce(sum(input_tokens + cached_input_tokens + cache_write_tokens + audio_input_tokens + image_input_tokens), 0)::BIGINT AS input_tokens,
+    coalesce(sum(input_tokens + cached_input_tokens + cache_write_tokens + coalesce(cache_write_1h_tokens, 0) + audio_input_tokens + image_input_tokens), 0)::BIGINT AS input_tokens,
     coalesce(sum(output_tokens + reasoning_tokens + audio_output_tokens + image_output_tokens), 0)::BIGINT AS output_tokens,
     coalesce(sum(cost_pusd), 0)::DECIMAL(38, 0) AS cost_pusd,
     coalesce(sum(cost_pusd), 0)::DECIMAL(26, 0) * 0.000000000001::DECIMAL(12, 12) AS cost_usd,
@@ -65,7 +65,7 @@ SELECT
     provider,
     count(*) AS requests,
     count(*) FILTER (status >= 400) AS failed,
-    coalesce(sum(input_tokens + cached_input_tokens + cache_write_tokens + audio_input_tokens + image_input_tokens), 0)::BIGINT AS input_tokens,
+    coalesce(sum(input_tokens + cached_input_tokens + cache_write_tokens + coalesce(cache_write_1h_tokens, 0) + audio_input_tokens + image_input_tokens), 0)::BIGINT AS input_tokens,
     coalesce(sum(output_tokens + reasoning_tokens + audio_output_tokens + image_output_tokens), 0)::BIGINT AS output_tokens,
     coalesce(sum(cost_pusd), 0)::DECIMAL(38, 0) AS cost_pusd,
     coalesce(sum(cost_pusd), 0)::DECIMAL(26, 0) * 0.000000000001::DECIMAL(12, 12) AS cost_usd,
@@ -170,7 +170,7 @@ SELECT
     coalesce(resolved_model, requested_model) AS model,
     cost_problem,
     count(*) AS requests,
-    coalesce(sum(input_tokens + cached_input_tokens + cache_write_tokens + audio_input_tokens + image_input_tokens), 0)::BIGINT AS input_tokens,
+    coalesce(sum(input_tokens + cached_input_tokens + cache_write_tokens + coalesce(cache_write_1h_tokens, 0) + audio_input_tokens + image_input_tokens), 0)::BIGINT AS input_tokens,
     coalesce(sum(output_tokens + reasoning_tokens + audio_output_tokens + image_output_tokens), 0)::BIGINT AS output_tokens,
     (SELECT as_of FROM publication) AS as_of
 FROM requests
@@ -213,6 +213,7 @@ WITH listed AS (
             CASE WHEN input_tokens = 0 THEN 0 ELSE input_tokens::HUGEINT * rates.input_pusd_per_token END,
             CASE WHEN cached_input_tokens = 0 THEN 0 ELSE cached_input_tokens::HUGEINT * coalesce(rates.cached_input_pusd_per_token, rates.input_pusd_per_token) END,
             CASE WHEN cache_write_tokens = 0 THEN 0 ELSE cache_write_tokens::HUGEINT * coalesce(rates.cache_write_pusd_per_token, rates.input_pusd_per_token) END,
+            CASE WHEN coalesce(cache_write_1h_tokens, 0) = 0 THEN 0 ELSE cache_write_1h_tokens::HUGEINT * coalesce(rates.cache_write_1h_pusd_per_token, rates.cache_write_pusd_per_token, rates.input_pusd_per_token) END,
             CASE WHEN audio_input_tokens = 0 THEN 0 ELSE audio_input_tokens::HUGEINT * coalesce(rates.audio_input_pusd_per_token, rates.input_pusd_per_token) END,
             CASE WHEN image_input_tokens = 0 THEN 0 ELSE image_input_tokens::HUGEINT * coalesce(rates.image_input_pusd_per_token, rates.input_pusd_per_token) END,
             CASE WHEN output_tokens = 0 THEN 0 ELSE output_tokens::HUGEINT * rates.output_pusd_per_token END,
@@ -222,7 +223,7 @@ WITH listed AS (
         ] AS kinds_pusd
     FROM attempts
     JOIN prices AS rates ON rates.price_id = attempts.price_id
-    WHERE rates.above_input_tokens = 0 OR input_tokens + cached_input_tokens + cache_write_tokens + audio_input_tokens + image_input_tokens > rates.above_input_tokens
+    WHERE rates.above_input_tokens = 0 OR input_tokens + cached_input_tokens + cache_write_tokens + coalesce(cache_write_1h_tokens, 0) + audio_input_tokens + image_input_tokens > rates.above_input_tokens
     QUALIFY row_number() OVER (PARTITION BY request_id, n ORDER BY rates.above_input_tokens DESC) = 1
 ), priced AS (
     SELECT

@@ -35,10 +35,12 @@ def read_usage(reported: object) -> Usage | None:
         return None
     output = _count(reported, "output_tokens")
     reasoning = min(_count(_details(reported, "output_tokens_details"), "thinking_tokens"), output)
+    five_minutes, hour = _cache_writes(reported)
     return Usage(
         input=_count(reported, "input_tokens"),
         cached_input=_count(reported, "cache_read_input_tokens"),
-        cache_write=_cache_write(reported),
+        cache_write=five_minutes,
+        cache_write_1h=hour,
         output=output - reasoning,
         reasoning=reasoning,
     )
@@ -51,28 +53,37 @@ def written(usage: Usage | None, service_tier: str = "") -> dict[str, Any]:
 
 
 def written_delta(usage: Usage) -> dict[str, Any]:
-    """*usage* as the last `message_delta` carries it. What is no cached text counts as input, media included."""
+    """*usage* as the last `message_delta` carries it. What is no cached text counts as input, media included.
+
+    The split of what was written to the cache is there when some of it is kept for an hour.
+    """
     counts: dict[str, Any] = {
         "input_tokens": usage.input + usage.audio_input + usage.image_input,
-        "cache_creation_input_tokens": usage.cache_write,
+        "cache_creation_input_tokens": usage.total_cache_write,
         "cache_read_input_tokens": usage.cached_input,
         "output_tokens": usage.total_output,
     }
+    if usage.cache_write_1h:
+        split = {"ephemeral_5m_input_tokens": usage.cache_write, "ephemeral_1h_input_tokens": usage.cache_write_1h}
+        counts["cache_creation"] = split
     if usage.reasoning:
         counts["output_tokens_details"] = {"thinking_tokens": usage.reasoning}
     return counts
 
 
-def _cache_write(reported: Mapping[str, Any]) -> int:
-    """Tokens written to the cache, for five minutes and for an hour together.
+def _cache_writes(reported: Mapping[str, Any]) -> tuple[int, int]:
+    """Tokens written to the cache for five minutes, and for an hour.
 
     `cache_creation` splits the sum by lifetime. The last event of a stream may carry the sum alone, beside a split that
-    the first one sent, so the sum is asked first.
+    the first one sent, so the sum holds, and what it has beyond the hour's part is taken to be of five minutes.
     """
-    if reported.get("cache_creation_input_tokens") is not None:
-        return _count(reported, "cache_creation_input_tokens")
     split = _details(reported, "cache_creation")
-    return _count(split, "ephemeral_5m_input_tokens") + _count(split, "ephemeral_1h_input_tokens")
+    five_minutes, hour = _count(split, "ephemeral_5m_input_tokens"), _count(split, "ephemeral_1h_input_tokens")
+    if reported.get("cache_creation_input_tokens") is None:
+        return five_minutes, hour
+    whole = _count(reported, "cache_creation_input_tokens")
+    hour = min(hour, whole)
+    return whole - hour, hour
 
 
 def _count(counts: Mapping[str, Any], name: str) -> int:

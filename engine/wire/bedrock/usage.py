@@ -1,5 +1,7 @@
 """What Converse says of an answer's end: its token counts and its stop reason, and both the other way."""
 
+from typing import Any
+
 import msgspec
 
 from engine import hub
@@ -21,37 +23,53 @@ class TokenUsage(msgspec.Struct, rename="camel", omit_defaults=True, kw_only=Tru
     cache_write_input_tokens: float | None = None
     cache_read_input_token_count: float | None = None
     cache_write_input_token_count: float | None = None
+    cache_details: Any = None
+    """What was written to the cache, by how long it is kept: `[{"ttl": "1h", "inputTokens": 7}]`."""
 
 
 def read_usage(said: TokenUsage | None) -> Usage | None:
     """The counts, which are disjoint as they come: input tokens exclude the cache's. None where there are none.
 
-    Reasoning is part of the output and not told apart.
+    Reasoning is part of the output and not told apart. What was written to the cache and is not kept for an hour is of
+    five minutes.
     """
     if said is None or (said.input_tokens is None and said.output_tokens is None):
         return None
+    cache_write = _count(said.cache_write_input_tokens or said.cache_write_input_token_count)
+    hour = min(_of_an_hour(said.cache_details), cache_write)
     return Usage(
         input=_count(said.input_tokens),
         cached_input=_count(said.cache_read_input_tokens or said.cache_read_input_token_count),
-        cache_write=_count(said.cache_write_input_tokens or said.cache_write_input_token_count),
+        cache_write=cache_write - hour,
+        cache_write_1h=hour,
         output=_count(said.output_tokens),
     )
+
+
+def _of_an_hour(details: object) -> int:
+    """Source: botocore 1.44's service model of bedrock-runtime, `CacheDetail`."""
+    found = [each for each in details if isinstance(each, dict)] if isinstance(details, list) else []
+    counts = [each.get("inputTokens") for each in found if each.get("ttl") == "1h"]
+    return sum(_count(count) for count in counts if isinstance(count, int | float))
 
 
 def _count(said: float | None) -> int:
     return int(said) if said is not None and 0 <= said <= MOST_TOKENS else 0
 
 
-def write_usage(usage: Usage) -> dict[str, int]:
+def write_usage(usage: Usage) -> dict[str, Any]:
     """The counts as Converse spells them."""
-    written = {
+    written: dict[str, Any] = {
         "inputTokens": usage.input + usage.audio_input + usage.image_input,
         "outputTokens": usage.total_output,
         "totalTokens": usage.total_input + usage.total_output,
     }
-    if usage.cached_input or usage.cache_write:
+    if usage.cached_input or usage.total_cache_write:
         written["cacheReadInputTokens"] = usage.cached_input
-        written["cacheWriteInputTokens"] = usage.cache_write
+        written["cacheWriteInputTokens"] = usage.total_cache_write
+    if usage.cache_write_1h:
+        kept = (("1h", usage.cache_write_1h), ("5m", usage.cache_write))
+        written["cacheDetails"] = [{"ttl": ttl, "inputTokens": count} for ttl, count in kept if count]
     return written
 
 

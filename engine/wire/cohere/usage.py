@@ -41,8 +41,7 @@ def read_usage(reported: object) -> Usage | None:
 
 def encode_usage(usage: Usage) -> dict[str, Any]:
     """*usage* in Cohere's words. What is billed is taken to be what was read and written."""
-    read = usage.input + usage.cached_input + usage.cache_write + usage.audio_input
-    written = usage.output + usage.reasoning + usage.audio_output + usage.image_output
+    read, written = usage.total_input - usage.image_input, usage.total_output
     tokens = {"input_tokens": read, "output_tokens": written}
     beside = {"reasoning_tokens": usage.reasoning, "image_tokens": usage.image_input}
     return {

@@ -24,9 +24,7 @@ def usage_of(prompt: int | None, written: int | None) -> Usage | None:
 
 def encode_usage(usage: Usage) -> dict[str, int]:
     """*usage* in Ollama's words."""
-    prompt = usage.input + usage.cached_input + usage.cache_write + usage.audio_input + usage.image_input
-    written = usage.output + usage.reasoning + usage.audio_output + usage.image_output
-    return {"prompt_eval_count": prompt, "eval_count": written}
+    return {"prompt_eval_count": usage.total_input, "eval_count": usage.total_output}
 
 
 def _count(count: int | None) -> int:

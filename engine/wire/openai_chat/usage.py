@@ -104,9 +104,9 @@ def _details(reported: dict[str, Any], name: str) -> dict[str, Any]:
 def write_usage(usage: Usage) -> dict[str, Any]:
     """OpenAI's usage object: the counts nested again, in the details that OpenAI sends and, if there are any, others.
 
-    `read_usage` of it is *usage*, except for its source.
+    `read_usage` of it is *usage*, except for its source, and that OpenAI has no word for how long a cache is kept.
     """
-    written = {"cache_write_tokens": usage.cache_write, "image_tokens": usage.image_input}
+    written = {"cache_write_tokens": usage.total_cache_write, "image_tokens": usage.image_input}
     made = {"image_tokens": usage.image_output}
     return {
         "prompt_tokens": usage.total_input,

@@ -26,7 +26,7 @@ from engine.wire.anthropic_messages.usage import read_usage, written, written_de
                 "cache_creation": {"ephemeral_5m_input_tokens": 2, "ephemeral_1h_input_tokens": 4},
                 "output_tokens_details": {"thinking_tokens": 7},
             },
-            Usage(input=3, cache_write=6, output=2, reasoning=7),
+            Usage(input=3, cache_write=2, cache_write_1h=4, output=2, reasoning=7),
         ),
         (
             {"input_tokens": 3, "output_tokens": 9, "output_tokens_details": {"thinking_tokens": 70}},
@@ -48,13 +48,17 @@ def test_the_sum_counts_before_its_split() -> None:
     """A sum of written tokens that a later event corrects holds against the split of the first."""
     split = {"ephemeral_5m_input_tokens": 2, "ephemeral_1h_input_tokens": 4}
     reported = {"input_tokens": 1, "cache_creation_input_tokens": 10, "cache_creation": split}
-    assert read_usage(reported) == Usage(input=1, cache_write=10)
+    assert read_usage(reported) == Usage(input=1, cache_write=6, cache_write_1h=4)
+    assert read_usage(reported | {"cache_creation_input_tokens": 3}) == Usage(input=1, cache_write_1h=3)
 
 
 def test_what_is_written_reads_the_same() -> None:
     """Counts go out in this protocol's own shape; media count as input and as output."""
     usage = Usage(input=1, cached_input=2, cache_write=3, output=4, reasoning=5)
     assert read_usage(written(usage)) == usage
+    hour = Usage(input=1, cache_write=3, cache_write_1h=6, output=4)
+    assert read_usage(written(hour)) == hour
+    assert read_usage(written_delta(hour)) == hour
     media = Usage(input=1, audio_input=2, image_input=3, output=4, audio_output=5, image_output=6)
     assert read_usage(written_delta(media)) == Usage(input=6, output=15)
 

@@ -45,10 +45,17 @@ def test_no_counts_are_no_usage() -> None:
     assert read({"inputTokens": -1, "outputTokens": 1e300}) == Usage()
 
 
-@given(COUNTS, COUNTS, COUNTS, COUNTS)
-def test_usage_is_read_as_it_was_written(into: int, out: int, cached: int, written: int) -> None:
+@pytest.mark.parametrize("details", [7, None, [7], [{}], [{"ttl": "1h"}], [{"ttl": "1h", "inputTokens": "9"}]])
+def test_details_of_the_cache_that_say_nothing_are_noise(details: object) -> None:
+    """What is not told to be kept for an hour is of five minutes."""
+    said = {"inputTokens": 1, "cacheWriteInputTokens": 9, "cacheDetails": details}
+    assert read(said) == Usage(input=1, cache_write=9)
+
+
+@given(COUNTS, COUNTS, COUNTS, COUNTS, COUNTS)
+def test_usage_is_read_as_it_was_written(into: int, out: int, cached: int, written: int, hour: int) -> None:
     """Counts that Converse can tell survive the way there and back."""
-    usage = Usage(input=into, output=out, cached_input=cached, cache_write=written)
+    usage = Usage(input=into, output=out, cached_input=cached, cache_write=written, cache_write_1h=hour)
     assert read(dict(write_usage(usage))) == usage
 
 

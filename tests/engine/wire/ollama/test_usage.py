@@ -21,5 +21,5 @@ def test_counts(prompt: int | None, written: int | None, usage: Usage | None) ->
 
 def test_all_kinds_are_counted_when_written() -> None:
     """Ollama has two counts, and nothing falls out of them."""
-    usage = Usage(input=1, cached_input=2, cache_write=4, image_input=8, audio_input=16, output=1, reasoning=2)
+    usage = Usage(input=1, cached_input=2, cache_write=4, cache_write_1h=8, image_input=16, output=1, reasoning=2)
     assert encode_usage(usage) == {"prompt_eval_count": 31, "eval_count": 3}
