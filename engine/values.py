@@ -18,10 +18,12 @@ from engine.errors import OutcomeKind
 
 __all__ = [
     "CONVERSATIONS",
+    "NO_MEASURES",
     "AttemptRecord",
     "ConfigRecord",
     "EventRecord",
     "Facts",
+    "Measures",
     "ModelId",
     "ModelRow",
     "Outcome",
@@ -62,6 +64,15 @@ class Surface(StrEnum):
     """Anthropic's count_tokens."""
     COUNT_GENERATE = "count_generate"
     """Gemini's countTokens."""
+    EMBEDDINGS = "embeddings"
+    RERANK = "rerank"
+    MODERATIONS = "moderations"
+    IMAGES = "images"
+    IMAGE_EDITS = "image_edits"
+    IMAGE_VARIATIONS = "image_variations"
+    TRANSCRIPTIONS = "transcriptions"
+    TRANSLATIONS = "translations"
+    SPEECH = "speech"
 
 
 CONVERSATIONS = frozenset(
@@ -185,6 +196,22 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True):
         return self.output + self.reasoning + self.audio_output + self.image_output
 
 
+class Measures(msgspec.Struct, frozen=True, kw_only=True):
+    """What an answer is counted by beside tokens; some of it may be counted in tokens as well."""
+
+    images: int = 0
+    """Pictures that were made."""
+    audio_ms: int | None = 0
+    """Length of the sound that was heard; None when there was some and the answer does not tell how long it lasts."""
+    characters: int = 0
+    """Unicode code points of the text that was spoken."""
+    search_units: int = 0
+    """What reranking is counted by."""
+
+
+NO_MEASURES = Measures()
+
+
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     """How one attempt ended, classed once."""
 
@@ -234,6 +261,8 @@ class AttemptRecord(msgspec.Struct, frozen=True, kw_only=True):
     cost_pusd: int | None
     """What the provider charges us after `discount`; None with `cost_problem` when it cannot be known."""
     cost_problem: str | None
+    measures: Measures | None = None
+    """What was counted beside tokens; None when nothing was."""
 
 
 class RequestRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -294,6 +323,8 @@ class RequestRecord(msgspec.Struct, frozen=True, kw_only=True):
     """What the answering attempt costs; `attempts` has what all of them cost us."""
     cost_problem: str | None
     attempts: tuple[AttemptRecord, ...]
+    measures: Measures | None = None
+    """Of the attempt that answered: what was counted beside tokens; None when nothing was."""
 
 
 class ConfigRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -393,7 +424,11 @@ class PriceRow(TypedDict):
     audio_output_pusd_per_token: int | None
     image_output_pusd_per_token: int | None
     request_pusd: int | None
-    """Added once per request; the same in each tier of a period."""
+    """Added once per request; this and what follows is the same in each tier of a period."""
+    image_pusd: int | None
+    audio_minute_pusd: int | None
+    character_pusd: int | None
+    search_pusd: int | None
     source: str
     """Where the figures come from."""
 

@@ -17,6 +17,7 @@ from engine.values import AttemptRecord, Outcome, Surface, Usage, UsageSource
 from engine.wire.codecs import Answered, Spoken, spoken
 from engine.wire.envelope import Encoded, estimated
 from engine.wire.json_edit import Fields
+from engine.wire.measures import Measures
 from engine.wire.stream import AnswerStream
 
 __all__ = ["Attempt"]
@@ -29,6 +30,8 @@ REPLY_LIMIT_BYTES = 64 << 20
 DONE_PATIENCE_S = 0.25
 """After `[DONE]` only the end of the HTTP body is awaited, so that the connection can be used again."""
 
+JSON = "application/json"
+NO_MEASURES = Measures()
 OK = Outcome(kind=OutcomeKind.OK, status=200, received=True)
 HUNG_UP = Outcome(kind=OutcomeKind.CANCELLED)
 NO_COST = Cost(pusd=None, list_pusd=None, price_id=None, problem="no usage: nothing was answered")
@@ -49,6 +52,7 @@ class Attempt(msgspec.Struct, kw_only=True):
     spoken: Spoken | None = None
     stream: AnswerStream | None = None
     usage: Usage | None = None
+    measures: Measures = NO_MEASURES
     detail: str = ""
     ttfb_ms: float | None = None
     sent_bytes: int = 0
@@ -77,7 +81,9 @@ class Attempt(msgspec.Struct, kw_only=True):
         self.ttfb_ms = milliseconds(self.clock.monotonic() - self.started_s)
         if not 200 <= self.answer.status < 300:
             return self._classed(await self._body(ERROR_LIMIT_BYTES))
-        if self.asked.envelope.stream:
+        assert self.spoken is not None
+        if self.asked.envelope.stream or self.spoken.codec.raw:
+            self.exchange.answer_type = self._content_type
             return await self._relay(self.answer)
         return self._collected(await self._body(REPLY_LIMIT_BYTES))
 
@@ -93,7 +99,7 @@ class Attempt(msgspec.Struct, kw_only=True):
         if dropped:
             self._report(dropped)
         codec = self.spoken.codec
-        sent = codec.finished(fields, provider.dialect, model=offer.upstream_model, stream=envelope.stream)
+        sent = codec.finished(envelope, fields, provider.dialect, offer.upstream_model)
         self.sent_bytes = len(sent.body)
         timeouts, forwarded = provider.timeouts, provider.forward_headers
         total_s = min(timeouts.total_s, self.start.left_s)
@@ -104,6 +110,7 @@ class Attempt(msgspec.Struct, kw_only=True):
             path=self.spoken.path,
             stream=envelope.stream,
             body=sent.body,
+            content_type=sent.content_type,
             headers=[h for h in exchange.inbound.headers if h[0].decode("latin-1") in forwarded] if forwarded else (),
             head_timeout_s=min(timeouts.first_token_s, total_s) if envelope.stream else total_s,
             total_timeout_s=total_s,
@@ -148,10 +155,19 @@ class Attempt(msgspec.Struct, kw_only=True):
         hidden = codec.read_reply_error(body)
         if hidden is not None:
             return sharpen(self.start.candidate.offer.provider, hidden, body)
-        answered = codec.passed(body, envelope) if self.spoken.native else self._translated(body)
+        answered = codec.passed(body, envelope, self._content_type) if self.spoken.native else self._translated(body)
         exchange.tail, exchange.finish_reason = answered.body, answered.finish_reason
-        self.usage = answered.usage or estimated(envelope, len(body) // 8)
+        exchange.answer_type = answered.content_type
+        self.usage, self.measures = answered.usage or estimated(envelope, len(body) // 8), answered.measures
         return OK
+
+    @property
+    def _content_type(self) -> str:
+        """The provider's; JSON where it does not say."""
+        for name, value in self.answer.headers if self.answer else ():
+            if name == b"content-type":
+                return value.decode("latin-1")
+        return JSON
 
     def _translated(self, body: bytes) -> Answered:
         """A whole answer in the caller's protocol."""
@@ -159,7 +175,7 @@ class Attempt(msgspec.Struct, kw_only=True):
         exchange, codec = self.exchange, self.spoken.codec
         reply = codec.decode_reply(body)
         finish_reason, usage = codec.summary(reply)
-        named = structs.replace(reply, **self._named(reply.id, reply.model))
+        named = structs.replace(reply, **self._named(getattr(reply, "id", None), reply.model))
         encoded = exchange.codec.encode_reply(named, self.asked.envelope, int(exchange.at.timestamp()))
         return Answered(encoded, finish_reason=finish_reason, usage=usage)
 
@@ -173,12 +189,10 @@ class Attempt(msgspec.Struct, kw_only=True):
         assert caller.encoder is not None, "a stream on a surface without streams"
         return codec.translated(caller.encoder(envelope, now), hub.Opened(**self._named("", ""), created=now))
 
-    def _named(self, reply_id: str, model: str) -> dict[str, str]:
-        """Id and model of an answer, ours where the provider's protocol tells none."""
-        return {
-            "id": reply_id or self.exchange.inbound.request_id,
-            "model": model or self.start.candidate.offer.upstream_model,
-        }
+    def _named(self, reply_id: str | None, model: str) -> dict[str, str]:
+        """Id and model of an answer, ours where the provider tells none; answers of some surfaces have no id."""
+        named = {"model": model or self.start.candidate.offer.upstream_model}
+        return named if reply_id is None else {"id": reply_id or self.exchange.inbound.request_id, **named}
 
     async def _relay(self, answer: Answer) -> Outcome:
         """A stream, passed on as it comes; nothing goes out before its first content."""

@@ -79,6 +79,8 @@ class Exchange(msgspec.Struct, kw_only=True):
     price_id: str | None = None
     committed: bool = False
     """Whether content of a stream has gone out."""
+    answer_type: str = "application/json"
+    """Content-Type of the answer, where it is no stream that was asked for."""
     tail: bytes = b""
     """The body still to be sent: all of a plain answer, the terminator of a stream."""
     estimated: bool = False

@@ -24,6 +24,7 @@ from engine.wire.envelope import Envelope
 __all__ = ["Gateway"]
 
 WISHES = b"x-engine-provider"
+JSON = "application/json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,7 +164,7 @@ class Gateway:
             headers, body = error_reply(exchange, fault)
             await sink.start(fault.status, headers)
             await sink.end(body)
-        elif exchange.facts is not None and exchange.facts.stream:
+        elif exchange.committed or (exchange.facts is not None and exchange.facts.stream):
             if not exchange.committed:
                 await sink.start(200, stream_head(exchange, len(exchange.attempts)))
             await sink.end(cost_comment(exchange) + exchange.tail)
@@ -174,7 +175,8 @@ class Gateway:
 
 def _beside(inbound: Inbound) -> Beside:
     """What the request says beside its body."""
-    return Beside(model=inbound.path.model, stream=inbound.path.stream)
+    kind = next((value.decode("latin-1") for name, value in inbound.headers if name == b"content-type"), JSON)
+    return Beside(model=inbound.path.model, stream=inbound.path.stream, content_type=kind)
 
 
 def _is_answered(exchange: Exchange, decision: Decision) -> bool:

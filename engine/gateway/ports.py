@@ -69,6 +69,7 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     stream: bool = False
     """The answer is wanted as a stream."""
     body: bytes
+    content_type: str = "application/json"
     headers: Headers = ()
     """Forwarded from the caller as the provider allows; credentials and content headers are the upstream's."""
     head_timeout_s: float

@@ -18,7 +18,8 @@ EXPLAIN = "decision.explain"
 
 def plain_head(exchange: Exchange, length: int) -> Headers:
     """Headers of a complete answer of *length* bytes."""
-    headers = [JSON, (b"content-length", b"%d" % length), *_common(exchange, len(exchange.attempts))]
+    kind = (b"content-type", exchange.answer_type.encode("latin-1"))
+    headers = [kind, (b"content-length", b"%d" % length), *_common(exchange, len(exchange.attempts))]
     if exchange.estimated:
         headers.append((b"x-engine-estimated", b"1"))
     if exchange.cost_pusd is not None:
@@ -28,7 +29,9 @@ def plain_head(exchange: Exchange, length: int) -> Headers:
 
 def stream_head(exchange: Exchange, attempts: int) -> Headers:
     """Headers of a stream whose first content has just arrived, in the *attempts*-th attempt."""
-    return [(b"content-type", exchange.codec.stream_type.encode()), NO_CACHE, *_common(exchange, attempts)]
+    is_stream = exchange.facts is not None and exchange.facts.stream
+    kind = exchange.codec.stream_type if is_stream else exchange.answer_type
+    return [(b"content-type", kind.encode("latin-1")), NO_CACHE, *_common(exchange, attempts)]
 
 
 def error_reply(exchange: Exchange, fault: CallerFault | Refused) -> tuple[Headers, bytes]:

@@ -27,6 +27,15 @@ PATHS: Final[Mapping[str, Surface]] = MappingProxyType(
         "/v1/messages": Surface.MESSAGES,
         "/v1/messages/count_tokens": Surface.COUNT_MESSAGES,
         "/v1/responses": Surface.RESPONSES,
+        "/v1/embeddings": Surface.EMBEDDINGS,
+        "/v1/rerank": Surface.RERANK,
+        "/v1/moderations": Surface.MODERATIONS,
+        "/v1/images/generations": Surface.IMAGES,
+        "/v1/images/edits": Surface.IMAGE_EDITS,
+        "/v1/images/variations": Surface.IMAGE_VARIATIONS,
+        "/v1/audio/transcriptions": Surface.TRANSCRIPTIONS,
+        "/v1/audio/translations": Surface.TRANSLATIONS,
+        "/v1/audio/speech": Surface.SPEECH,
     }
 )
 
@@ -53,10 +62,22 @@ _SAID: Final[Mapping[Surface, tuple[str, str, tuple[str, ...]]]] = MappingProxyT
         Surface.MESSAGES: ("Messages", "Message, as Anthropic defines it", ("model", "messages")),
         Surface.COUNT_MESSAGES: ("CountTokens", "Tokens of a message, counted or estimated", ("model", "messages")),
         Surface.RESPONSES: ("Responses", "Response, as OpenAI defines it; nothing is stored here", ("model", "input")),
+        Surface.EMBEDDINGS: ("Embeddings", "Embeddings, as OpenAI defines them", ("model", "input")),
+        Surface.RERANK: ("Rerank", "The order of documents, as Cohere defines it", ("model", "query", "documents")),
+        Surface.MODERATIONS: ("Moderations", "Moderation, as OpenAI defines it", ("input",)),
+        Surface.IMAGES: ("Images", "Pictures after words, as OpenAI defines them", ("prompt",)),
+        Surface.IMAGE_EDITS: ("ImageEdits", "Pictures edited, as OpenAI defines it", ("image", "prompt")),
+        Surface.IMAGE_VARIATIONS: ("ImageVariations", "Variations of a picture, as OpenAI defines them", ("image",)),
+        Surface.TRANSCRIPTIONS: ("Transcriptions", "Speech to text, as OpenAI defines it", ("model", "file")),
+        Surface.TRANSLATIONS: ("Translations", "Speech to English text, as OpenAI defines it", ("model", "file")),
+        Surface.SPEECH: ("Speech", "Text to speech, as OpenAI defines it", ("model", "input", "voice")),
         Surface.GENERATE: ("GenerateContent", "Content, as Gemini defines it", ("contents",)),
     }
 )
 """Surface → operation id, summary, required fields."""
+
+
+_FORMS: Final = frozenset({Surface.IMAGE_EDITS, Surface.IMAGE_VARIATIONS, Surface.TRANSCRIPTIONS, Surface.TRANSLATIONS})
 
 
 class ModelPaths:
@@ -107,6 +128,7 @@ def _operation(
         properties={field: _FIELDS[field] for field in required},
         description="Fields that are not named here pass through.",
     )
+    sent = "multipart/form-data" if surface in _FORMS else "application/json"
     either = {"application/json": Schema(type=OpenAPIType.OBJECT), "text/event-stream": Schema(type=OpenAPIType.STRING)}
     return Operation(
         operation_id=name or operation + suffix,
@@ -114,7 +136,7 @@ def _operation(
         summary=summary,
         description="Answered whole, or as server-sent events when a stream is asked for.",
         parameters=list(parameters) if parameters else None,
-        request_body=RequestBody(content={"application/json": OpenAPIMediaType(schema=body)}, required=True),
+        request_body=RequestBody(content={sent: OpenAPIMediaType(schema=body)}, required=True),
         responses={
             "200": OpenAPIResponse(
                 description="the answer",
@@ -132,6 +154,11 @@ _FIELDS: Final[Mapping[str, Schema]] = MappingProxyType(
     {
         "model": Schema(type=OpenAPIType.STRING, description="a name from /v1/models, or a pin model@provider"),
         "messages": Schema(type=OpenAPIType.ARRAY, items=Schema(type=OpenAPIType.OBJECT)),
+        "query": Schema(type=OpenAPIType.STRING),
+        "documents": Schema(type=OpenAPIType.ARRAY, items=Schema()),
+        "voice": Schema(type=OpenAPIType.STRING),
+        "file": Schema(type=OpenAPIType.STRING, content_media_type="application/octet-stream"),
+        "image": Schema(type=OpenAPIType.STRING, content_media_type="application/octet-stream"),
         "contents": Schema(type=OpenAPIType.ARRAY, items=Schema(type=OpenAPIType.OBJECT)),
         "prompt": Schema(one_of=[Schema(type=OpenAPIType.STRING), Schema(type=OpenAPIType.ARRAY, items=Schema())]),
         "input": Schema(one_of=[Schema(type=OpenAPIType.STRING), Schema(type=OpenAPIType.ARRAY, items=Schema())]),

@@ -7,7 +7,7 @@ puts one into an exception or a `repr`.
 import re
 from base64 import b64encode
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import assert_never
 from urllib.parse import quote, urlencode
 
@@ -20,7 +20,7 @@ from engine.upstream.origin import Origin, split_base_url
 from engine.upstream.secrets import Secrets, expand, references
 from engine.values import SecretRef
 
-__all__ = ["FRAMING", "HEADER_VALUE", "TOKEN", "Head", "Heads", "missing"]
+__all__ = ["FRAMING", "HEADER_VALUE", "JSON", "TOKEN", "Head", "Heads", "missing"]
 
 TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 """RFC 9110 5.6.2: methods and header names."""
@@ -42,6 +42,8 @@ FRAMING = frozenset(
     }
 )
 """Headers that only the client itself may set: they decide where a message ends, or what comes back."""
+JSON = "application/json"
+CONTENT_TYPE = b"content-type"
 MOST_HEADS = 10_000
 """Paths may hold the model's name, and names that a pattern serves are without number."""
 _FORWARDED_NAME = re.compile(rb"[!#$%&'*+\-.^_`|~0-9a-z]+")
@@ -67,6 +69,8 @@ class Head:
     """Headers that a caller's may not replace."""
     inputs: tuple[tuple[SecretRef, str | None], ...] = field(repr=False)
     """What it was built from: it holds as long as these read the same."""
+    typed: bool = True
+    """Whether `headers` say what the body is."""
     minter: Minter | None = field(default=None, repr=False)
     """Makes the credential of every request, where it cannot stand in `headers`."""
 
@@ -96,6 +100,8 @@ class Head:
             UpstreamUnreachable: none can be made.
         """
         added = list(self.forwarded(call.headers))
+        if not self.typed:
+            added.append((CONTENT_TYPE, call.content_type.encode("ascii")))
         if self.minter is not None:
             theirs = ((name.decode("ascii"), value.decode("ascii")) for name, value in added)
             sent = (("host", self.origin.authority), *self.headers, *theirs)
@@ -110,7 +116,7 @@ class Head:
 
     def request(self, call: Call) -> bytes:
         """The whole head of *call*. Raises as `beside` does."""
-        if not call.headers and self.minter is None:
+        if not call.headers and self.minter is None and self.typed:
             return self.data + b"content-length: %d\r\n\r\n" % len(call.body)
         lines = b"".join(b"%b: %b\r\n" % pair for pair in self.beside(call))
         return self.data + lines + b"content-length: %d\r\n\r\n" % len(call.body)
@@ -122,20 +128,24 @@ class Heads:
     def __init__(self, secrets: Secrets, minters: Minters) -> None:
         self._secrets = secrets
         self._minters = minters
-        self._heads: dict[tuple[int, str, str], tuple[Provider, Head]] = {}
+        self._heads: dict[tuple[int, str, str, bool], tuple[Provider, Head]] = {}
 
-    def head(self, provider: Provider, path: str, key_label: str) -> Head:
+    def head(self, provider: Provider, path: str, key_label: str, *, typed: bool = True) -> Head:
         """The head for a call to *path*, below the provider's base URL, current as to its secrets.
+
+        *typed*: it says that the body is JSON; otherwise each call says what its body is.
 
         Raises:
             UpstreamUnreachable: a secret is missing, or what the configuration says cannot be put into a request.
         """
         # by identity: a provider is a frozen value that a snapshot holds, and hashing it would cost more than a call
-        slot = (id(provider), path, key_label)
+        slot = (id(provider), path, key_label, typed)
         known = self._heads.get(slot)
         if known is not None and self._holds(known[1]):
             return known[1]
         head = _build(provider, path, key_label, self._secrets, self._minters)
+        if not typed:
+            head = _untyped(head)
         if len(self._heads) >= MOST_HEADS:
             self._heads.clear()
         self._heads[slot] = (provider, head)
@@ -198,6 +208,13 @@ def _build(provider: Provider, path: str, key_label: str, secrets: Secrets, mint
     )
 
 
+def _untyped(head: Head) -> Head:
+    """*head* without what it says of the body."""
+    headers = tuple((name, value) for name, value in head.headers if name != CONTENT_TYPE.decode())
+    lines = [line for line in head.data.split(b"\r\n") if not line.startswith(CONTENT_TYPE + b":")]
+    return replace(head, headers=headers, data=b"\r\n".join(lines), typed=False)
+
+
 def _query(own: str, query: list[tuple[str, str]]) -> str:
     """What follows the path: the path's *own* query, then the provider's."""
     parts = [part for part in (quote(own, safe=_PATH_SAFE + "?"), urlencode(query, quote_via=quote)) if part]
@@ -206,7 +223,7 @@ def _query(own: str, query: list[tuple[str, str]]) -> str:
 
 def _headers(provider: Provider, secrets: Secrets) -> dict[str, str]:
     """Our own headers, then the provider's; names in lower case."""
-    headers = {"content-type": "application/json", "accept": "*/*", "user-agent": f"engine/{__version__}"}
+    headers = {"content-type": JSON, "accept": "*/*", "user-agent": f"engine/{__version__}"}
     for name, value in provider.headers:
         headers[name.lower()] = _text(value, secrets, "headers")
     return headers

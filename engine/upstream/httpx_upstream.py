@@ -14,7 +14,7 @@ import httpx
 from engine.errors import OutcomeKind, UpstreamFault, UpstreamMalformed, UpstreamTimeout, UpstreamUnreachable
 from engine.gateway import Call, Headers
 from engine.rules.program import Connections
-from engine.upstream.credentials import Heads
+from engine.upstream.credentials import JSON, Heads
 from engine.upstream.dial import reason
 from engine.upstream.egress import Guard
 from engine.upstream.faults import our_faults
@@ -94,7 +94,7 @@ class HttpxUpstream:
     async def send(self, call: Call) -> "_HttpxAnswer":
         """See `gateway.Upstream.send`."""
         provider = call.offer.provider
-        head = self._heads.head(provider, call.path, call.key_label)
+        head = self._heads.head(provider, call.path, call.key_label, typed=call.content_type == JSON)
         total_at_s = asyncio.get_running_loop().time() + call.total_timeout_s
         waited_s = await head.ready(call)
         request = httpx.Request(

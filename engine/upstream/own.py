@@ -1,7 +1,7 @@
 """The upstream over our own pool: what every provider uses unless it says `transport: httpx`."""
 
 from engine.gateway import Call
-from engine.upstream.credentials import Heads
+from engine.upstream.credentials import JSON, Heads
 from engine.upstream.exchange import Exchange
 from engine.upstream.pool import Job, Pools
 
@@ -18,7 +18,7 @@ class OwnUpstream:
     async def send(self, call: Call) -> Exchange:
         """See `gateway.Upstream.send`."""
         provider = call.offer.provider
-        head = self._heads.head(provider, call.path, call.key_label)
+        head = self._heads.head(provider, call.path, call.key_label, typed=call.content_type == JSON)
         waited_s = await head.ready(call)
         job = Job(
             head=head.request(call),

@@ -1,6 +1,8 @@
 """The `models` of a provider → its offers, patterns and the aliases that stand at them."""
 
+from collections.abc import Mapping
 from types import MappingProxyType
+from typing import Final
 
 from engine.config import scalars
 from engine.config.compile import providers
@@ -60,11 +62,22 @@ def _count(model: Placed, key: str) -> int | None:
     return scalars.count(model[key].value) if key in model else None
 
 
+OF_OUTPUT: Final[Mapping[Modality, frozenset[Surface]]] = MappingProxyType(
+    {
+        Modality.TEXT: CONVERSATIONS,
+        Modality.EMBEDDING: frozenset({Surface.EMBEDDINGS}),
+        Modality.IMAGE: frozenset({Surface.IMAGES, Surface.IMAGE_EDITS}),
+        Modality.AUDIO: frozenset({Surface.SPEECH}),
+    }
+)
+"""The endpoints that a model serves by what it puts out; reranking, moderation and transcripts have to be said."""
+
+
 def _surfaces(model: Placed, output: frozenset[Modality]) -> frozenset[Surface]:
     """The endpoints that a model serves: those named, or else what follows from its output."""
     if "surfaces" in model:
         return frozenset(map(Surface, model["surfaces"].value))
-    return CONVERSATIONS if Modality.TEXT in output else frozenset()
+    return frozenset(surface for kind in output for surface in OF_OUTPUT.get(kind, ()))
 
 
 def _lifecycle(at: Placed) -> Lifecycle:

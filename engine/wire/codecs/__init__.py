@@ -6,13 +6,15 @@ from typing import Final, NamedTuple
 from urllib.parse import quote
 
 from engine.values import Surface
-from engine.wire.codecs import conversations, counting
+from engine.wire.codecs import conversations, counting, media
 from engine.wire.codecs.shapes import Answered, Beside, CallerCodec, ProviderCodec, Sent
 
 __all__ = ["Answered", "Beside", "CallerCodec", "ProviderCodec", "Sent", "Spoken", "caller_codec", "spoken"]
 
-_CALLERS: Final[Mapping[Surface, CallerCodec]] = MappingProxyType({**conversations.CALLERS, **counting.CALLERS})
-_SPECIAL: Final[Mapping[tuple[str, Surface], ProviderCodec]] = MappingProxyType({**counting.NATIVE})
+_CALLERS: Final[Mapping[Surface, CallerCodec]] = MappingProxyType(
+    {**conversations.CALLERS, **counting.CALLERS, **media.CALLERS}
+)
+_SPECIAL: Final[Mapping[tuple[str, Surface], ProviderCodec]] = MappingProxyType({**counting.NATIVE, **media.PROVIDERS})
 """(Protocol of a provider, surface) → how it is asked, for surfaces that are no conversations."""
 
 
@@ -37,11 +39,14 @@ def spoken(surface: Surface, *, protocol: str, paths: Mapping[Surface, str], mod
     A conversation that has a path there is spoken natively, whatever the provider's main protocol is. None where it
     cannot be asked at all: then the surface has an estimate, or the provider nothing to offer.
     """
-    if surface in paths:
-        return Spoken(conversations.NATIVE[surface], native=True, path=_filled(paths[surface], model))
     if surface not in conversations.CALLERS:
         special = _SPECIAL.get((protocol, surface))
-        return Spoken(special, native=True, path=_filled(special.path, model)) if special else None
+        if special is None:
+            return None
+        native = (protocol, surface) not in media.TRANSLATED
+        return Spoken(special, native=native, path=_filled(paths.get(surface, special.path), model))
+    if surface in paths:
+        return Spoken(conversations.NATIVE[surface], native=True, path=_filled(paths[surface], model))
     main, codec = conversations.MAIN[protocol]
     path = (paths.get(main) if main else None) or (stream and codec.stream_path) or codec.path
     return Spoken(codec, native=main is surface, path=_filled(path, model))

@@ -76,7 +76,7 @@ def _summary(reply: hub.Reply) -> tuple[str | None, Usage | None]:
     return (first.finish_raw or first.finish) if first else None, reply.usage
 
 
-def _chat_answer(body: bytes, _asked: Envelope) -> Answered:
+def _chat_answer(body: bytes, _asked: Envelope, _type: str) -> Answered:
     reply = chat_envelope.read_reply(body)
     return Answered(body, finish_reason=reply.finish_reason, usage=reply.usage)
 
@@ -88,7 +88,7 @@ def _no_error(_body: bytes) -> Outcome | None:
 _CHAT_CALLER: Final = CallerCodec(
     read=_in_body(chat_envelope.read_envelope),
     decode_request=chat_request.decode_request,
-    encode_reply=lambda reply, _asked, _now: chat_reply.encode_reply(reply),
+    encode_reply=lambda reply, _asked, now: chat_reply.encode_reply(reply, created=now),
     encoder=lambda asked, _now: chat_stream.Encoder(model=asked.model, ask_usage=asked.asks_usage),
     error_body=chat_error.error_body,
     error_event=chat_error.error_event,
@@ -96,7 +96,7 @@ _CHAT_CALLER: Final = CallerCodec(
 _COMPLETIONS_CALLER: Final = CallerCodec(
     read=_in_body(completions_envelope.read_envelope),
     decode_request=completions_request.decode_request,
-    encode_reply=lambda reply, _asked, _now: completions_reply.encode_reply(reply),
+    encode_reply=lambda reply, _asked, now: completions_reply.encode_reply(reply, created=now),
     encoder=lambda asked, _now: completions_stream.Encoder(model=asked.model, ask_usage=asked.asks_usage),
     error_body=chat_error.error_body,
     error_event=chat_error.error_event,

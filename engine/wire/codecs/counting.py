@@ -59,7 +59,7 @@ def _vertex_body(fields: Fields, *, model: str, stream: bool) -> bytes:  # noqa:
     return gemini_count.finish_count(fields, model=model, flat=True)
 
 
-def _counted(body: bytes, _asked: Envelope) -> Answered:
+def _counted(body: bytes, _asked: Envelope, _type: str) -> Answered:
     """The provider's own count; it is free of charge."""
     return Answered(body, usage=Usage())
 

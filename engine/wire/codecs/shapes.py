@@ -13,8 +13,10 @@ from engine import hub
 from engine.values import Outcome, Usage
 from engine.wire.envelope import Encoded, Envelope
 from engine.wire.json_edit import Fields
+from engine.wire.measures import Measures
 from engine.wire.openai_chat.params import Dialect
 from engine.wire.stream import AnswerStream, Decoder, Encoder, Relay, Translation
+from engine.wire.upload import Upload
 
 __all__ = ["Answered", "Beside", "CallerCodec", "ErrorWriter", "Finisher", "ProviderCodec", "Reader", "Sent"]
 
@@ -47,6 +49,7 @@ class Answered(NamedTuple):
     finish_reason: str | None = None
     """Of the first choice, in the provider's word."""
     usage: Usage | None = None
+    measures: Measures = Measures()
 
 
 class Reader(Protocol):
@@ -96,6 +99,7 @@ class CallerCodec(msgspec.Struct, frozen=True, kw_only=True):
     error_body: ErrorWriter
     error_event: ErrorWriter
     stream_type: str = "text/event-stream; charset=utf-8"
+    """Of streams that are asked for; others keep the provider's."""
     estimate: Callable[[Envelope], bytes] | None = None
     """The answer that can be given where the provider has none of its own; None where one has to be asked."""
 
@@ -108,6 +112,10 @@ class ProviderCodec(msgspec.Struct, frozen=True, kw_only=True):
     stream_path: str = ""
     """Where streams are asked for; empty where it is the same."""
     finish: Finisher
+    finish_form: Callable[[Upload, Fields, str], bytes] | None = None
+    """The same for forms, with the provider's name for the model."""
+    raw: bool = False
+    """Answers are no text: they pass as they come, asked for as a stream or not."""
     finish_unasked: Finisher | None = None
     """Without asking for the usage of a stream, for providers that refuse to be asked."""
     encode_request: Callable[[Any, int | None, Dialect], Encoded]
@@ -115,8 +123,9 @@ class ProviderCodec(msgspec.Struct, frozen=True, kw_only=True):
     decode_reply: Callable[[bytes], Any]
     summary: Callable[[Any], tuple[str | None, Usage | None]]
     """Finish reason and usage of what `decode_reply` read."""
-    answer: Callable[[bytes, Envelope], Answered] | None = None
-    """Reads an answer that passes as it is, where that is quicker than `decode_reply`, or more is to be done to it."""
+    answer: Callable[[bytes, Envelope, str], Answered] | None = None
+    """Reads an answer that passes as it is, where that is quicker than `decode_reply`, or more is to be done to it; of
+    its body, what was asked, and its Content-Type."""
     decoder: Callable[[], Decoder] | None = None
     """None where there are no streams."""
     relay: Callable[[Envelope], AnswerStream] | None = None
@@ -128,15 +137,17 @@ class ProviderCodec(msgspec.Struct, frozen=True, kw_only=True):
     encoder: Callable[[str], Encoder] | None = None
     """As the provider writes, of the model's name: both are for stand-ins of providers."""
 
-    def finished(self, fields: Fields, dialect: Dialect, *, model: str, stream: bool) -> Sent:
-        """The body that goes to a provider."""
+    def finished(self, asked: Envelope, fields: Fields, dialect: Dialect, model: str) -> Sent:
+        """The body that goes to a provider: *fields* of the request *asked*, with its own name for the model."""
+        if isinstance(asked, Upload) and self.finish_form is not None:
+            return Sent(self.finish_form(asked, fields, model), asked.content_type)
         finish = self.finish if dialect.stream_usage else self.finish_unasked or self.finish
-        return Sent(finish(fields, model=model, stream=stream))
+        return Sent(finish(fields, model=model, stream=asked.stream))
 
-    def passed(self, body: bytes, asked: Envelope) -> Answered:
+    def passed(self, body: bytes, asked: Envelope, content_type: str) -> Answered:
         """The answer of a provider that speaks the caller's protocol. Raises UpstreamMalformed."""
         if self.answer is not None:
-            return self.answer(body, asked)
+            return self.answer(body, asked, content_type)
         finish_reason, usage = self.summary(self.decode_reply(body))
         return Answered(body, finish_reason=finish_reason, usage=usage)
 

@@ -1,0 +1,196 @@
+"""The smaller surfaces: embeddings, reranking, moderations, pictures and sound.
+
+Embeddings and reranking are translated where a provider has words of its own for them; the others pass as they are, to
+providers that have them.
+"""
+
+from collections.abc import Callable
+from typing import Any, Final, NoReturn
+
+from engine.errors import Bug
+from engine.values import Outcome, Surface, Usage
+from engine.wire import upload
+from engine.wire.audio import envelope as sound_envelope
+from engine.wire.audio import speech, transcript
+from engine.wire.audio.stream import SpeechStream, TranscriptStream
+from engine.wire.bedrock import error as bedrock_error
+from engine.wire.codecs.shapes import Answered, CallerCodec, ProviderCodec
+from engine.wire.cohere import error as cohere_error
+from engine.wire.embeddings import bedrock as bedrock_embeddings
+from engine.wire.embeddings import cohere as cohere_embeddings
+from engine.wire.embeddings import envelope as embeddings_envelope
+from engine.wire.embeddings import gemini as gemini_embeddings
+from engine.wire.embeddings import ollama as ollama_embeddings
+from engine.wire.embeddings import openai as openai_embeddings
+from engine.wire.embeddings.values import EmbedReply
+from engine.wire.envelope import Envelope, estimated
+from engine.wire.gemini import error as gemini_error
+from engine.wire.images import envelope as images_envelope
+from engine.wire.images import openai as openai_images
+from engine.wire.images.stream import ImageStream
+from engine.wire.moderations import envelope as moderations_envelope
+from engine.wire.moderations import openai as openai_moderations
+from engine.wire.ollama import error as ollama_error
+from engine.wire.openai_chat import error as openai_error
+from engine.wire.raw_stream import RawStream
+from engine.wire.rerank import cohere as cohere_rerank
+from engine.wire.rerank import envelope as rerank_envelope
+from engine.wire.rerank.values import RerankReply
+
+__all__ = ["CALLERS", "PROVIDERS", "TRANSLATED"]
+
+
+def _untranslated(*_: object) -> NoReturn:
+    raise Bug("this surface passes as it is")
+
+
+def _no_error(_body: bytes) -> Outcome | None:
+    return None
+
+
+def _caller(read: Callable[[bytes, str], Envelope], **more: Any) -> CallerCodec:
+    """A surface of OpenAI's; *read* is given body and Content-Type."""
+    translating = {"decode_request": _untranslated, "encode_reply": _untranslated} | more
+    return CallerCodec(
+        read=lambda body, beside: read(body, beside.content_type),
+        error_body=openai_error.error_body,
+        error_event=openai_error.error_event,
+        **translating,
+    )
+
+
+CALLERS: Final = {
+    Surface.EMBEDDINGS: _caller(
+        lambda body, _type: embeddings_envelope.read_envelope(body),
+        decode_request=openai_embeddings.decode_request,
+        encode_reply=lambda reply, asked, _now: openai_embeddings.encode_reply(
+            reply, as_base64=embeddings_envelope.wants_base64(asked.fields)
+        ),
+    ),
+    Surface.RERANK: _caller(
+        lambda body, _type: rerank_envelope.read_envelope(body),
+        decode_request=cohere_rerank.decode_request,
+        encode_reply=lambda reply, _asked, _now: cohere_rerank.encode_reply(reply),
+    ),
+    Surface.MODERATIONS: _caller(lambda body, _type: moderations_envelope.read_envelope(body)),
+    Surface.IMAGES: _caller(images_envelope.read_envelope),
+    Surface.IMAGE_EDITS: _caller(lambda body, kind: images_envelope.read_envelope(body, kind, surface="edits")),
+    Surface.IMAGE_VARIATIONS: _caller(
+        lambda body, kind: images_envelope.read_envelope(body, kind, surface="variations")
+    ),
+    Surface.TRANSCRIPTIONS: _caller(sound_envelope.read_envelope),
+    Surface.TRANSLATIONS: _caller(sound_envelope.read_envelope),
+    Surface.SPEECH: _caller(lambda body, _type: speech.read_envelope(body)),
+}
+
+
+def _embeddings(body: bytes, asked: Envelope, _type: str) -> Answered:
+    as_base64 = embeddings_envelope.wants_base64(asked.fields)
+    reply, passed = openai_embeddings.relay(body, as_base64=as_base64)
+    return Answered(passed, usage=reply.usage or estimated(asked, 0))
+
+
+def _reranked(body: bytes, _asked: Envelope, _type: str) -> Answered:
+    reply = cohere_rerank.decode_reply(body)
+    return Answered(body, usage=reply.usage or Usage(), measures=reply.measures)
+
+
+def _moderated(body: bytes, _asked: Envelope, _type: str) -> Answered:
+    openai_moderations.decode_reply(body)
+    return Answered(body, usage=Usage())
+
+
+def _pictured(body: bytes, _asked: Envelope, _type: str) -> Answered:
+    reply = openai_images.decode_reply(body)
+    return Answered(body, usage=reply.usage or Usage(), measures=reply.measures)
+
+
+def _transcribed(body: bytes, _asked: Envelope, content_type: str) -> Answered:
+    reply = transcript.decode_reply(body, content_type)
+    return Answered(body, content_type=content_type, usage=reply.usage or Usage(), measures=reply.measures)
+
+
+def _embedded(reply: EmbedReply) -> tuple[str | None, Usage | None]:
+    return None, reply.usage
+
+
+def _ranked(reply: RerankReply) -> tuple[str | None, Usage | None]:
+    return None, reply.usage
+
+
+def _passing(path: str, answer: Callable[[bytes, Envelope, str], Answered], **more: Any) -> ProviderCodec:
+    """A surface of a provider that looks like OpenAI, which passes as it is."""
+    return ProviderCodec(
+        path=path,
+        finish=embeddings_envelope.finish,
+        finish_form=lambda form, fields, model: upload.finish(form, fields, model=model),
+        encode_request=_untranslated,
+        decode_reply=_untranslated,
+        summary=_untranslated,
+        answer=answer,
+        read_error=openai_error.read_error,
+        read_reply_error=_no_error if "raw" in more else openai_error.read_reply_error,
+        **more,
+    )
+
+
+def _embedder(path: str, protocol: Any, error: Any, **more: Any) -> ProviderCodec:
+    """Embeddings in words of a provider's own; *protocol* and *error* are its modules."""
+    return ProviderCodec(
+        path=path,
+        encode_request=lambda request, _most, _dialect: protocol.encode_request(request),
+        finish=getattr(protocol, "finish", embeddings_envelope.finish),
+        decode_reply=protocol.decode_reply,
+        summary=_embedded,
+        read_error=error.read_error,
+        read_reply_error=_no_error,
+        **more,
+    )
+
+
+_OPENAI: Final = {
+    Surface.EMBEDDINGS: _passing("/embeddings", _embeddings),
+    Surface.RERANK: _passing("/rerank", _reranked),
+    Surface.MODERATIONS: _passing("/moderations", _moderated),
+    Surface.IMAGES: _passing("/images/generations", _pictured, relay=lambda _asked: ImageStream()),
+    Surface.IMAGE_EDITS: _passing("/images/edits", _pictured, relay=lambda _asked: ImageStream()),
+    Surface.IMAGE_VARIATIONS: _passing("/images/variations", _pictured),
+    Surface.TRANSCRIPTIONS: _passing("/audio/transcriptions", _transcribed, relay=lambda _asked: TranscriptStream()),
+    Surface.TRANSLATIONS: _passing("/audio/translations", _transcribed),
+    Surface.SPEECH: _passing(
+        "/audio/speech",
+        _untranslated,
+        relay=lambda asked: SpeechStream() if asked.stream else RawStream(),
+        raw=True,
+    ),
+}
+
+PROVIDERS: Final = {
+    **{("openai", surface): codec for surface, codec in _OPENAI.items()},
+    **{("azure", surface): codec for surface, codec in _OPENAI.items()},
+    ("cohere", Surface.EMBEDDINGS): _embedder("/v2/embed", cohere_embeddings, cohere_error),
+    ("cohere", Surface.RERANK): ProviderCodec(
+        path="/v2/rerank",
+        finish=rerank_envelope.finish,
+        encode_request=_untranslated,
+        decode_reply=cohere_rerank.decode_reply,
+        summary=_ranked,
+        answer=_reranked,
+        read_error=cohere_error.read_error,
+        read_reply_error=_no_error,
+    ),
+    ("gemini", Surface.EMBEDDINGS): _embedder("/models/{model}:batchEmbedContents", gemini_embeddings, gemini_error),
+    ("ollama", Surface.EMBEDDINGS): _embedder("/api/embed", ollama_embeddings, ollama_error),
+    ("bedrock", Surface.EMBEDDINGS): _embedder("/model/{model}/invoke", bedrock_embeddings, bedrock_error),
+}
+"""(Protocol of the provider, surface) → how it is asked."""
+
+TRANSLATED: Final = frozenset(
+    {
+        ("cohere", Surface.EMBEDDINGS),
+        ("gemini", Surface.EMBEDDINGS),
+        ("ollama", Surface.EMBEDDINGS),
+        ("bedrock", Surface.EMBEDDINGS),
+    }
+)
+"""Those of them that have words of their own."""
