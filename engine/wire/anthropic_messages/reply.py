@@ -113,7 +113,7 @@ def encode_reply(reply: hub.Reply) -> bytes:
         "role": "assistant",
         "model": reply.model,
         "content": _content(choice.parts),
-        "stop_reason": _reason(choice, refused=bool(refused)),
+        "stop_reason": _reason(choice, refused=bool(refused), ours=reply.origin == PROTOCOL),
         "stop_sequence": choice.stop_sequence or None,
         **({"stop_details": details(refused)} if refused else {}),
         "usage": written(reply.usage, tier),
@@ -122,11 +122,13 @@ def encode_reply(reply: hub.Reply) -> bytes:
     return msgspec.json.encode(message)
 
 
-def _reason(choice: hub.Choice, *, refused: bool) -> str | None:
-    if choice.finish is None:
+def _reason(choice: hub.Choice, *, refused: bool, ours: bool) -> str | None:
+    """Null where Anthropic's own has none. Another protocol's came to its end: callers go on or stop by this word."""
+    if choice.finish is None and ours:
         return None
     calls = _ends_in_call(choice.parts)
-    return reason_for(choice.finish, choice.finish_raw, choice.stop_sequence, calls=calls, refused=refused)
+    finish = choice.finish or hub.Finish.STOP
+    return reason_for(finish, choice.finish_raw, choice.stop_sequence, calls=calls, refused=refused)
 
 
 def reason_for(finish: hub.Finish, raw: str, stop_sequence: str, *, calls: bool, refused: bool) -> str:

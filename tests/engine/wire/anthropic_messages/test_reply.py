@@ -87,10 +87,11 @@ def test_refusals_are_explained() -> None:
 
 
 def test_nothing_known_is_still_a_message() -> None:
-    """The SDKs' types want an id and counts, and take null for a reason that is not known."""
+    """The SDKs' types want an id and counts; callers go by the reason, so it follows from the content."""
     said = sent(finish=None)
     assert said["id"]
-    assert said["stop_reason"] is None
+    assert said["stop_reason"] == "end_turn"
+    assert sent(ToolCall(id="call_1", name="f", arguments="{}"), finish=None)["stop_reason"] == "tool_use"
     assert said["usage"]["input_tokens"] == 0
     assert msgspec.json.decode(encode_reply(Reply()))["content"] == []
 
