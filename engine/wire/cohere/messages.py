@@ -12,7 +12,7 @@ from engine import hub
 from engine.errors import BadRequest
 from engine.wire.cohere.citation import PROTOCOL, decode_citation, encode_citation, of_block
 
-__all__ = ["Said", "decode_messages", "decode_parts", "encode_message", "encode_messages"]
+__all__ = ["Said", "decode_messages", "decode_parts", "encode_message", "encode_messages", "is_nothing"]
 
 
 class _Function(msgspec.Struct, gc=False):
@@ -84,10 +84,20 @@ def decode_parts(said: Said) -> tuple[hub.Part, ...]:
     for raw in said.citations or ():
         _cite(content, bytes(raw))
     calls = (
-        hub.ToolCall(id=call.id, name=call.function.name, arguments=call.function.arguments or "{}")
+        hub.ToolCall(id=call.id, name=call.function.name, arguments=_arguments(call.function.arguments))
         for call in said.tool_calls or ()
     )
     return (*plan, *(part for part in content if part != hub.Text(text="")), *calls)
+
+
+def _arguments(said: str | None) -> str:
+    """A call's arguments. Of a tool that takes nothing Cohere's are `null`, too; callers want an object."""
+    return "{}" if said is None or is_nothing(said) else said
+
+
+def is_nothing(arguments: str) -> bool:
+    """Whether *arguments* say that the tool takes none."""
+    return arguments.strip() in {"", "null"}
 
 
 def _content(content: str | list[msgspec.Raw] | None) -> list[hub.Part]:

@@ -15,6 +15,7 @@ from engine.wire import sse
 from engine.wire.cohere.citation import decode_citation
 from engine.wire.cohere.emit import Encoder
 from engine.wire.cohere.error import outcome_of, read_reply_error
+from engine.wire.cohere.messages import is_nothing
 from engine.wire.cohere.reply import finish_of
 from engine.wire.cohere.usage import read_usage
 
@@ -178,8 +179,8 @@ class Decoder:
             self._silent.add(number)
             made_up = f"call_{self._id[-8:]}_{number}"
             self._out.append(hub.CallOpened(call=number, id=call.id or made_up, name=function.name or ""))
-        if function.arguments:
-            number = self._calls[index]
+        number = self._calls[index]
+        if function.arguments and not (number in self._silent and is_nothing(function.arguments)):
             self._silent.discard(number)
             self._out.append(hub.CallDelta(call=number, arguments=function.arguments))
 

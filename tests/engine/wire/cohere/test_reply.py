@@ -35,6 +35,13 @@ def test_content_may_be_a_text_or_nothing() -> None:
     assert decode_reply(b'{"message":{"content":null}}').choices[0].parts == ()
 
 
+def test_a_tool_that_takes_nothing_is_called_with_an_object() -> None:
+    """Cohere writes `null` for it, which is no arguments to a caller's tool."""
+    call = b'{"id":"a","type":"function","function":{"name":"now","arguments":"null"}}'
+    reply = decode_reply(b'{"message":{"tool_calls":[%b]}}' % call)
+    assert reply.choices[0].parts == (hub.ToolCall(id="a", name="now", arguments="{}"),)
+
+
 PARTS: st.SearchStrategy[hub.Part] = st.one_of(
     st.builds(hub.Text, text=st.text(min_size=1)),
     st.builds(hub.Thinking, text=st.text(min_size=1)),

@@ -56,6 +56,19 @@ def test_a_call_that_comes_whole() -> None:
     ]
 
 
+def test_a_call_that_takes_nothing() -> None:
+    """`null` for arguments is none, and becomes an object at the end."""
+    started = (
+        b'data: {"type":"tool-call-start","index":0,"delta":{"message":{"tool_calls":{"id":"a","function":'
+        b'{"name":"f","arguments":""}}}}}\n\n'
+        b'data: {"type":"tool-call-delta","index":0,"delta":{"message":{"tool_calls":{"function":'
+        b'{"arguments":"null"}}}}}\n\n'
+    )
+    end = b'data: {"type":"message-end","delta":{"finish_reason":"TOOL_CALL"}}\n\n'
+    deltas = [event for event in Decoder().feed(START + started + end) if isinstance(event, hub.CallDelta)]
+    assert deltas == [hub.CallDelta(call=0, arguments="{}")]
+
+
 def test_unknown_events_and_keys_do_not_matter() -> None:
     """What is new is passed over."""
     debug = b'data: {"type":"debug","prompt":"..."}\n\n'
