@@ -146,7 +146,7 @@ def encode_reply(reply: hub.Reply) -> bytes:
     own = reply.extra if reply.origin == PROTOCOL else {}
     told: dict[str, Any] = {}
     if not ("promptFeedback" in own and not any(choice.parts for choice in reply.choices)):
-        told["candidates"] = [_candidate(choice) for choice in reply.choices]
+        told["candidates"] = [_candidate(choice, ours=reply.origin == PROTOCOL) for choice in reply.choices]
     if reply.usage is not None:
         told["usageMetadata"] = write_usage(reply.usage, reply.service_tier)
     told["modelVersion"] = reply.model
@@ -154,7 +154,8 @@ def encode_reply(reply: hub.Reply) -> bytes:
     return _ENCODER.encode(told | dict(own))
 
 
-def _candidate(choice: hub.Choice) -> dict[str, Any]:
+def _candidate(choice: hub.Choice, *, ours: bool) -> dict[str, Any]:
+    """The candidate. Without a reason Gemini's has not ended: where another protocol tells none, it is `STOP`."""
     parts: list[dict[str, Any]] = []
     candidate: dict[str, Any] = {"content": {"parts": parts, "role": "model"}}
     has_calls = False
@@ -168,8 +169,9 @@ def _candidate(choice: hub.Choice) -> dict[str, Any]:
     cited = [citation for text in texts for citation in text.citations]
     if cited and not KEPT.keys() & candidate.keys():
         candidate["groundingMetadata"] = grounding_of(cited, "".join(text.text for text in texts))
-    if choice.finish is not None:
-        candidate["finishReason"] = finish.written(choice.finish, choice.finish_raw, has_calls=has_calls)
+    if choice.finish is not None or not ours:
+        ended = choice.finish or hub.Finish.STOP
+        candidate["finishReason"] = finish.written(ended, choice.finish_raw, has_calls=has_calls)
     if choice.logprobs is not None and (logprobs := write_logprobs(choice.logprobs)):
         candidate["logprobsResult"] = logprobs
     candidate["index"] = choice.index

@@ -115,8 +115,8 @@ class Encoder:
         return parts + self._chunk(_ENCODER.encode(last)[:-1]) + (b"]" if self._array else b"")
 
     def _ended(self, choice: _Choice) -> dict[str, Any]:
-        """The last words on *choice*. Where nobody said why it ended, Gemini's word is `OTHER`."""
-        finished = choice.finished or hub.Finished(finish=hub.Finish.ERROR, finish_raw="OTHER")
+        """The last words on *choice*. Where nobody said why it ended, it came to a clean end: `STOP`."""
+        finished = choice.finished or hub.Finished(finish=hub.Finish.STOP)
         word = finish.written(finished.finish, finished.finish_raw, has_calls=choice.has_calls)
         content: dict[str, Any] = {"parts": [], "role": "model"}
         ended: dict[str, Any] = {"content": content, "finishReason": word, "index": choice.index}

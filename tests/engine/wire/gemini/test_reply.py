@@ -181,3 +181,9 @@ def test_no_answer_is_too_strange(body: bytes, at: int) -> None:
     for each in (body, good[:at] + body + good[at:]):
         with suppress(UpstreamMalformed):
             encode_reply(decode_reply(each))
+
+
+def test_an_answer_always_has_ended() -> None:
+    """Without a reason Gemini's would go on: one of a protocol that tells none came to its end."""
+    told = encode_reply(hub.Reply(choices=(hub.Choice(parts=(hub.Text(text="Hi"),)),), origin="openai"))
+    assert decode_reply(told).choices[0].finish_raw == "STOP"

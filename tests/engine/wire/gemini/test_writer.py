@@ -45,7 +45,7 @@ ANSWER: list[hub.Event] = [
 
 
 def test_the_last_chunk_says_why_and_how_much() -> None:
-    """One finish and one count, both at the end, and the caller's name for the model in each chunk."""
+    """One finish and one count, both at the end, and the provider's name for the model in each chunk."""
     told = chunks(*ANSWER)
     assert [("finishReason" in each["candidates"][0], "usageMetadata" in each) for each in told] == [
         (False, False),
@@ -53,7 +53,7 @@ def test_the_last_chunk_says_why_and_how_much() -> None:
         (False, False),
         (True, True),
     ]
-    assert {(each["modelVersion"], each["responseId"]) for each in told} == {("m", "r")}
+    assert {(each["modelVersion"], each["responseId"]) for each in told} == {("upstream", "r")}
     assert told[-1]["candidates"][0]["finishReason"] == "STOP"
 
 
@@ -102,9 +102,11 @@ def test_events_hold_no_line_ends() -> None:
 
 
 def test_an_answer_without_an_end_gets_one() -> None:
-    """Nobody said why it ended: Gemini's word for that is OTHER. A failure says nothing itself."""
-    assert chunks(hub.TextDelta(text="a"))[-1]["candidates"][0]["finishReason"] == "OTHER"
-    assert chunks(hub.Opened())[-1]["candidates"][0]["finishReason"] == "OTHER"
+    """Nobody said why it ended, and it ended cleanly: Gemini's word for that is STOP, calls or not."""
+    call = hub.CallOpened(call=0, id="x", name="f")
+    assert chunks(hub.TextDelta(text="a"))[-1]["candidates"][0]["finishReason"] == "STOP"
+    assert chunks(hub.Opened())[-1]["candidates"][0]["finishReason"] == "STOP"
+    assert chunks(call, hub.CallDelta(call=0, arguments="{}"))[-1]["candidates"][0]["finishReason"] == "STOP"
 
 
 def test_citations_are_told_at_the_end() -> None:
