@@ -271,5 +271,5 @@ PARTS: Final[Mapping[str, Compiled]] = {
 }
 """Key of the file → the fields of `Provider` that are made of it."""
 
-OVERRIDABLE: Final = ("paths", "headers", "query", "timeouts", "data", "discount")
+OVERRIDABLE: Final = ("paths", "dialect", "headers", "query", "timeouts", "data", "discount")
 """Keys that a model may set for itself; the schema has no others there."""

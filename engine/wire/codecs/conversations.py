@@ -184,8 +184,10 @@ _RESPONSES: Final = ProviderCodec(
     encoder=lambda model: responses_stream.Encoder(model=model),
 )
 _MESSAGES: Final = ProviderCodec(
-    encode_request=lambda request, most, _dialect: messages_request.encode_request(
-        request, default_max_tokens=most or messages_request.DEFAULT_MAX_TOKENS
+    encode_request=lambda request, most, dialect: messages_request.encode_request(
+        request,
+        default_max_tokens=most or messages_request.DEFAULT_MAX_TOKENS,
+        adaptive=dialect.thinking == "adaptive",
     ),
     finish=messages_envelope.finish,
     summary=_summary,
@@ -211,7 +213,9 @@ _GENERATE: Final = ProviderCodec(
     encoder=lambda model: gemini_stream.Encoder(model=model),
 )
 _CONVERSE: Final = ProviderCodec(
-    encode_request=lambda request, _most, _dialect: converse_request.encode_request(request),
+    encode_request=lambda request, _most, dialect: converse_request.encode_request(
+        request, adaptive=True if dialect.thinking == "adaptive" else None
+    ),
     finish=converse_request.finish,
     summary=_summary,
     decode_reply=converse_reply.decode_reply,

@@ -111,7 +111,7 @@ def _rarer(fields: Fields, known: Mapping[str, Any]) -> dict[str, Any]:
 def finish(fields: Fields, *, model: str, stream: bool, ask_usage: bool = True) -> bytes:
     """The body that goes to a provider: *fields* with its own name for the model, without our `provider` wishes.
 
-    Whoever streams is asked to report usage at the end of the stream, unless *ask_usage* is false.
+    Whoever streams is asked to report usage at the end of the stream, unless *ask_usage* is false: then nobody asks.
     """
     sent: dict[str, Any] = {**fields, "model": model}
     sent.pop(WISHES, None)
@@ -120,6 +120,8 @@ def finish(fields: Fields, *, model: str, stream: bool, ask_usage: bool = True) 
     if stream and ask_usage:
         options = _VALUE.decode(fields.get("stream_options", b"null")) or {}
         sent["stream_options"] = {**options, "include_usage": True}
+    elif not ask_usage:
+        sent.pop("stream_options", None)
     return _ENCODER.encode(sent)
 
 

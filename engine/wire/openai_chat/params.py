@@ -53,6 +53,8 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     """Takes only ids of calls that are nine letters and digits, as Mistral documents."""
     stream_usage: bool = True
     """Takes `stream_options.include_usage`."""
+    thinking: Literal["budget", "adaptive"] = "budget"
+    """Of Claude: is told how many tokens to think with, or takes an effort and decides itself."""
 
 
 OPENAI = Dialect()
