@@ -1,0 +1,188 @@
+"""The smaller surfaces on the whole system: vectors, order, verdicts, pictures and sound, each with its row."""
+
+import json
+import threading
+from base64 import b64decode
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from struct import unpack
+from typing import Any
+
+import httpx
+import pytest
+
+SOUND = b"\x00\x01RIFF" * 20_000
+ANSWERS: dict[str, Any] = {
+    "/v1/embeddings": {
+        "object": "list",
+        "data": [{"object": "embedding", "index": 0, "embedding": [0.5, -0.25]}],
+        "model": "vectors-1",
+        "usage": {"prompt_tokens": 3, "total_tokens": 3},
+    },
+    "/v1beta/models/gemini-vectors:batchEmbedContents": {"embeddings": [{"values": [0.5, -0.25]}]},
+    "/v1/rerank": {"id": "r", "results": [{"index": 1, "relevance_score": 0.9}]},
+    "/v1/moderations": {"id": "m", "model": "x", "results": [{"flagged": True, "categories": {}}]},
+    "/v1/images/generations": {"created": 1, "data": [{"b64_json": "QUJD"}]},
+    "/v1/audio/transcriptions": {"text": "hello", "usage": {"type": "duration", "seconds": 3}},
+    "/v1/audio/speech": SOUND,
+    "/v1/messages/count_tokens": {"input_tokens": 42},
+}
+FILES = """
+id: {id}
+name: {id}
+protocol: {protocol}
+base_url: http://127.0.0.1:{port}/{base}
+allow_private: [127.0.0.0/8]
+auth: {{scheme: none}}
+models:
+{models}
+"""
+OPENAI = """\
+  s/vectors: {upstream: vectors-1, output: [embedding], price: free}
+  s/pictures: {upstream: pictures-1, output: [image], price: free}
+  s/voice: {upstream: voice-1, output: [audio], price: free}
+  s/ear: {upstream: ear-1, input: [audio], surfaces: [transcriptions, translations], price: free}
+  s/order: {upstream: order-1, surfaces: [rerank], price: free}
+  omni-moderation-latest: {upstream: mod-1, surfaces: [moderations], price: free}
+"""
+GEMINI = "  s/gemini-vectors: {upstream: gemini-vectors, output: [embedding], price: free}\n"
+CLAUDE = "  s/claude: {upstream: claude-1, context: 1000, features: [tools, streaming], price: free}\n"
+
+seen: list[tuple[str, str, bytes]] = []
+
+
+class Provider(BaseHTTPRequestHandler):
+    """Answers each path with what stands in `ANSWERS`, and remembers what came."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["content-length"]))
+        seen.append((self.path, self.headers["content-type"], body))
+        answer = ANSWERS[self.path]
+        data = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
+        self.send_response(200)
+        self.send_header("content-type", "audio/mpeg" if isinstance(answer, bytes) else "application/json")
+        self.send_header("content-length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's
+        pass
+
+
+@pytest.fixture(scope="module")
+def gateway(make_gateway: Callable[..., Any]) -> Iterator[Any]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Provider)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    port = server.server_port
+    gateway = make_gateway(
+        {
+            "providers.d/small.yaml": FILES.format(id="small", protocol="openai", port=port, base="v1", models=OPENAI),
+            "providers.d/gem.yaml": FILES.format(id="gem", protocol="gemini", port=port, base="v1beta", models=GEMINI),
+            "providers.d/claude.yaml": FILES.format(
+                id="claude", protocol="anthropic", port=port, base="v1", models=CLAUDE
+            ),
+        }
+    )
+    gateway.start()
+    yield gateway
+    gateway.stop()
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture
+def post(gateway: Any, key: str) -> Callable[..., httpx.Response]:
+    def post(path: str, **what: Any) -> httpx.Response:
+        headers = {"authorization": f"Bearer {key}"}
+        return httpx.post(f"{gateway.url}{path}", headers=headers, timeout=30, **what)
+
+    return post
+
+
+def test_vectors_in_the_spelling_that_was_asked_for(post: Callable[..., httpx.Response]) -> None:
+    """OpenAI's SDK asks for base64; a provider that answers with numbers does not break it."""
+    plain = post("/v1/embeddings", json={"model": "s/vectors@small", "input": "hi"}).json()
+    packed = post("/v1/embeddings", json={"model": "s/vectors@small", "input": "hi", "encoding_format": "base64"})
+
+    assert plain["data"][0]["embedding"] == [0.5, -0.25]
+    assert unpack("<2f", b64decode(packed.json()["data"][0]["embedding"])) == (0.5, -0.25)
+
+
+def test_vectors_from_a_provider_with_words_of_its_own(post: Callable[..., httpx.Response]) -> None:
+    """OpenAI's request goes to Gemini as Gemini has it, and the answer comes back as OpenAI's."""
+    answer = post("/v1/embeddings", json={"model": "s/gemini-vectors@gem", "input": ["hi"]}).json()
+    path, _, body = seen[-1]
+
+    assert path == "/v1beta/models/gemini-vectors:batchEmbedContents"
+    assert json.loads(body)["requests"][0]["content"] == {"parts": [{"text": "hi"}]}
+    assert answer["data"][0]["embedding"] == [0.5, -0.25]
+    assert answer["model"] == "gemini-vectors"
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/v1/rerank", {"model": "s/order@small", "query": "q", "documents": ["a", "b"]}),
+        ("/v1/moderations", {"model": "omni-moderation-latest@small", "input": "x"}),
+        ("/v1/images/generations", {"model": "s/pictures@small", "prompt": "a cat"}),
+    ],
+)
+def test_what_passes_as_it_is(post: Callable[..., httpx.Response], path: str, body: dict[str, Any]) -> None:
+    """The provider sees its own name for the model, and the caller the provider's answer."""
+    answer = post(path, json=body)
+
+    assert answer.json() == ANSWERS[path]
+    assert json.loads(seen[-1][2])["model"].endswith("-1")
+
+
+def test_a_form_keeps_its_file(post: Callable[..., httpx.Response]) -> None:
+    """Sound goes through byte by byte; the model's name in the form is the provider's."""
+    sound = bytes(range(256)) * 10
+    answer = post("/v1/audio/transcriptions", data={"model": "s/ear@small"}, files={"file": ("a.wav", sound)})
+    _, kind, body = seen[-1]
+
+    assert answer.json()["text"] == "hello"
+    assert kind.startswith("multipart/form-data; boundary=")
+    assert sound in body
+    assert b"ear-1" in body
+    assert b"s/ear@small" not in body
+
+
+def test_speech_comes_as_it_is(post: Callable[..., httpx.Response]) -> None:
+    """Bytes and their type, more than one read can hold."""
+    answer = post("/v1/audio/speech", json={"model": "s/voice@small", "input": "say", "voice": "alloy"})
+
+    assert answer.headers["content-type"] == "audio/mpeg"
+    assert answer.content == SOUND
+
+
+def test_tokens_are_counted_where_they_can_be(post: Callable[..., httpx.Response]) -> None:
+    """By the provider that speaks Anthropic's protocol; for another one the estimate says that it is one."""
+    body = {"messages": [{"role": "user", "content": "hello"}]}
+    counted = post("/v1/messages/count_tokens", json={"model": "s/claude@claude", **body})
+    estimated = post("/v1/messages/count_tokens", json={"model": "t/ok", **body})
+
+    assert counted.json() == {"input_tokens": 42}
+    assert "x-engine-estimated" not in counted.headers
+    assert estimated.json()["input_tokens"] > 0
+    assert estimated.headers["x-engine-estimated"] == "1"
+
+
+def test_a_model_of_another_kind_is_refused(post: Callable[..., httpx.Response]) -> None:
+    """Pictures are not vectors: 400 that says so."""
+    refused = post("/v1/embeddings", json={"model": "s/pictures@small", "input": "hi"})
+
+    assert refused.status_code == 400
+    assert refused.json()["error"]["code"] == "surface_not_supported"
+
+
+def test_each_has_its_row(gateway: Any, post: Callable[..., httpx.Response]) -> None:
+    """The surface is a column, and every request is accounted for."""
+    post("/v1/embeddings", json={"model": "s/vectors@small", "input": "row"})
+    rows = gateway.sql("select surface, count(*) as n, sum(input_tokens) as tokens from requests group by 1")
+    by_surface = {row["surface"]: row for row in rows}
+
+    assert {"embeddings", "rerank", "moderations", "images", "transcriptions", "speech"} <= by_surface.keys()
+    assert by_surface["embeddings"]["tokens"] >= 3
