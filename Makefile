@@ -6,7 +6,7 @@ FAST := $(addprefix tests/engine/,config expr limits planning rules sandbox wire
 	tests/config tests/wire $(wildcard tests/test_*.py)
 MAKEFLAGS += --no-print-directory
 
-.PHONY: serve test check lint bench bench-micro drill clean
+.PHONY: serve test check lint bench bench-micro drill corpus clean
 
 serve: .venv/ready  ## the gateway with the sandbox provider beside the real ones; no key needed
 	@$(PY) -m engine serve --demo --allow-missing-secrets
@@ -28,6 +28,9 @@ bench-micro: .venv/ready  ## what single steps of the request path cost
 
 drill: .venv/ready  ## kills, broken edits, failing providers, shutdown: what is lost; about five minutes
 	@$(PY) -m tests.drill.run
+
+corpus: .venv/ready  ## recorded traffic of every provider through the running gateway, on every surface; three minutes
+	@$(PY) -m tests.corpus.run
 
 .venv/ready: requirements-dev.txt pyproject.toml
 	@python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
