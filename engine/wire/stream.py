@@ -125,7 +125,7 @@ class _Passing:
                 self.error = event.outcome
 
     def _released(self, out: bytes) -> bytes:
-        """*out*, and what was held before it; or b"" while it is still held, and for a failure before the first content."""
+        """*out*, and what was held before it; b"" while it is held, and of a failure before the first content."""
         if self.error is not None and not self.started:
             self._held = b""
             return b""

@@ -24,6 +24,9 @@ _ENCODER = msgspec.json.Encoder()
 
 _KNOWN = frozenset({"candidates", "usageMetadata", "modelVersion", "responseId", "error"})
 
+TIERS = {"default": "standard", "flex": "flex", "priority": "priority"}
+"""OpenAI's word for the tier that served → Google's; it has no other."""
+
 
 class _Feedback(msgspec.Struct, rename="camel", gc=False):
     block_reason: str | int | None = None
@@ -148,7 +151,8 @@ def encode_reply(reply: hub.Reply) -> bytes:
     if not ("promptFeedback" in own and not any(choice.parts for choice in reply.choices)):
         told["candidates"] = [_candidate(choice, ours=reply.origin == PROTOCOL) for choice in reply.choices]
     if reply.usage is not None:
-        told["usageMetadata"] = write_usage(reply.usage, reply.service_tier)
+        own_tier = reply.service_tier if reply.origin == PROTOCOL else TIERS.get(reply.service_tier, "")
+        told["usageMetadata"] = write_usage(reply.usage, own_tier)
     told["modelVersion"] = reply.model
     told["responseId"] = reply.id
     return _ENCODER.encode(told | dict(own))

@@ -49,7 +49,10 @@ class _Choice(msgspec.Struct):
 
 
 class Encoder:
-    """One answer as it is told. What `encode` returns goes out at once; `close` ends it."""
+    """One answer as it is told. What `encode` returns goes out at once; `close` ends it.
+
+    *model* stands where the answer names none.
+    """
 
     __slots__ = ("_array", "_begun", "_choices", "_end", "_id", "_model", "_tail", "_usage")
 
@@ -91,7 +94,7 @@ class Encoder:
                 self._choice(event.choice).cited.append(event.citation)
             case hub.Opened():
                 self._id = event.id
-                self._model = self._model or event.model
+                self._model = event.model or self._model
             case hub.Finished():
                 self._choice(event.choice).finished = event
             case hub.Metered():

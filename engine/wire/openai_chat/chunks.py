@@ -42,7 +42,7 @@ class _Written:
 class Encoder:
     """One answer on its way out: `encode` each event, `close` at a clean end.
 
-    *model* is the caller's name for it. Finishes wait for `close`, so that none stands before the last delta. After
+    *model* stands where the answer names none. Finishes wait for `close`, so that none stands before the last delta. After
     `Failed`, send `error.error_event` and do not close. Pictures and sound have a place; other media, and what only
     another protocol knows, have none and are left out.
     """
@@ -109,7 +109,7 @@ class Encoder:
 
     def _open(self, opened: hub.Opened) -> bytes:
         head = {"id": opened.id, "object": "chat.completion.chunk", "created": opened.created or 0}
-        return b"data: " + _ENCODE({**head, "model": self._model})[:-1] + b',"choices":['
+        return b"data: " + _ENCODE({**head, "model": opened.model or self._model})[:-1] + b',"choices":['
 
     def _begin(self, choice: int, content: bytes = b"null") -> bytes:
         """The chunk with the role, when this is the first that is heard of *choice*.

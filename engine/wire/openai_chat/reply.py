@@ -142,16 +142,16 @@ def write_finish(finish: hub.Finish | None, *, has_calls: bool) -> str:
     return WORDS.get(finish, "stop")
 
 
-def encode_reply(reply: hub.Reply) -> bytes:
-    """*reply* as a `chat.completion`.
+def encode_reply(reply: hub.Reply, *, created: int = 0) -> bytes:
+    """*reply* as a `chat.completion`; *created*, in seconds since 1970, stands where it does not say when it was made.
 
-    Fields of another protocol's own are left out, as are parts that only it knows. `created` is 0 where nobody said it.
+    Fields of another protocol's own are left out, as are parts that only it knows.
     """
     own = reply.extra if reply.origin == PROTOCOL else {}
     completion: dict[str, Any] = {
         "id": reply.id,
         "object": "chat.completion",
-        "created": reply.created or 0,
+        "created": reply.created or created,
         "model": reply.model,
         "choices": [_write_choice(choice) for choice in reply.choices],
     }

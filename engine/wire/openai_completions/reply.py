@@ -95,12 +95,15 @@ def _decode_choice(choice: Choice) -> hub.Choice:
     )
 
 
-def encode_reply(reply: hub.Reply) -> bytes:
-    """*reply* as a text completion: its texts and refusals. Thoughts and what else it has are not shown."""
+def encode_reply(reply: hub.Reply, *, created: int = 0) -> bytes:
+    """*reply* as a text completion: its texts and refusals. Thoughts and what else it has are not shown.
+
+    *created*, in seconds since 1970, stands where it does not say when it was made.
+    """
     written: dict[str, Any] = {
         "id": reply.id,
         "object": "text_completion",
-        "created": reply.created or 0,
+        "created": reply.created or created,
         "model": reply.model,
         "choices": [_encode_choice(choice) for choice in reply.choices],
     }

@@ -131,8 +131,8 @@ class Decoder:
 class Encoder:
     """One answer on its way out: `encode` each event, `close` at a clean end.
 
-    *model* is the caller's name for it. Finishes wait for `close`, so that none stands before the last text. After
-    `Failed`, send `error.error_event` and do not close. What is neither text nor refusal is not shown.
+    *model* stands where the answer names none. Finishes wait for `close`, so that none stands before the last text.
+    After `Failed`, send `error.error_event` and do not close. What is neither text nor refusal is not shown.
     """
 
     __slots__ = ("_ask_usage", "_finishes", "_head", "_model", "_offsets", "_tail", "_usage")
@@ -183,7 +183,7 @@ class Encoder:
             "id": opened.id,
             "object": "text_completion",
             "created": opened.created or 0,
-            "model": self._model,
+            "model": opened.model or self._model,
         }
         return b"data: " + _ENCODER.encode(said)[:-1] + b',"choices":['
 

@@ -23,9 +23,9 @@ __all__ = ["Encoder"]
 class Encoder:
     """Hub events in, bytes for a caller out; `close` ends the stream with the whole answer.
 
-    *model* is the name shown, *echo* what `response.echoed` keeps of the request, *created* and *reply_id* stand where
-    the provider does not say. Holds the whole answer, since the last event repeats it. Left out: choices other than the
-    first, sound, citations without an address, foreign content of other protocols.
+    *echo* is what `response.echoed` keeps of the request; *model*, *created* and *reply_id* stand where the provider
+    does not say. Holds the whole answer, since the last event repeats it. Left out: choices other than the first, sound,
+    citations without an address, foreign content of other protocols.
     """
 
     __slots__ = (
@@ -118,7 +118,7 @@ class Encoder:
 
     def _begin(self, event: hub.Event) -> bytes:
         if isinstance(event, hub.Opened):
-            self._model = self._model or event.model
+            self._model = event.model or self._model
             self._created = self._created if event.created is None else event.created
             self._ids = Ids(event.id) if event.id else self._ids
         created = self._whole("response.created", status="in_progress")

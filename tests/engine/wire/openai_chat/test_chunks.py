@@ -81,7 +81,7 @@ def test_openais_own_accumulator_puts_it_together() -> None:
     completion = state.get_final_completion()
     message = completion.choices[0].message
 
-    assert (completion.id, completion.model) == ("msg_1", "org/model")
+    assert (completion.id, completion.model) == ("msg_1", "up")
     assert message.content == "Hi"
     assert [(call.id, call.function.name, call.function.arguments) for call in message.tool_calls or ()] == [
         ("c", "f", '{"a":1}'),

@@ -171,13 +171,13 @@ def test_a_failure_is_the_end() -> None:
 
 
 def test_what_an_answer_is_called() -> None:
-    """The model that the caller asked for, and ids made from the provider's id, or from ours where it has none."""
+    """The provider's name for the model and ids made from its own, or ours where it has none."""
     opened = said(written([hub.Opened(id="chatcmpl-9", model="up", created=7), hub.TextDelta(text="a")], model="demo"))
-    encoder = Encoder(model="", reply_id="resp_ours", created=9)
-    unnamed = said(encoder.encode(hub.Opened(model="up")) + encoder.close())
+    encoder = Encoder(model="demo", reply_id="resp_ours", created=9)
+    unnamed = said(encoder.encode(hub.Opened()) + encoder.close())
 
     first = opened[0]["response"]
-    assert (first["id"], first["model"], first["created_at"]) == ("resp_chatcmpl-9", "demo", 7)
+    assert (first["id"], first["model"], first["created_at"]) == ("resp_chatcmpl-9", "up", 7)
     assert opened[2]["item"]["id"] == "msg_chatcmpl-9_0"
     first = unnamed[0]["response"]
-    assert (first["id"], first["model"], first["created_at"]) == ("resp_ours", "up", 9)
+    assert (first["id"], first["model"], first["created_at"]) == ("resp_ours", "demo", 9)
