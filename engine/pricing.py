@@ -6,19 +6,22 @@ from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
 from operator import attrgetter
+from typing import NamedTuple
 
 import msgspec
 
 from engine.errors import Flaw, PriceInvalid
-from engine.values import Usage
+from engine.values import NO_MEASURES, Measures, Usage, UsageSource
 
 __all__ = ["Cost", "Price", "Rates", "Tier", "cost", "price_at", "pusd", "rates"]
 
 _PUSD_PER_USD = 10**12
 _TOKENS_PER_MTOK = 10**6
+_MS_PER_MINUTE = 60_000
 _INPUT_KINDS = ("input", "cached_input", "cache_write", "cache_write_1h", "audio_input", "image_input")
 _OUTPUT_KINDS = ("output", "reasoning", "audio_output", "image_output")
 _KINDS = (*_INPUT_KINDS, *_OUTPUT_KINDS)
+_NO_RATES = (None,) * len(_KINDS)
 _counts = attrgetter(*_KINDS)
 """The token counts of a `Usage`, in the order of `_KINDS`."""
 _PARENTS = {"cache_write_1h": "cache_write"}
@@ -77,6 +80,14 @@ class Price:
     """By rising `above_input_tokens`."""
     request_pusd: int | None = None
     """Added once per request."""
+    image_pusd: int | None = None
+    """For each picture that was made; this, and what follows, is None where it has no price."""
+    audio_minute_pusd: int | None = None
+    """For each minute of sound that was heard, to the millisecond."""
+    character_pusd: int | None = None
+    """For each character that was spoken."""
+    search_pusd: int | None = None
+    """For each unit of reranking."""
     source: str = ""
 
 
@@ -137,22 +148,80 @@ def price_at(prices: Sequence[Price], at: datetime) -> Price | None:
     return None
 
 
-def cost(usage: Usage, price: Price | None, discount: Fraction) -> Cost:
-    """What *usage* costs at *price*, before and after *discount* (the share that is taken off).
+def cost(usage: Usage, price: Price | None, discount: Fraction, measures: Measures = NO_MEASURES) -> Cost:
+    """What *usage* and *measures* cost at *price*, before and after *discount* (the share that is taken off).
 
     Every token is priced once: a kind without its own rate at its parent's, and a tier's rates hold for the whole
-    request. Only the discount can leave a fraction of a pico-dollar; it is rounded half to even, once per kind.
-    Tokens that have no price make the whole cost unknown, with the problem said; nothing is guessed.
+    request. Only the discount and parts of a minute can leave a fraction of a pico-dollar; it is rounded half to even,
+    once per kind. What has no price makes the whole cost unknown, with the problem said; nothing is guessed.
+
+    Tokens and measures may count the same: a picture that was made is counted in tokens as well by some providers, and
+    the price says which of the two is paid. So a measure needs no price where the provider reported tokens, and tokens
+    need none where the price lists no rate for any, and something else of the answer is paid.
     """
     if price is None:
         return Cost(pusd=None, list_pusd=None, price_id=None, problem="no price is in force")
     rates = _in_force(price, usage.total_input) if price.tiers else price.rates
     counts = _counts(usage)
-    if None in rates.of_kinds and (side := _unpriced_side(counts, rates)):
-        return Cost(pusd=None, list_pusd=None, price_id=price.id, problem=f"{price.id} has no price for {side} tokens")
-    kinds_pusd = [count * (rate or 0) for count, rate in zip(counts, rates.of_kinds, strict=True) if count]
-    kinds_pusd.append(price.request_pusd or 0)
-    return Cost(pusd=_discounted(kinds_pusd, discount), list_pusd=sum(kinds_pusd), price_id=price.id)
+    kinds_pusd = [count * rate for count, rate in zip(counts, rates.of_kinds, strict=True) if count and rate]
+    if price.request_pusd:
+        kinds_pusd.append(price.request_pusd)
+    measured = _measured(measures, price) if measures is not NO_MEASURES else ()
+    if (measured or None in rates.of_kinds) and (lacking := _lacking(usage, counts, rates, measured, price)):
+        return Cost(pusd=None, list_pusd=None, price_id=price.id, problem=lacking)
+    list_pusd = sum(kinds_pusd)
+    if measured:
+        list_pusd += sum(_half_even(kind.pusd, kind.per) for kind in measured)
+    pusd = _discounted(kinds_pusd, measured, discount) if discount else list_pusd
+    return Cost(pusd=pusd, list_pusd=list_pusd, price_id=price.id)
+
+
+class _Measured(NamedTuple):
+    """A measure that occurred."""
+
+    name: str
+    is_told: bool
+    """Whether the answer says how much there was of it."""
+    is_priced: bool
+    pusd: int
+    """What *per* times as much of it costs; 0 where it is not told or not priced."""
+    per: int
+
+
+def _measured(measures: Measures, price: Price) -> list[_Measured]:
+    """What occurred beside tokens, and what it costs."""
+    found = (
+        ("images", measures.images, price.image_pusd, 1),
+        ("audio", measures.audio_ms, price.audio_minute_pusd, _MS_PER_MINUTE),
+        ("characters", measures.characters, price.character_pusd, 1),
+        ("searches", measures.search_units, price.search_pusd, 1),
+    )
+    return [
+        _Measured(
+            name,
+            is_told=count is not None,
+            is_priced=rate is not None,
+            pusd=(count or 0) * (rate or 0),
+            per=per,
+        )
+        for name, count, rate, per in found
+        if count != 0
+    ]
+
+
+def _lacking(usage: Usage, counts: Sequence[int], rates: Rates, kinds: Sequence[_Measured], price: Price) -> str:
+    """What is missing for a cost to be known; empty when nothing is."""
+    in_tokens = usage.source is UsageSource.REPORTED and any(counts)
+    for kind in kinds:
+        if kind.is_priced and not kind.is_told:
+            return f"the answer does not tell how much {kind.name} it is for"
+        if not kind.is_priced and not in_tokens:
+            return f"{price.id} has no price for {kind.name}"
+    side = _unpriced_side(counts, rates)
+    is_paid_otherwise = price.request_pusd is not None or any(kind.is_priced for kind in kinds)
+    if side and not (is_paid_otherwise and rates.of_kinds == _NO_RATES):
+        return f"{price.id} has no price for {side} tokens"
+    return ""
 
 
 def _in_force(price: Price, total_input: int) -> Rates:
@@ -170,7 +239,14 @@ def _unpriced_side(counts: Sequence[int], rates: Rates) -> str:
     return "output" if any(unpriced) else ""
 
 
-def _discounted(kinds_pusd: Sequence[int], discount: Fraction) -> int:
-    if not discount:
-        return sum(kinds_pusd)
-    return sum(round(pusd * (1 - discount)) for pusd in kinds_pusd)
+def _discounted(kinds_pusd: Sequence[int], measured: Sequence[_Measured], discount: Fraction) -> int:
+    whole, part = discount.denominator, discount.denominator - discount.numerator
+    pusd = sum(_half_even(kind_pusd * part, whole) for kind_pusd in kinds_pusd)
+    return pusd + sum(_half_even(kind.pusd * part, kind.per * whole) for kind in measured)
+
+
+def _half_even(numerator: int, denominator: int) -> int:
+    """Their quotient, rounded; a half to the even neighbour."""
+    quotient, rest = divmod(numerator, denominator)
+    is_up = 2 * rest > denominator or (2 * rest == denominator and quotient % 2 == 1)
+    return quotient + is_up

@@ -91,5 +91,9 @@ def _rates(offer: Offer, price: Price, above_input_tokens: int, rates: Rates) ->
         audio_output_pusd_per_token=rates.audio_output,
         image_output_pusd_per_token=rates.image_output,
         request_pusd=price.request_pusd,
+        image_pusd=price.image_pusd,
+        audio_minute_pusd=price.audio_minute_pusd,
+        character_pusd=price.character_pusd,
+        search_pusd=price.search_pusd,
         source=price.source,
     )

@@ -10,7 +10,7 @@ from msgspec import structs
 
 from engine.errors import PriceInvalid
 from engine.pricing import Cost, Price, Rates, Tier, cost, price_at, rates
-from engine.values import Usage
+from engine.values import NO_MEASURES, Measures, Usage, UsageSource
 
 AT = datetime(2026, 11, 23, tzinfo=UTC)
 QWEN = Price(
@@ -32,6 +32,11 @@ RATES = st.builds(
 PRICES = st.builds(Price, id=st.just("p/m/2026-01-01"), from_at=st.just(AT), rates=RATES, request_pusd=st.none() | RATE)
 USAGES = st.builds(Usage, **{kind: st.integers(0, 10**7) for kind in KINDS})
 DISCOUNTS = st.fractions(0, 1, max_denominator=1000)
+UNITS = ("image_pusd", "audio_minute_pusd", "character_pusd", "search_pusd")
+EVERY_UNIT = replace(FREE, image_pusd=1000, audio_minute_pusd=600, character_pusd=10, search_pusd=1)
+MEASURED = ("images", "audio_ms", "characters", "search_units")
+MEASURES = st.builds(Measures, **dict.fromkeys(MEASURED, st.integers(0, 10**9)))
+PRICES_OF_UNITS = st.builds(replace, PRICES, **dict.fromkeys(UNITS, RATE))
 
 
 def list_pusd(usage: Usage, price: Price) -> int:
@@ -155,3 +160,113 @@ def test_one_more_token_never_costs_less(usage: Usage, kind: str, price: Price, 
 def test_free_is_nothing(usage: Usage, discount: Fraction) -> None:
     """A free model costs 0, which is known, and not None, which is unknown."""
     assert cost(usage, FREE, discount) == Cost(pusd=0, list_pusd=0, price_id=FREE.id)
+
+
+@pytest.mark.parametrize(
+    ("measures", "expected"),
+    [
+        (Measures(images=3), 3000),
+        (Measures(audio_ms=60_000), 600),
+        (Measures(audio_ms=90_100), 901),
+        (Measures(characters=7), 70),
+        (Measures(search_units=2), 2),
+        (Measures(images=1, characters=1, search_units=1), 1011),
+        (Measures(), 0),
+    ],
+)
+def test_every_measure_is_priced(measures: Measures, expected: int) -> None:
+    """Pictures, minutes, characters and searches cost so much each, beside whatever tokens cost."""
+    assert cost(Usage(), EVERY_UNIT, Fraction(0), measures) == Cost(pusd=expected, list_pusd=expected, price_id=FREE.id)
+    tokens = replace(EVERY_UNIT, rates=Rates(input=5))
+    assert cost(Usage(input=2), tokens, Fraction(0), measures).pusd == expected + 10
+
+
+@pytest.mark.parametrize(
+    ("audio_ms", "discount", "expected"), [(50, "0", 0), (150, "0", 2), (151, "0", 2), (300, "1/6", 2), (100, "1/2", 0)]
+)
+def test_a_part_of_a_minute_is_rounded_half_to_even_once(audio_ms: int, discount: str, expected: int) -> None:
+    """At ten pico-dollars a second, half of one is 0, one and a half are 2; the discount comes before rounding."""
+    found = cost(Usage(), EVERY_UNIT, Fraction(discount), Measures(audio_ms=audio_ms))
+    assert found.pusd == expected
+
+
+@pytest.mark.parametrize(
+    ("measures", "problem"),
+    [
+        (Measures(images=1), "groq/free/2026-01-01 has no price for images"),
+        (Measures(audio_ms=1), "groq/free/2026-01-01 has no price for audio"),
+        (Measures(audio_ms=None), "groq/free/2026-01-01 has no price for audio"),
+        (Measures(characters=1), "groq/free/2026-01-01 has no price for characters"),
+        (Measures(search_units=1), "groq/free/2026-01-01 has no price for searches"),
+    ],
+)
+def test_a_measure_without_a_price_makes_the_cost_unknown(measures: Measures, problem: str) -> None:
+    """It is unknown even where tokens were estimated: only tokens that a provider reported count the same answer."""
+    unknown = Cost(pusd=None, list_pusd=None, price_id=FREE.id, problem=problem)
+    assert cost(Usage(), FREE, Fraction(0), measures) == unknown
+    assert cost(Usage(output=5, source=UsageSource.ESTIMATED), FREE, Fraction(0), measures) == unknown
+
+
+def test_what_tokens_count_as_well_is_paid_once() -> None:
+    """A picture made of tokens is paid by the token, by the picture, or by both, as the price says."""
+    usage, measures = Usage(input=10, image_output=100), Measures(images=1)
+    by_token = replace(FREE, rates=Rates(input=1, output=2))
+    by_image = replace(FREE, rates=Rates(), image_pusd=1000)
+    by_both = replace(by_token, image_pusd=1000)
+    assert [cost(usage, price, Fraction(0), measures).pusd for price in (by_token, by_image, by_both)] == [
+        210,
+        1000,
+        1210,
+    ]
+
+
+def test_a_price_without_rates_says_nothing_of_tokens_alone() -> None:
+    """Tokens of an answer without a picture are not free because pictures have a price; a fee per request pays them."""
+    by_image = replace(FREE, rates=Rates(), image_pusd=1000)
+    assert cost(Usage(input=1), by_image, Fraction(0)).problem == "groq/free/2026-01-01 has no price for input tokens"
+    assert cost(Usage(input=1), replace(by_image, request_pusd=7), Fraction(0)).pusd == 7
+
+
+def test_sound_of_unknown_length_has_an_unknown_cost() -> None:
+    """Where the minute is paid, tokens do not help; where it is not, reported tokens do."""
+    usage, heard = Usage(audio_input=5), Measures(audio_ms=None)
+    unknown = cost(usage, EVERY_UNIT, Fraction(0), heard)
+    assert (unknown.pusd, unknown.problem) == (None, "the answer does not tell how much audio it is for")
+    assert cost(usage, replace(FREE, rates=Rates(input=3)), Fraction(0), heard).pusd == 15
+
+
+@given(USAGES, MEASURES, MEASURES, PRICES_OF_UNITS)
+def test_the_cost_of_measured_parts_is_the_cost_of_the_whole(
+    usage: Usage, one: Measures, other: Measures, price: Price
+) -> None:
+    """Splitting what was measured changes nothing but the fee, and one rounding of the part of a minute for two."""
+    whole = Measures(**{name: getattr(one, name) + getattr(other, name) for name in MEASURED})
+    of_parts = [cost(Usage(), price, Fraction(0), part).list_pusd for part in (one, other)]
+    of_whole = cost(usage, price, Fraction(0), whole).list_pusd
+    of_tokens = list_pusd(usage, price)
+    assert of_whole is not None
+    known = [part for part in of_parts if part is not None]
+    assert abs(of_whole + 2 * (price.request_pusd or 0) - of_tokens - sum(known)) <= 1
+
+
+@given(USAGES, MEASURES, st.sampled_from(MEASURED), PRICES_OF_UNITS, DISCOUNTS)
+def test_one_more_measure_never_costs_less(
+    usage: Usage, measures: Measures, name: str, price: Price, discount: Fraction
+) -> None:
+    """Cost rises with every measure, discounted or not, and is never less than that of the tokens alone."""
+    more = structs.replace(measures, **{name: getattr(measures, name) + 1})
+    tokens, less, known = (cost(usage, price, discount, each).pusd for each in (NO_MEASURES, measures, more))
+    assert tokens is not None
+    assert less is not None
+    assert known is not None
+    assert tokens <= less <= known
+
+
+@given(USAGES, MEASURES, PRICES_OF_UNITS, DISCOUNTS)
+def test_a_discount_takes_off_its_share(usage: Usage, measures: Measures, price: Price, discount: Fraction) -> None:
+    """What is charged is the exact share of the exact list cost, but for half a pico-dollar for each kind."""
+    found = cost(usage, price, discount, measures)
+    assert found.pusd is not None
+    assert found.list_pusd is not None
+    kinds = len(KINDS) + len(MEASURED) + 1
+    assert abs(found.pusd - found.list_pusd * (1 - discount)) <= Fraction(kinds + 1, 2)

@@ -20,14 +20,24 @@ UNKNOWN: Final = "unknown"
 EPOCH: Final = date(1970, 1, 1)
 """From when on a free model is free."""
 
+UNITS: Final = (
+    "usd_per_mtok",
+    "usd_per_request",
+    "usd_per_image",
+    "usd_per_audio_minute",
+    "usd_per_mchar",
+    "usd_per_search",
+)
+"""What a period can charge by."""
+CHARACTERS_PER_MCHAR: Final = 10**6
+
 
 def prices(at: Placed, subject: str, report: Report) -> tuple[Price, ...]:
     """The periods of a price, by rising instant; empty when it is unknown. *subject* is `provider/model`."""
     if at.value == UNKNOWN:
         return ()
     if at.value == FREE:
-        nothing = Rates(input=0, output=0)
-        return (Price(id=f"{subject}/{EPOCH}", from_at=_midnight(EPOCH), rates=nothing, source="declared free"),)
+        return (_free(subject),)
     _check_order(at, report)
     return tuple(_price(period, subject, report) for period in at.each())
 
@@ -40,16 +50,48 @@ def on_unpriced(at: Placed, report: Report) -> OnUnpriced:
     return OnUnpriced(deny=False, reserve_pusd=reserve_pusd, alert=at["alert"].value)
 
 
+def _free(subject: str) -> Price:
+    return Price(
+        id=f"{subject}/{EPOCH}",
+        from_at=_midnight(EPOCH),
+        rates=Rates(input=0, output=0),
+        image_pusd=0,
+        audio_minute_pusd=0,
+        character_pusd=0,
+        search_pusd=0,
+        source="declared free",
+    )
+
+
 def _price(at: Placed, subject: str, report: Report) -> Price:
     day = scalars.day(at["from"].value)
+    _check_units(at, report)
+
+    def each(unit: str, name: str, per: int = 1) -> int | None:
+        return _amount(at[unit], name, report, per) if unit in at else None
+
     return Price(
         id=f"{subject}/{day}",
         from_at=_midnight(day),
-        rates=_rates(at["usd_per_mtok"], report),
+        rates=_rates(at["usd_per_mtok"], report) if "usd_per_mtok" in at else Rates(),
         tiers=tuple(_tiers(at, report)),
-        request_pusd=_amount(at["usd_per_request"], "a request", report) if "usd_per_request" in at else None,
+        request_pusd=each("usd_per_request", "a request"),
+        image_pusd=each("usd_per_image", "an image"),
+        audio_minute_pusd=each("usd_per_audio_minute", "a minute of audio"),
+        character_pusd=each("usd_per_mchar", "a million characters", CHARACTERS_PER_MCHAR),
+        search_pusd=each("usd_per_search", "a search"),
         source=at["source"].value if "source" in at else "",
     )
+
+
+def _check_units(at: Placed, report: Report) -> None:
+    """A period says what something costs, and tiers raise rates that are there."""
+    if not any(unit in at for unit in UNITS) and at.is_whole():
+        message = f"the price from '{at['from'].value}' says of nothing what it costs"
+        report.error("price-empty", at, message, hint=f"give one of {', '.join(UNITS)}")
+    elif at["tiers"].value and "usd_per_mtok" not in at and at.is_whole():
+        message = "there are tiers, and no rates that they replace"
+        report.error("tier-incomplete", at["tiers"], message, hint="give usd_per_mtok, which holds below them")
 
 
 def _midnight(day: date) -> datetime:
@@ -72,9 +114,9 @@ def _check_rate(kind: str, at: Placed, report: Report) -> None:
         report.flaws(at, exc)
 
 
-def _amount(at: Placed, name: str, report: Report) -> int:
+def _amount(at: Placed, name: str, report: Report, per: int = 1) -> int:
     try:
-        return pusd(at.value, name=name)
+        return pusd(at.value, per=per, name=name)
     except PriceInvalid as exc:
         report.flaws(at, exc)
         return 0
@@ -93,8 +135,8 @@ def _tiers(at: Placed, report: Report) -> Iterator[Tier]:
 
 def _check_kinds(at: Placed, tier: Placed, report: Report) -> None:
     """A tier has a rate for the output where its base has: other kinds are priced as these, and input is required."""
-    base, own = at["usd_per_mtok"], tier["usd_per_mtok"]
-    if "output" in base and "output" not in own and own.is_whole():
+    base, own = at.get("usd_per_mtok"), tier["usd_per_mtok"]
+    if base and "output" in base and "output" not in own and own.is_whole():
         message = f"above {_bound(tier)} tokens there is no price for output, and below there is"
         related = (("below", base["output"].key_place),)
         report.error(

@@ -145,6 +145,11 @@ MEANING: dict[str, Slug] = {
         "require: {region: mars}",
         "Loosen them, or add a target that satisfies them.",
     ),
+    "price-empty": Slug(
+        "A price period names nothing that is paid: no tokens, requests, images, minutes, characters or searches.",
+        "price: [{from: 2026-01-01}]",
+        "Give one of the units; `price: free` says that nothing is paid.",
+    ),
     "price-order": Slug(
         "Price periods do not rise by date.",
         "price: [{from: 2026-02-01, …}, {from: 2026-01-01, …}]",
@@ -181,7 +186,7 @@ MEANING: dict[str, Slug] = {
         "Keep it in one of them.",
     ),
     "tier-incomplete": Slug(
-        "A price tier has no rate for the output, which its base has: long requests would cost nobody knows what.",
+        "A price tier has no rate for the output, which its base has, or has no base: nobody knows what requests cost.",
         "usd_per_mtok: {input: 1, output: 2}, tiers: [{above_input_tokens: 200k, usd_per_mtok: {input: 2}}]",
         "Write all rates of the tier: they replace those of the base, and add nothing to them.",
     ),
