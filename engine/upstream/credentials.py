@@ -20,7 +20,7 @@ from engine.upstream.origin import Origin, split_base_url
 from engine.upstream.secrets import Secrets, expand, references
 from engine.values import SecretRef
 
-__all__ = ["FRAMING", "HEADER_VALUE", "JSON", "TOKEN", "Head", "Heads", "missing"]
+__all__ = ["FRAMING", "HEADER_VALUE", "JSON", "MINTED", "TOKEN", "Head", "Heads", "missing"]
 
 TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 """RFC 9110 5.6.2: methods and header names."""

@@ -10,7 +10,7 @@ import httpx
 from engine.errors import Bug
 from engine.gateway import Answer, Call, Upstream
 from engine.rules.program import Connections, Provider
-from engine.upstream.credentials import Heads, missing
+from engine.upstream.credentials import MINTED, Heads, missing
 from engine.upstream.dial import Dialer
 from engine.upstream.egress import Guard
 from engine.upstream.httpx_upstream import HttpxUpstream
@@ -90,7 +90,8 @@ class Upstreams:
                 await asyncio.sleep(0)
         self._heads.retain(set(kept))
         self._pools.retain(origins)
-        await self._minters.retain(p for p in kept.values() if not p.disabled and self.configured(p))
+        minted = [p for p in kept.values() if p.auth.scheme in MINTED and not p.disabled]
+        await self._minters.retain(p for p in minted if self.configured(p))
         await self._httpx.retain(origins)
 
     def client(self, *, timeout_s: float) -> httpx.AsyncClient:
