@@ -1,4 +1,4 @@
-"""A caller's JSON body as every smaller surface begins to read it: raw fields, small values, the model's name.
+"""A caller's JSON body as every surface begins to read it: raw fields, small values, the model's name.
 
 Knows what is a bad body on any surface; does not know any surface's own fields.
 """
@@ -18,15 +18,21 @@ __all__ = [
     "WISHES",
     "finish",
     "flag",
+    "has_items",
+    "malformed",
+    "members",
     "metadata",
     "missing",
     "model",
     "raw_fields",
+    "read_field",
     "read_fields",
     "read_small",
     "readable",
     "shaped",
     "text",
+    "too_deep",
+    "too_large",
     "whole",
     "wishes",
     "wrong",
@@ -58,7 +64,7 @@ def readable() -> Iterator[None]:
     try:
         yield
     except RecursionError as exc:
-        raise BadRequest("the body is nested too deeply", code="invalid_json") from exc
+        raise too_deep() from exc
 
 
 def read_fields(body: bytes) -> Fields:
@@ -92,9 +98,9 @@ def read_small(fields: Fields, *, unread: frozenset[str]) -> dict[str, Any]:
             if name not in unread:
                 known[name] = value = _VALUE.decode(raw)
                 if type(value) is int and value.bit_length() > MOST_BITS:
-                    raise _too_large(name)
+                    raise too_large(name)
     except msgspec.ValidationError as exc:
-        raise _too_large(name) from exc
+        raise too_large(name) from exc
     return known
 
 
@@ -118,11 +124,44 @@ def shaped(fields: Fields, names: Collection[str], decoder: msgspec.json.Decoder
         what = what[: place.start()]
         raise BadRequest(f"{place[1]}{place[2]}: {what}", code="invalid_type", param=place[1]) from exc
     except RecursionError as exc:
-        raise BadRequest("the body is nested too deeply", code="invalid_json") from exc
+        raise too_deep() from exc
 
 
-def _too_large(name: str) -> BadRequest:
+def read_field(fields: Fields, name: str, decoder: msgspec.json.Decoder[Shape]) -> Shape | None:
+    """The value of one of *fields*, read by *decoder*; None where it is absent or null.
+
+    Raises:
+        BadRequest: it is something else; `param` names it.
+    """
+    raw = fields.get(name)
+    if raw is None or bytes(raw) == b"null":
+        return None
+    try:
+        return decoder.decode(raw)
+    except (msgspec.DecodeError, RecursionError) as exc:
+        raise malformed(name, exc) from exc
+
+
+def has_items(fields: Fields, name: str) -> bool:
+    """Whether a field is a list with something in it."""
+    raw = bytes(fields.get(name, b"null"))
+    return raw != b"null" and len(raw.strip(b"[] \t\r\n")) > 0
+
+
+def too_deep() -> BadRequest:
+    """The error for a body that cannot be read to its bottom."""
+    return BadRequest("the body is nested too deeply", code="invalid_json")
+
+
+def too_large(name: str) -> BadRequest:
+    """The error for a field with a number that is out of range."""
     return BadRequest(f"{name}: a number is too large", code="number_out_of_range", param=name)
+
+
+def malformed(name: str, exc: Exception) -> BadRequest:
+    """The error for a field that could not be read, in the words of *exc*."""
+    detail = str(exc).replace("`$", f"`{name}")
+    return BadRequest(f"{name} cannot be read: {detail}", code="invalid_type", param=name)
 
 
 def missing(name: str) -> BadRequest:
@@ -151,21 +190,31 @@ def model(known: Mapping[str, Any], default: str = "") -> str:
     return named
 
 
-def flag(known: Mapping[str, Any], name: str) -> bool:
-    """A field that is true or false; false where it is absent or null."""
+def flag(known: Mapping[str, Any], name: str, within: str = "") -> bool:
+    """A field that is true or false; false where it is absent or null. *within*, `provider.`, is where it stands."""
     value = known.get(name)
     if value is None or isinstance(value, bool):
         return bool(value)
-    raise wrong(name, "true or false")
+    raise wrong(within + name, "true or false")
 
 
-def whole(known: Mapping[str, Any], name: str) -> int | None:
-    """A field that is a count; None where it is absent or null."""
+def whole(known: Mapping[str, Any], name: str, within: str = "") -> int | None:
+    """A field that is a count; None where it is absent or null. *within* as in `flag`."""
     value = known.get(name)
     if value is None:
         return None
     if type(value) is not int or value < 0:
-        raise wrong(name, "a whole number that is not negative")
+        raise wrong(within + name, "a whole number that is not negative")
+    return value
+
+
+def members(known: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """A field that is an object; empty where it is absent or null."""
+    value = known.get(name)
+    if value is None:
+        return NOTHING
+    if not isinstance(value, dict):
+        raise wrong(name, "an object")
     return value
 
 
@@ -189,19 +238,14 @@ def wishes(known: Mapping[str, Any]) -> Wishes | None:
     Raises:
         BadRequest: it cannot be understood.
     """
-    said = known.get(WISHES)
-    if said is None:
+    if known.get(WISHES) is None:
         return None
-    if not isinstance(said, dict):
-        raise wrong(WISHES, "an object")
-    allow = said.get("allow_fallbacks")
-    if allow is not None and not isinstance(allow, bool):
-        raise wrong(f"{WISHES}.allow_fallbacks", "true or false")
+    said = members(known, WISHES)
     return Wishes(
         order=_names(said, "order"),
         only=_names(said, "only"),
         ignore=_names(said, "ignore"),
-        allow_fallbacks=allow is not False,
+        allow_fallbacks=said.get("allow_fallbacks") is None or flag(said, "allow_fallbacks", f"{WISHES}."),
     )
 
 

@@ -80,6 +80,30 @@ def test_small_values() -> None:
         assert refused.value.param == name
 
 
+def test_objects_and_lists() -> None:
+    """An object and a list are seen as such, null as none, and what stands within is named with where it stands."""
+    known = {"options": {"usage": 1}, "null": None, "n": 2}
+    assert [body.members(known, name) for name in ("options", "null", "none")] == [{"usage": 1}, {}, {}]
+    with pytest.raises(BadRequest, match="n must be an object"):
+        body.members(known, "n")
+    for read in (body.flag, body.whole):
+        with pytest.raises(BadRequest) as refused:
+            read({"x": "text"}, "x", "options.")
+        assert refused.value.param == "options.x"
+    lists = fields('{"full":[0],"empty":[ ],"null":null}')
+    assert [body.has_items(lists, name) for name in ("full", "empty", "null", "none")] == [True, False, False, False]
+
+
+def test_one_field_at_a_time() -> None:
+    """A field is read by its decoder, null as none, and what is wrong with it is said with the place within it."""
+    given = fields('{"shape":{"n":1},"null":null,"bad":{"n":1,"inner":[{"a":"b"}]}}')
+    assert body.read_field(given, "shape", SHAPE) == Shape(n=1)
+    assert body.read_field(given, "null", SHAPE) is body.read_field(given, "none", SHAPE) is None
+    with pytest.raises(BadRequest, match=r"bad cannot be read: .*`bad.inner\[0\]") as refused:
+        body.read_field(given, "bad", SHAPE)
+    assert refused.value.param == "bad"
+
+
 def test_wishes() -> None:
     """A caller's wishes are read, kept from the provider, and refused where they are of another shape."""
     said = {"provider": {"order": ["a"], "only": ["b"], "ignore": ["c"], "allow_fallbacks": False}}
