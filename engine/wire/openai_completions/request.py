@@ -4,21 +4,19 @@ A prompt is a conversation of one text by the user, and only such a conversation
 Source: platform.openai.com/docs/api-reference/completions/create, read 2026-11.
 """
 
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 
 from engine import hub
 from engine.errors import BadRequest
+from engine.wire.body import WISHES, read_field
 from engine.wire.envelope import Encoded
 from engine.wire.json_edit import Fields
-from engine.wire.openai_completions.envelope import WISHES
 
 __all__ = ["PROTOCOL", "decode_request", "encode_request"]
 
 PROTOCOL = "openai-completions"
-
-T = TypeVar("T")
 
 _ENCODER = msgspec.json.Encoder()
 _TEXT = msgspec.json.Decoder(str)
@@ -72,15 +70,15 @@ def decode_request(fields: Fields) -> hub.Request:
             prompts, one in tokens, `suffix`, `echo`, `best_of`. `param` names it.
     """
     _refuse_untranslatable(fields)
-    said = {name: _read(fields, name, decoder) for name, decoder in _PLAIN}
+    said = {name: read_field(fields, name, decoder) for name, decoder in _PLAIN}
     known = {name: value for name, value in said.items() if value is not None}
     if isinstance(known.get("stop"), str):
         known["stop"] = (known["stop"],)
-    alternatives = _read(fields, "logprobs", _WHOLE)
+    alternatives = read_field(fields, "logprobs", _WHOLE)
     return hub.Request(
-        model=_read(fields, "model", _TEXT) or "",
+        model=read_field(fields, "model", _TEXT) or "",
         messages=(hub.Message(role=hub.Role.USER, parts=(hub.Text(text=_prompt(fields)),)),),
-        stream=_read(fields, "stream", _FLAG) or False,
+        stream=read_field(fields, "stream", _FLAG) or False,
         logprobs=None if alternatives is None else True,
         top_logprobs=alternatives,
         extra={name: raw for name, raw in fields.items() if name not in _READ and bytes(raw) != b"null"},
@@ -89,19 +87,8 @@ def decode_request(fields: Fields) -> hub.Request:
     )
 
 
-def _read(fields: Fields, name: str, decoder: msgspec.json.Decoder[T]) -> T | None:
-    raw = fields.get(name)
-    if raw is None or bytes(raw) == b"null":
-        return None
-    try:
-        return decoder.decode(raw)
-    except (msgspec.DecodeError, RecursionError) as exc:
-        detail = str(exc).replace("`$", f"`{name}")
-        raise BadRequest(f"{name} cannot be read: {detail}", code="invalid_type", param=name) from exc
-
-
 def _prompt(fields: Fields) -> str:
-    prompt = _read(fields, "prompt", _PROMPT)
+    prompt = read_field(fields, "prompt", _PROMPT)
     if isinstance(prompt, list) and len(prompt) == 1:
         prompt = prompt[0]
     if isinstance(prompt, str):
@@ -111,11 +98,11 @@ def _prompt(fields: Fields) -> str:
 
 
 def _refuse_untranslatable(fields: Fields) -> None:
-    if _read(fields, "suffix", _TEXT):
+    if read_field(fields, "suffix", _TEXT):
         raise _untranslatable("suffix", "suffix")
-    if _read(fields, "echo", _FLAG):
+    if read_field(fields, "echo", _FLAG):
         raise _untranslatable("echo", "echo")
-    if (_read(fields, "best_of", _WHOLE) or 1) != 1:
+    if (read_field(fields, "best_of", _WHOLE) or 1) != 1:
         raise _untranslatable("best_of", "best_of")
 
 
