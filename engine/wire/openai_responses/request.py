@@ -7,10 +7,10 @@ import msgspec
 
 from engine import hub
 from engine.errors import BadRequest
+from engine.wire.body import WISHES
 from engine.wire.envelope import Encoded
 from engine.wire.json_edit import Fields
 from engine.wire.openai_responses import PROTOCOL, options
-from engine.wire.openai_responses.envelope import WISHES
 from engine.wire.openai_responses.input import read_input, write_messages
 from engine.wire.openai_responses.response import TIERS
 
