@@ -51,8 +51,7 @@ def _tokens(fields: Fields, size_bytes: int) -> estimate.Range:
     try:
         given = _INPUT.decode(fields["input"])
     except msgspec.DecodeError as exc:
-        detail = str(exc).replace("`$", "`input")
-        raise BadRequest(f"input cannot be read: {detail}", code="invalid_type", param="input") from exc
+        raise body.malformed("input", exc) from exc
     if given == []:
         raise BadRequest("input must not be empty", code="invalid_value", param="input")
     if isinstance(given, str) or any(isinstance(entry, str | dict) for entry in given):

@@ -2,7 +2,6 @@
 
 import msgspec
 
-from engine.errors import BadRequest
 from engine.wire import body, estimate
 from engine.wire.body import finish
 from engine.wire.envelope import Envelope
@@ -49,6 +48,5 @@ def _carried(fields: Fields) -> estimate.Media:
     try:
         given = _INPUT.decode(fields["input"])
     except msgspec.DecodeError as exc:
-        detail = str(exc).replace("`$", "`input")
-        raise BadRequest(f"input cannot be read: {detail}", code="invalid_type", param="input") from exc
+        raise body.malformed("input", exc) from exc
     return estimate.media([fields["input"]]) if isinstance(given, list) else estimate.NO_MEDIA

@@ -49,7 +49,6 @@ def _check(fields: Fields, known: dict[str, Any]) -> None:
     try:
         documents = _DOCUMENTS.decode(fields["documents"])
     except msgspec.DecodeError as exc:
-        detail = str(exc).replace("`$", "`documents")
-        raise BadRequest(f"documents cannot be read: {detail}", code="invalid_type", param="documents") from exc
+        raise body.malformed("documents", exc) from exc
     if not documents:
         raise BadRequest("documents must not be empty", code="invalid_value", param="documents")
