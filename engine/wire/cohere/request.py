@@ -8,8 +8,8 @@ from typing import Any
 import msgspec
 
 from engine import hub
+from engine.wire.body import malformed, read_field
 from engine.wire.cohere.citation import PROTOCOL
-from engine.wire.cohere.fields import malformed, read
 from engine.wire.cohere.messages import decode_messages, encode_messages
 from engine.wire.cohere.tools import decode_choice, decode_tools, encode_tools
 from engine.wire.envelope import Encoded
@@ -79,7 +79,7 @@ def decode_request(fields: Fields) -> hub.Request:
     Raises:
         BadRequest: a field that is not of the protocol's shape; `param` names it.
     """
-    said = {theirs: read(fields, ours, decoder) for ours, theirs, decoder in _PLAIN}
+    said = {theirs: read_field(fields, ours, decoder) for ours, theirs, decoder in _PLAIN}
     known = {name: value for name, value in said.items() if value is not None}
     known.setdefault("model", "")
     try:
@@ -99,14 +99,14 @@ def decode_request(fields: Fields) -> hub.Request:
 
 
 def _decode_format(fields: Fields) -> hub.OutputFormat | None:
-    form = read(fields, "response_format", _FORMAT)
+    form = read_field(fields, "response_format", _FORMAT)
     if form is None or form.type != "json_object":
         return None
     return hub.OutputFormat(schema=form.json_schema.copy() if bytes(form.json_schema) not in {b"", b"null"} else None)
 
 
 def _decode_thinking(fields: Fields) -> hub.Reasoning | None:
-    thinking = read(fields, "thinking", _THINKING)
+    thinking = read_field(fields, "thinking", _THINKING)
     if thinking is None:
         return None
     return hub.Reasoning(enabled=thinking.type != "disabled", budget_tokens=thinking.token_budget)

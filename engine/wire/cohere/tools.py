@@ -9,7 +9,7 @@ import msgspec
 
 from engine import hub
 from engine.errors import BadRequest
-from engine.wire.cohere.fields import read
+from engine.wire.body import read_field
 from engine.wire.json_edit import Fields
 
 __all__ = ["decode_choice", "decode_tools", "encode_tools"]
@@ -42,7 +42,7 @@ _CHOICES = {"REQUIRED": hub.ToolChoice(mode="any"), "NONE": hub.ToolChoice(mode=
 
 def decode_tools(fields: Fields) -> tuple[hub.Tool, ...]:
     """The tools; `strict_tools` holds for all of them."""
-    strict = read(fields, "strict_tools", _FLAG)
+    strict = read_field(fields, "strict_tools", _FLAG)
     return tuple(
         hub.Tool(
             name=tool.function.name,
@@ -50,7 +50,7 @@ def decode_tools(fields: Fields) -> tuple[hub.Tool, ...]:
             parameters=_schema(tool.function.parameters),
             strict=strict,
         )
-        for tool in read(fields, "tools", _TOOLS) or ()
+        for tool in read_field(fields, "tools", _TOOLS) or ()
     )
 
 
@@ -60,7 +60,7 @@ def _schema(parameters: hub.Json) -> hub.Json | None:
 
 def decode_choice(fields: Fields) -> hub.ToolChoice | None:
     """The choice; None where the model is free."""
-    choice = read(fields, "tool_choice", _TEXT)
+    choice = read_field(fields, "tool_choice", _TEXT)
     if choice is None:
         return None
     if choice not in _CHOICES:
