@@ -5,9 +5,9 @@ from typing import Any
 import msgspec
 
 from engine import hub
+from engine.wire.body import malformed, read_field
 from engine.wire.envelope import Encoded
 from engine.wire.json_edit import Fields
-from engine.wire.ollama.fields import malformed, read
 from engine.wire.ollama.messages import PROTOCOL, decode_messages, encode_messages
 
 __all__ = ["decode_request", "encode_request", "finish"]
@@ -75,9 +75,9 @@ def decode_request(fields: Fields) -> hub.Request:
         BadRequest: a field that is not of the protocol's shape; `param` names it.
     """
     said: dict[str, Any] = {"model": "", "stream": True}
-    said |= _present({name: read(fields, name, decoder) for name, decoder in _TOP})
-    options = read(fields, "options", _OBJECT) or {}
-    said |= _present({theirs: read(options, ours, decoder) for ours, theirs, decoder in _OPTIONS})
+    said |= _present({name: read_field(fields, name, decoder) for name, decoder in _TOP})
+    options = read_field(fields, "options", _OBJECT) or {}
+    said |= _present({theirs: read_field(options, ours, decoder) for ours, theirs, decoder in _OPTIONS})
     said["stop"] = (said["stop"],) if isinstance(said.get("stop"), str) else said.get("stop", ())
     if said.get("max_tokens", 0) < 0:  # -1 and -2 mean without end
         del said["max_tokens"]
@@ -118,7 +118,7 @@ def _decode_tools(fields: Fields) -> tuple[hub.Tool, ...]:
             description=tool.function.description or "",
             parameters=tool.function.parameters.copy() if bytes(tool.function.parameters) != b"null" else None,
         )
-        for tool in read(fields, "tools", _TOOLS) or ()
+        for tool in read_field(fields, "tools", _TOOLS) or ()
     )
 
 
@@ -129,12 +129,12 @@ def _decode_format(fields: Fields) -> hub.OutputFormat | None:
         return None
     if raw == b'"json"':
         return hub.OutputFormat()
-    read(fields, "format", _OBJECT)
+    read_field(fields, "format", _OBJECT)
     return hub.OutputFormat(schema=hub.Json(raw))
 
 
 def _decode_think(fields: Fields) -> hub.Reasoning | None:
-    think = read(fields, "think", _THINK)
+    think = read_field(fields, "think", _THINK)
     if think is None:
         return None
     return hub.Reasoning(effort=think) if isinstance(think, str) else hub.Reasoning(enabled=think)
