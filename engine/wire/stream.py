@@ -191,7 +191,8 @@ class Relay(_Passing):
 class Translation(_Passing):
     """Two protocols: what comes in one goes out in the other.
 
-    *opened* has the id, the model and the time of answers whose own protocol tells none.
+    *opened* has the id, the model and the time of answers whose own protocol tells none. What is said of a failure is
+    the gateway's affair: the provider's words are not for callers.
     """
 
     __slots__ = ("_begun", "_encoder", "_opened")
@@ -217,7 +218,7 @@ class Translation(_Passing):
         if events and not self._begun:
             self._begun = True
             events = self._begin(events)
-        return b"".join([encode(event) for event in events])
+        return b"".join([encode(event) for event in events if not isinstance(event, hub.Failed)])
 
     def _begin(self, events: list[hub.Event]) -> list[hub.Event]:
         """*events* with an opening at the front that says all that is known."""

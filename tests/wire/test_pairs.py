@@ -213,7 +213,8 @@ def shown(value: Any, lead: int = 0) -> str:
 
 def shortened(stream: str) -> str:
     """A stream without empty lines, and without what the Responses API repeats of its response in every event."""
-    lines, before = [], {}
+    lines: list[str] = []
+    before: dict[str, Any] = {}
     for line in filter(None, stream.replace("\r\n", "\n").split("\n")):
         event = json.loads(line.removeprefix("data: ")) if line.startswith("data: {") else {}
         if "response" in event:

@@ -173,7 +173,7 @@ def encode_request(
         "system": writer.system(request.messages),
         "max_tokens": max_tokens,
         **sampling,
-        "stop_sequences": request.stop or None,
+        "stop_sequences": (request.stop if native else _stops(request)) or None,
         "tools": tools or None,
         "tool_choice": write_choice(request.tool_choice, parallel=request.parallel_tool_calls) if tools else None,
         "thinking": thinks.thinking,
@@ -213,6 +213,11 @@ def _sampling(request: hub.Request, *, thinking: bool) -> tuple[dict[str, Any], 
     return kept, tuple(name for name, value in asked.items() if kept.get(name) != value)
 
 
+def _stops(request: hub.Request) -> list[str]:
+    """The stop sequences that the API takes; it refuses those of white space alone."""
+    return [sequence for sequence in request.stop if sequence.strip()]
+
+
 def _objects(request: hub.Request, effort: str) -> dict[str, Any]:
     """`output_config` and `metadata`, around what the caller's own had beside what is read."""
     extra = request.extra if request.origin == PROTOCOL else {}
@@ -235,5 +240,6 @@ def _unsayable(request: hub.Request) -> list[str]:
         names.append("response_format")
     if request.origin != PROTOCOL:
         names += ["service_tier"] if request.service_tier and request.service_tier not in TIERS else []
+        names += ["stop"] if len(_stops(request)) < len(request.stop) else []
         names += request.extra
     return names

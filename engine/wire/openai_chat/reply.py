@@ -164,6 +164,7 @@ def encode_reply(reply: hub.Reply, *, created: int = 0) -> bytes:
 
 def _write_choice(choice: hub.Choice) -> dict[str, Any]:
     message = {"role": "assistant", "refusal": None, **write_assistant(choice.parts)}
+    message["content"] = _joined(message["content"])
     has_calls = any(isinstance(part, hub.ToolCall) for part in choice.parts)
     written = {
         "index": choice.index,
@@ -172,6 +173,14 @@ def _write_choice(choice: hub.Choice) -> dict[str, Any]:
         "finish_reason": write_finish(choice.finish, has_calls=has_calls),
     }
     return {**written, "stop_reason": choice.stop_sequence} if choice.stop_sequence else written
+
+
+def _joined(content: Any) -> Any:
+    """Texts as one, which is all that readers of answers expect; lists with anything else are a look-alike's own."""
+    if not isinstance(content, list):
+        return content
+    texts = [part["text"] for part in content if isinstance(part, dict) and part.get("type") == "text"]
+    return "".join(texts) if len(texts) == len(content) else content
 
 
 def _text(value: object) -> str:

@@ -145,8 +145,15 @@ def _assistant(message: hub.Message, dialect: Dialect, dropped: list[str]) -> di
     parts = message.parts
     if dialect.short_ids:
         parts = tuple(_shortened(part) if isinstance(part, hub.ToolCall) else part for part in parts)
+    if dialect.thoughts == "none":
+        parts = tuple(_unsigned(part) for part in parts)
     said = write_assistant(parts, thoughts=dialect.thoughts, cache=dialect.cache, dropped=dropped)
     return {"role": "assistant", **said}
+
+
+def _unsigned(part: hub.Part) -> hub.Part:
+    """*part* without Gemini's signature, which stands in a field that strict providers refuse."""
+    return msgspec.structs.replace(part, signature="") if isinstance(part, hub.Text | hub.ToolCall) else part
 
 
 def _is_sayable(media: hub.Media) -> bool:

@@ -123,6 +123,18 @@ def instant(value: object) -> int | None:
     return int(value) if isinstance(value, int | float) and 0 <= value < 2**62 else None
 
 
+def _joined(parts: Sequence[hub.Part]) -> list[hub.Part]:
+    """*parts* with neighbouring texts as one, since spans of citations count in the text of their own part here."""
+    out: list[hub.Part] = []
+    for part in parts:
+        if out and isinstance(part, hub.Text) and isinstance(before := out[-1], hub.Text):
+            cited = before.citations + part.citations
+            out[-1] = msgspec.structs.replace(part, text=before.text + part.text, citations=cited)
+        else:
+            out.append(part)
+    return out
+
+
 def encode_reply(reply: hub.Reply, *, echo: Fields = NOTHING_ASKED, created: int = 0) -> bytes:
     """*reply* as a response object; of several choices the first, since this protocol has one.
 
@@ -136,7 +148,7 @@ def encode_reply(reply: hub.Reply, *, echo: Fields = NOTHING_ASKED, created: int
         model=reply.model,
         created=created if reply.created is None else reply.created,
         echo=echo,
-        output=output_items(choice.parts, ids, choice.logprobs),
+        output=output_items(choice.parts if own else _joined(choice.parts), ids, choice.logprobs),
         finish=choice.finish,
         status=choice.finish_raw if choice.finish is None and choice.finish_raw in {"queued", "in_progress"} else "",
         usage=reply.usage,
