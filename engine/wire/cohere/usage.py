@@ -1,9 +1,8 @@
 """Token counts as Cohere reports them, and `Usage`, whose kinds are disjoint.
 
-Cohere reports two counts: `tokens`, what the model read and wrote, and `billed_units`, what is paid for, which leaves
-out what Cohere puts around a prompt by itself (docs.cohere.com, "How Does Cohere's Pricing Work?", read 2026-11).
-`tokens` is what is taken, and `billed_units` only where it stands alone: context limits, cached and reasoning tokens
-refer to `tokens`, and other providers count likewise.
+Cohere reports two counts: `tokens`, what the model read and wrote, and `billed_units`, what is charged, without what
+Cohere puts around a prompt and an answer by itself (docs.cohere.com, "How Does Cohere's Pricing Work?", read 2026-11).
+`billed_units` are what is taken where they are told, since costs and limits hang on them; `tokens` only where not.
 """
 
 from typing import Any
@@ -19,21 +18,25 @@ MOST_TOKENS = 10**12
 def read_usage(reported: object) -> Usage | None:
     """The usage that was reported, its kinds made disjoint; None where none was.
 
-    `cached_tokens` are among the input tokens and `reasoning_tokens` among the output tokens; `image_tokens` are beside
-    the input tokens.
+    `cached_tokens` are among the input tokens and `reasoning_tokens` among the output tokens. `image_tokens` are beside
+    the input tokens of `tokens` and among those of `billed_units`. What is not charged stands before the caller's own
+    prompt, so it is what a cache has first.
     """
     if not isinstance(reported, dict):
         return None
-    counts = _object(reported, "tokens") or _object(reported, "billed_units")
-    if "input_tokens" not in counts and "output_tokens" not in counts:
+    tokens, billed = _object(reported, "tokens"), _object(reported, "billed_units")
+    counts = billed if _is_told(billed) else tokens
+    if not _is_told(counts):
         return None
-    read, written = _count(counts, "input_tokens"), _count(counts, "output_tokens")
-    cached = min(_count(reported, "cached_tokens"), read)
-    reasoning = min(_count(counts, "reasoning_tokens"), written)
+    whole, written = _count(tokens, "input_tokens") + _count(tokens, "image_tokens"), _count(counts, "output_tokens")
+    read = _count(billed, "input_tokens") if counts is billed else whole
+    pictures = min(_count(tokens, "image_tokens"), read)
+    cached = min(max(_count(reported, "cached_tokens") - max(whole - read, 0), 0), read - pictures)
+    reasoning = min(_count(tokens, "reasoning_tokens"), written)
     return Usage(
-        input=read - cached,
+        input=read - pictures - cached,
         cached_input=cached,
-        image_input=_count(counts, "image_tokens"),
+        image_input=pictures,
         output=written - reasoning,
         reasoning=reasoning,
     )
@@ -49,6 +52,10 @@ def encode_usage(usage: Usage) -> dict[str, Any]:
         "tokens": tokens | {name: count for name, count in beside.items() if count},
         "cached_tokens": usage.cached_input,
     }
+
+
+def _is_told(counts: dict[str, Any]) -> bool:
+    return "input_tokens" in counts or "output_tokens" in counts
 
 
 def _object(reported: dict[str, Any], name: str) -> dict[str, Any]:

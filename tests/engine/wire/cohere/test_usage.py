@@ -4,13 +4,29 @@ from engine.values import Usage
 from engine.wire.cohere.usage import encode_usage, read_usage
 
 
-def test_tokens_are_taken_and_not_what_is_billed() -> None:
-    """`tokens` counts; `billed_units` only where it stands alone."""
-    billed = {"input_tokens": 12, "output_tokens": 3}
-    assert read_usage({"billed_units": billed, "tokens": {"input_tokens": 212, "output_tokens": 4}}) == Usage(
-        input=212, output=4
-    )
+def test_what_is_billed_is_taken() -> None:
+    """`billed_units` counts, since that is what Cohere charges; `tokens` only where it stands alone."""
+    billed, tokens = {"input_tokens": 12, "output_tokens": 3}, {"input_tokens": 212, "output_tokens": 4}
+    assert read_usage({"billed_units": billed, "tokens": tokens}) == Usage(input=12, output=3)
     assert read_usage({"billed_units": billed}) == Usage(input=12, output=3)
+    for nothing in (None, {}, {"search_units": 1}):
+        assert read_usage({"billed_units": nothing, "tokens": tokens}) == Usage(input=212, output=4)
+
+
+@pytest.mark.parametrize(("cached", "charged"), [(112, 0), (1472, 62), (1508, 98), (9_999, 98)])
+def test_a_cache_has_first_what_is_not_charged(cached: int, charged: int) -> None:
+    """Of the cached tokens those are left out that Cohere puts before a prompt and does not charge."""
+    tokens = {"input_tokens": 1508, "output_tokens": 67, "reasoning_tokens": 40}
+    billed = {"input_tokens": 98, "output_tokens": 35}
+    usage = read_usage({"billed_units": billed, "tokens": tokens, "cached_tokens": cached})
+    assert usage == Usage(input=98 - charged, cached_input=charged, reasoning=35)
+
+
+def test_pictures_are_among_what_is_billed() -> None:
+    """The tokens of pictures stand beside the input that was read, and inside the input that is charged."""
+    tokens = {"input_tokens": 34, "output_tokens": 56, "image_tokens": 259}
+    billed = {"input_tokens": 267, "output_tokens": 52}
+    assert read_usage({"tokens": tokens, "billed_units": billed}) == Usage(input=8, image_input=259, output=52)
 
 
 def test_kinds_are_disjoint() -> None:
