@@ -33,6 +33,7 @@ _BY_CODE = {
     "too_many_prompt_tokens": OutcomeKind.CONTEXT_LENGTH,
     "content_filter": OutcomeKind.CONTENT_FILTER,
     "content_policy_violation": OutcomeKind.CONTENT_FILTER,
+    "moderation_blocked": OutcomeKind.CONTENT_FILTER,
     "invalid_prompt": OutcomeKind.CONTENT_FILTER,
     "responsibleaipolicyviolation": OutcomeKind.CONTENT_FILTER,
 }

@@ -22,6 +22,7 @@ BODIES: list[tuple[int, Any, OutcomeKind]] = [
     (413, wrapped("Request too large"), OutcomeKind.CONTEXT_LENGTH),
     (413, wrapped("Request too large for model", type="tokens", code="rate_limit_exceeded"), OutcomeKind.RATE_LIMITED),
     (400, wrapped("filtered", code="content_filter"), OutcomeKind.CONTENT_FILTER),
+    (400, wrapped("rejected by the safety system", code="moderation_blocked"), OutcomeKind.CONTENT_FILTER),
     (400, wrapped("your request was rejected by content policy"), OutcomeKind.CONTENT_FILTER),
     (403, wrapped("Your input was flagged by moderation", code=403), OutcomeKind.CONTENT_FILTER),
     (400, [wrapped("API key not valid. Please pass one.", code=400)], OutcomeKind.PROVIDER_AUTH),
