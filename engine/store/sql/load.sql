@@ -60,6 +60,7 @@ CREATE OR REPLACE TEMP TABLE batch AS FROM read_json(
         'price_id': 'VARCHAR',
         'cost_pusd': 'BIGINT',
         'cost_problem': 'VARCHAR',
+        'measures': 'STRUCT("images" BIGINT, "audio_ms" BIGINT, "characters" BIGINT, "search_units" BIGINT)',
         'attempts': 'STRUCT(
             "n" INTEGER,
             "role" VARCHAR,
@@ -93,13 +94,14 @@ CREATE OR REPLACE TEMP TABLE batch AS FROM read_json(
             "price_id" VARCHAR,
             "list_cost_pusd" BIGINT,
             "cost_pusd" BIGINT,
-            "cost_problem" VARCHAR)[]'
+            "cost_problem" VARCHAR,
+            "measures" STRUCT("images" BIGINT, "audio_ms" BIGINT, "characters" BIGINT, "search_units" BIGINT))[]'
     }
 );
 
 INSERT INTO requests BY NAME
 SELECT
-    * EXCLUDE ("at", usage, attempts),
+    * EXCLUDE ("at", usage, measures, attempts),
     "at" AS ts,
     usage.input AS input_tokens,
     usage.cached_input AS cached_input_tokens,
@@ -111,14 +113,18 @@ SELECT
     usage.reasoning AS reasoning_tokens,
     usage.audio_output AS audio_output_tokens,
     usage.image_output AS image_output_tokens,
-    usage.source AS usage_source
+    usage.source AS usage_source,
+    measures.images,
+    measures.audio_ms,
+    measures.characters,
+    measures.search_units
 FROM batch;
 
 INSERT INTO attempts BY NAME
 SELECT
     request_id,
     ts,
-    attempt.* EXCLUDE (usage),
+    attempt.* EXCLUDE (usage, measures),
     attempt.usage.input AS input_tokens,
     attempt.usage.cached_input AS cached_input_tokens,
     attempt.usage.cache_write AS cache_write_tokens,
@@ -129,7 +135,11 @@ SELECT
     attempt.usage.reasoning AS reasoning_tokens,
     attempt.usage.audio_output AS audio_output_tokens,
     attempt.usage.image_output AS image_output_tokens,
-    attempt.usage.source AS usage_source
+    attempt.usage.source AS usage_source,
+    attempt.measures.images,
+    attempt.measures.audio_ms,
+    attempt.measures.characters,
+    attempt.measures.search_units
 FROM (SELECT request_id, "at" AS ts, unnest(attempts) AS attempt FROM batch);
 
 CREATE OR REPLACE TEMP TABLE snapshots AS FROM read_json(
@@ -233,6 +243,10 @@ CREATE OR REPLACE TEMP TABLE declared_prices AS FROM read_json(
         'audio_output_pusd_per_token': 'BIGINT',
         'image_output_pusd_per_token': 'BIGINT',
         'request_pusd': 'BIGINT',
+        'image_pusd': 'BIGINT',
+        'audio_minute_pusd': 'BIGINT',
+        'character_pusd': 'BIGINT',
+        'search_pusd': 'BIGINT',
         'source': 'VARCHAR',
         'config_hash': 'VARCHAR'
     }

@@ -59,6 +59,10 @@ CREATE TABLE IF NOT EXISTS requests (
     cost_usd DECIMAL(38, 12) AS (cost_pusd::DECIMAL(26, 0) * 0.000000000001::DECIMAL(12, 12))
 );
 ALTER TABLE requests ADD COLUMN IF NOT EXISTS cache_write_1h_tokens BIGINT;
+ALTER TABLE requests ADD COLUMN IF NOT EXISTS images BIGINT;
+ALTER TABLE requests ADD COLUMN IF NOT EXISTS audio_ms BIGINT;
+ALTER TABLE requests ADD COLUMN IF NOT EXISTS characters BIGINT;
+ALTER TABLE requests ADD COLUMN IF NOT EXISTS search_units BIGINT;
 COMMENT ON TABLE requests IS 'One row per client request, written when it ended.';
 COMMENT ON COLUMN requests.request_id IS 'Id of the request, as the caller got it in x-request-id; sorts by time.';
 COMMENT ON COLUMN requests.ts IS 'Start of the request, UTC.';
@@ -114,6 +118,10 @@ COMMENT ON COLUMN requests.cost_pusd IS 'What the answering attempt cost us, pic
 COMMENT ON COLUMN requests.cost_problem IS 'Why the cost is not known; NULL when it is.';
 COMMENT ON COLUMN requests.cost_usd IS 'cost_pusd in US dollars, exact.';
 COMMENT ON COLUMN requests.cache_write_1h_tokens IS 'Input tokens written to the provider''s cache, to be kept for an hour; NULL when nothing was used, and in rows of before they were told from cache_write_tokens.';
+COMMENT ON COLUMN requests.images IS 'Pictures made; NULL when nothing is counted beside tokens.';
+COMMENT ON COLUMN requests.audio_ms IS 'Milliseconds of sound that was heard; NULL when nothing is counted beside tokens, or the answer does not tell.';
+COMMENT ON COLUMN requests.characters IS 'Characters spoken; NULL when nothing is counted beside tokens.';
+COMMENT ON COLUMN requests.search_units IS 'Units of reranking; NULL when nothing is counted beside tokens.';
 
 CREATE TABLE IF NOT EXISTS attempts (
     request_id VARCHAR,
@@ -153,6 +161,10 @@ CREATE TABLE IF NOT EXISTS attempts (
     cost_usd DECIMAL(38, 12) AS (cost_pusd::DECIMAL(26, 0) * 0.000000000001::DECIMAL(12, 12))
 );
 ALTER TABLE attempts ADD COLUMN IF NOT EXISTS cache_write_1h_tokens BIGINT;
+ALTER TABLE attempts ADD COLUMN IF NOT EXISTS images BIGINT;
+ALTER TABLE attempts ADD COLUMN IF NOT EXISTS audio_ms BIGINT;
+ALTER TABLE attempts ADD COLUMN IF NOT EXISTS characters BIGINT;
+ALTER TABLE attempts ADD COLUMN IF NOT EXISTS search_units BIGINT;
 COMMENT ON TABLE attempts IS 'One row per upstream attempt of a request.';
 COMMENT ON COLUMN attempts.request_id IS 'The request this attempt was made for.';
 COMMENT ON COLUMN attempts.ts IS 'Start of the request, UTC; the attempt began started_ms later.';
@@ -190,6 +202,10 @@ COMMENT ON COLUMN attempts.cost_pusd IS 'Cost after the contract''s discount, pi
 COMMENT ON COLUMN attempts.cost_problem IS 'Why the cost is not known; NULL when it is.';
 COMMENT ON COLUMN attempts.cost_usd IS 'cost_pusd in US dollars, exact.';
 COMMENT ON COLUMN attempts.cache_write_1h_tokens IS 'Input tokens written to the provider''s cache, to be kept for an hour; NULL when nothing was used, and in rows of before they were told from cache_write_tokens.';
+COMMENT ON COLUMN attempts.images IS 'Pictures made; NULL when nothing is counted beside tokens.';
+COMMENT ON COLUMN attempts.audio_ms IS 'Milliseconds of sound that was heard; NULL when nothing is counted beside tokens, or the answer does not tell.';
+COMMENT ON COLUMN attempts.characters IS 'Characters spoken; NULL when nothing is counted beside tokens.';
+COMMENT ON COLUMN attempts.search_units IS 'Units of reranking; NULL when nothing is counted beside tokens.';
 
 CREATE TABLE IF NOT EXISTS config_snapshots (
     record_id VARCHAR,
@@ -307,6 +323,10 @@ CREATE TABLE IF NOT EXISTS prices (
     config_hash VARCHAR
 );
 ALTER TABLE prices ADD COLUMN IF NOT EXISTS cache_write_1h_pusd_per_token BIGINT;
+ALTER TABLE prices ADD COLUMN IF NOT EXISTS image_pusd BIGINT;
+ALTER TABLE prices ADD COLUMN IF NOT EXISTS audio_minute_pusd BIGINT;
+ALTER TABLE prices ADD COLUMN IF NOT EXISTS character_pusd BIGINT;
+ALTER TABLE prices ADD COLUMN IF NOT EXISTS search_pusd BIGINT;
 COMMENT ON TABLE prices IS 'One row per price period and tier, of every configuration that was loaded: dated, so that past usage can be priced again.';
 COMMENT ON COLUMN prices.price_id IS 'provider/model/date.';
 COMMENT ON COLUMN prices.provider IS 'Provider that charges it.';
@@ -326,6 +346,10 @@ COMMENT ON COLUMN prices.request_pusd IS 'Pico-dollars added once per request; N
 COMMENT ON COLUMN prices.source IS 'Where the figures come from.';
 COMMENT ON COLUMN prices.config_hash IS 'Configuration that declared it last.';
 COMMENT ON COLUMN prices.cache_write_1h_pusd_per_token IS 'Pico-dollars per token written to a cache for an hour; NULL when priced as a cache write token.';
+COMMENT ON COLUMN prices.image_pusd IS 'Pico-dollars for each picture made; NULL when it has no price.';
+COMMENT ON COLUMN prices.audio_minute_pusd IS 'Pico-dollars for each minute of sound heard; NULL when it has no price.';
+COMMENT ON COLUMN prices.character_pusd IS 'Pico-dollars for each character spoken; NULL when it has no price.';
+COMMENT ON COLUMN prices.search_pusd IS 'Pico-dollars for each unit of reranking; NULL when it has no price.';
 
 -- Bookkeeping, committed together with the rows it is about.
 

@@ -199,7 +199,8 @@ COMMENT ON COLUMN breaker_events.detail IS 'More about it.';
 COMMENT ON COLUMN breaker_events.as_of IS 'Instant up to which the journals were read, UTC.';
 
 CREATE VIEW attempt_costs AS
-WITH listed AS (
+WITH rated AS (
+    -- Each kind of what was used, with its rate of the tier that the input reaches; without one of its own, its parent's.
     SELECT
         request_id,
         n,
@@ -208,44 +209,72 @@ WITH listed AS (
         attempts.model,
         attempts.price_id,
         cost_pusd,
+        usage_source,
+        rates.request_pusd,
         [
-            coalesce(rates.request_pusd, 0)::HUGEINT,
-            CASE WHEN input_tokens = 0 THEN 0 ELSE input_tokens::HUGEINT * rates.input_pusd_per_token END,
-            CASE WHEN cached_input_tokens = 0 THEN 0 ELSE cached_input_tokens::HUGEINT * coalesce(rates.cached_input_pusd_per_token, rates.input_pusd_per_token) END,
-            CASE WHEN cache_write_tokens = 0 THEN 0 ELSE cache_write_tokens::HUGEINT * coalesce(rates.cache_write_pusd_per_token, rates.input_pusd_per_token) END,
-            CASE WHEN coalesce(cache_write_1h_tokens, 0) = 0 THEN 0 ELSE cache_write_1h_tokens::HUGEINT * coalesce(rates.cache_write_1h_pusd_per_token, rates.cache_write_pusd_per_token, rates.input_pusd_per_token) END,
-            CASE WHEN audio_input_tokens = 0 THEN 0 ELSE audio_input_tokens::HUGEINT * coalesce(rates.audio_input_pusd_per_token, rates.input_pusd_per_token) END,
-            CASE WHEN image_input_tokens = 0 THEN 0 ELSE image_input_tokens::HUGEINT * coalesce(rates.image_input_pusd_per_token, rates.input_pusd_per_token) END,
-            CASE WHEN output_tokens = 0 THEN 0 ELSE output_tokens::HUGEINT * rates.output_pusd_per_token END,
-            CASE WHEN reasoning_tokens = 0 THEN 0 ELSE reasoning_tokens::HUGEINT * coalesce(rates.reasoning_pusd_per_token, rates.output_pusd_per_token) END,
-            CASE WHEN audio_output_tokens = 0 THEN 0 ELSE audio_output_tokens::HUGEINT * coalesce(rates.audio_output_pusd_per_token, rates.output_pusd_per_token) END,
-            CASE WHEN image_output_tokens = 0 THEN 0 ELSE image_output_tokens::HUGEINT * coalesce(rates.image_output_pusd_per_token, rates.output_pusd_per_token) END
-        ] AS kinds_pusd
+            {'count': input_tokens::HUGEINT, 'rate': rates.input_pusd_per_token},
+            {'count': cached_input_tokens::HUGEINT, 'rate': coalesce(rates.cached_input_pusd_per_token, rates.input_pusd_per_token)},
+            {'count': cache_write_tokens::HUGEINT, 'rate': coalesce(rates.cache_write_pusd_per_token, rates.input_pusd_per_token)},
+            {'count': coalesce(cache_write_1h_tokens, 0)::HUGEINT, 'rate': coalesce(rates.cache_write_1h_pusd_per_token, rates.cache_write_pusd_per_token, rates.input_pusd_per_token)},
+            {'count': audio_input_tokens::HUGEINT, 'rate': coalesce(rates.audio_input_pusd_per_token, rates.input_pusd_per_token)},
+            {'count': image_input_tokens::HUGEINT, 'rate': coalesce(rates.image_input_pusd_per_token, rates.input_pusd_per_token)},
+            {'count': output_tokens::HUGEINT, 'rate': rates.output_pusd_per_token},
+            {'count': reasoning_tokens::HUGEINT, 'rate': coalesce(rates.reasoning_pusd_per_token, rates.output_pusd_per_token)},
+            {'count': audio_output_tokens::HUGEINT, 'rate': coalesce(rates.audio_output_pusd_per_token, rates.output_pusd_per_token)},
+            {'count': image_output_tokens::HUGEINT, 'rate': coalesce(rates.image_output_pusd_per_token, rates.output_pusd_per_token)}
+        ] AS token_kinds,
+        CASE WHEN images IS NULL THEN [] ELSE [
+            {'count': images::HUGEINT, 'rate': rates.image_pusd, 'per': 1},
+            {'count': audio_ms::HUGEINT, 'rate': rates.audio_minute_pusd, 'per': 60000},
+            {'count': characters::HUGEINT, 'rate': rates.character_pusd, 'per': 1},
+            {'count': search_units::HUGEINT, 'rate': rates.search_pusd, 'per': 1}
+        ] END AS all_measures,
+        list_filter(all_measures, lambda kind: kind.count IS DISTINCT FROM 0) AS measures
     FROM attempts
     JOIN prices AS rates ON rates.price_id = attempts.price_id
     WHERE rates.above_input_tokens = 0 OR input_tokens + cached_input_tokens + cache_write_tokens + coalesce(cache_write_1h_tokens, 0) + audio_input_tokens + image_input_tokens > rates.above_input_tokens
     QUALIFY row_number() OVER (PARTITION BY request_id, n ORDER BY rates.above_input_tokens DESC) = 1
-), priced AS (
+), known AS (
+    -- Tokens and measures may count the same, and the price says which is paid: what pricing.py says of it holds here.
     SELECT
         *,
-        list_bool_and(list_transform(kinds_pusd, lambda kind: kind IS NOT NULL)) AS is_known,
-        discount_denominator AS whole,
-        discount_denominator - discount_numerator AS part
-    FROM listed
+        list_filter(token_kinds, lambda kind: kind.count <> 0) AS tokens,
+        usage_source = 'reported' AND len(tokens) > 0 AS in_tokens,
+        list_bool_and(list_transform(measures, lambda kind: CASE WHEN kind.rate IS NULL THEN in_tokens ELSE kind.count IS NOT NULL END)) AS are_measures_known,
+        list_bool_and(list_transform(tokens, lambda kind: kind.rate IS NOT NULL)) AS are_tokens_priced,
+        list_bool_and(list_transform(token_kinds, lambda kind: kind.rate IS NULL)) AS has_no_rates,
+        request_pusd IS NOT NULL OR len(list_filter(measures, lambda kind: kind.rate IS NOT NULL)) > 0 AS is_paid_otherwise,
+        usage_source IS NOT NULL
+            AND coalesce(are_measures_known, true)
+            AND (coalesce(are_tokens_priced, true) OR (has_no_rates AND is_paid_otherwise)) AS is_known
+    FROM rated
+), paid AS (
+    -- What *per* times as much of each kind costs.
+    SELECT
+        *,
+        [{'pusd': coalesce(request_pusd, 0)::HUGEINT, 'per': 1}]
+            || list_transform(list_filter(tokens, lambda kind: kind.rate IS NOT NULL), lambda kind: {'pusd': kind.count * kind.rate, 'per': 1})
+            || list_transform(list_filter(measures, lambda kind: kind.rate IS NOT NULL), lambda kind: {'pusd': kind.count * kind.rate, 'per': kind.per})
+            AS kinds,
+        [
+            {'part': 1::BIGINT, 'whole': 1::BIGINT},
+            {'part': discount_denominator - discount_numerator, 'whole': discount_denominator}
+        ] AS shares
+    FROM known
     LEFT JOIN (SELECT provider, discount_numerator, discount_denominator FROM providers) USING (provider)
-), discounted AS (
-    -- Each kind rounded half to even, as pricing.py does.
+), summed AS (
+    -- The list cost and what is charged, each kind of both rounded half to even, as pricing.py does.
     SELECT
         *,
-        list_transform(
-            kinds_pusd,
-            lambda kind: kind * part // whole
+        list_transform(shares, lambda share: list_sum(list_transform(
+            list_transform(kinds, lambda kind: {'over': kind.pusd * share.part, 'under': kind.per * share.whole}),
+            lambda kind: kind.over // kind.under
             + CASE
-                WHEN 2 * (kind * part % whole) > whole OR (2 * (kind * part % whole) = whole AND kind * part // whole % 2 = 1) THEN 1
+                WHEN 2 * (kind.over % kind.under) > kind.under OR (2 * (kind.over % kind.under) = kind.under AND kind.over // kind.under % 2 = 1) THEN 1
                 ELSE 0
             END
-        ) AS charged_pusd
-    FROM priced
+        ))) AS costs_pusd
+    FROM paid
 )
 SELECT
     request_id,
@@ -254,12 +283,12 @@ SELECT
     provider,
     model,
     price_id,
-    CASE WHEN is_known THEN list_sum(kinds_pusd)::DECIMAL(38, 0) END AS list_cost_pusd,
-    CASE WHEN is_known THEN list_sum(charged_pusd)::DECIMAL(38, 0) END AS cost_today_pusd,
+    CASE WHEN is_known THEN costs_pusd[1]::DECIMAL(38, 0) END AS list_cost_pusd,
+    CASE WHEN is_known THEN costs_pusd[2]::DECIMAL(38, 0) END AS cost_today_pusd,
     cost_today_pusd - cost_pusd AS difference_pusd,
     (SELECT as_of FROM publication) AS as_of
-FROM discounted;
-COMMENT ON VIEW attempt_costs IS 'Every attempt priced again from its token counts with the prices and discounts of today; NULL where a kind has no price.';
+FROM summed;
+COMMENT ON VIEW attempt_costs IS 'Every attempt priced again from what was counted of it, with the prices and discounts of today; NULL where a kind has no price.';
 COMMENT ON COLUMN attempt_costs.request_id IS 'The request of the attempt.';
 COMMENT ON COLUMN attempt_costs.n IS 'Number of the attempt within its request, from 1.';
 COMMENT ON COLUMN attempt_costs.ts IS 'Start of the request, UTC.';

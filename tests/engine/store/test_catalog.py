@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from fractions import Fraction
 from pathlib import Path
@@ -20,14 +21,17 @@ from engine.store.journal import SegmentWriter
 from engine.store.layout import Layout
 from engine.store.projector import Projector
 from engine.values import (
+    NO_MEASURES,
     AttemptRecord,
     ConfigRecord,
     EventRecord,
+    Measures,
     ModelRow,
     PriceRow,
     ProviderRow,
     RequestRecord,
     Usage,
+    UsageSource,
 )
 
 MakeRequest = Callable[..., RequestRecord]
@@ -36,8 +40,15 @@ MakeConfig = Callable[..., ConfigRecord]
 KINDS = [kind for kind in Usage.__struct_fields__ if kind != "source"]
 USAGE = [*(f"{kind}_tokens" for kind in KINDS), "usage_source"]
 COUNTS = st.integers(0, 10**9)
-RATES = st.builds(Rates, **{kind: st.none() | st.integers(0, 10**8) for kind in KINDS})
-USAGES = st.builds(Usage, **dict.fromkeys(KINDS, COUNTS | st.just(0)))
+RATE = st.none() | st.integers(0, 10**8)
+RATES = st.just(Rates()) | st.builds(Rates, **dict.fromkeys(KINDS, RATE))
+USAGES = st.just(Usage()) | st.builds(
+    Usage, source=st.sampled_from(UsageSource), **dict.fromkeys(KINDS, COUNTS | st.just(0))
+)
+MEASURED = Measures.__struct_fields__
+SOME = st.just(0) | COUNTS
+MEASURES = st.builds(Measures, **dict.fromkeys(MEASURED, SOME) | {"audio_ms": st.none() | SOME})
+UNITS = ("request_pusd", "image_pusd", "audio_minute_pusd", "character_pusd", "search_pusd")
 
 
 def connect(layout: Layout) -> duckdb.DuckDBPyConnection:
@@ -62,8 +73,8 @@ def columns(db: duckdb.DuckDBPyConnection, table: str) -> list[str]:
 @pytest.mark.parametrize(
     ("table", "record", "left_out", "added"),
     [
-        ("requests", RequestRecord, {"at", "usage", "attempts"}, {"ts", "cost_usd", *USAGE}),
-        ("attempts", AttemptRecord, {"usage"}, {"request_id", "ts", "cost_usd", *USAGE}),
+        ("requests", RequestRecord, {"at", "usage", "measures", "attempts"}, {"ts", "cost_usd", *USAGE, *MEASURED}),
+        ("attempts", AttemptRecord, {"usage", "measures"}, {"request_id", "ts", "cost_usd", *USAGE, *MEASURED}),
         ("config_snapshots", ConfigRecord, {"at", "models"}, {"ts"}),
         ("events", EventRecord, {"at"}, {"ts"}),
     ],
@@ -107,7 +118,7 @@ def priced_row(price: Price, above: int, rates: Rates) -> dict[str, object]:
         "model": "openai/gpt-4o",
         "from_at": price.from_at.isoformat(),
         "above_input_tokens": above,
-        "request_pusd": price.request_pusd,
+        **{unit: getattr(price, unit) for unit in UNITS},
         "source": "",
     }
 
@@ -127,13 +138,13 @@ def provider_row(discount: Fraction) -> ProviderRow:
     }
 
 
-@settings(max_examples=3, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
-    usages=st.lists(USAGES, min_size=20, max_size=20),
+    used=st.lists(st.tuples(USAGES, st.none() | MEASURES), min_size=60, max_size=60),
     base=RATES,
     tier=RATES,
     above=st.integers(1, 10**9),
-    request_pusd=st.none() | st.integers(0, 10**12),
+    units=st.fixed_dictionaries(dict.fromkeys(UNITS, st.none() | st.integers(0, 10**12))),
     discount=st.fractions(0, 1, max_denominator=10_000),
 )
 def test_cost_in_sql_is_cost_in_python(
@@ -141,24 +152,26 @@ def test_cost_in_sql_is_cost_in_python(
     tmp_path_factory: pytest.TempPathFactory,
     make_request: MakeRequest,
     make_config: MakeConfig,
-    usages: list[Usage],
+    used: list[tuple[Usage, Measures | None]],
     base: Rates,
     tier: Rates,
     above: int,
-    request_pusd: int | None,
+    units: dict[str, int | None],
     discount: Fraction,
 ) -> None:
     """The view that prices attempts again agrees with the request path to the pico-dollar, unknowns included."""
     tiers = (Tier(above_input_tokens=above, rates=tier),)
     at = datetime(2026, 1, 1, tzinfo=UTC)
-    price = Price(id="openai/gpt-4o/2026-01-01", from_at=at, rates=base, tiers=tiers, request_pusd=request_pusd)
+    price = replace(Price(id="openai/gpt-4o/2026-01-01", from_at=at, rates=base, tiers=tiers), **units)  # type: ignore[arg-type]  # by name
     rows = (provider_row(discount), priced_row(price, 0, base), priced_row(price, above, tier))
     layout = Layout(tmp_path_factory.mktemp("cost"))
     writer = SegmentWriter(layout.journal, "w1", log=None)  # type: ignore[arg-type]  # nothing goes wrong
     writer.append(make_config(models=rows))
     attempt = make_request().attempts[0]
-    changed = msgspec.structs.asdict(attempt)
-    attempts = [AttemptRecord(**changed | {"n": n, "usage": usage}) for n, usage in enumerate(usages)]
+    attempts = [
+        msgspec.structs.replace(attempt, n=n, usage=usage, measures=measures)
+        for n, (usage, measures) in enumerate(used)
+    ]
     writer.append(make_request(attempts=tuple(attempts)))
     writer.close()
     with Projector(layout, log=None) as projector:  # type: ignore[arg-type]  # nothing goes wrong
@@ -166,7 +179,7 @@ def test_cost_in_sql_is_cost_in_python(
         projector.publish()
     with connect(layout) as db:
         found = db.execute("SELECT list_cost_pusd, cost_today_pusd FROM attempt_costs ORDER BY n").fetchall()
-    expected = [cost(usage, price, discount) for usage in usages]
+    expected = [cost(usage, price, discount, measures or NO_MEASURES) for usage, measures in used]
     assert found == [(known.list_pusd, known.pusd) for known in expected]
 
 
