@@ -205,6 +205,7 @@ def _beside(case: Case, usage: Mapping[str, Any]) -> int:
 
 
 def _cohere(case: Case) -> Truth:
+    """What Cohere's bytes say. It counts twice; what is charged is what counts."""
     ends = {"COMPLETE": "stop", "STOP_SEQUENCE": "stop", "MAX_TOKENS": "length", "TOOL_CALL": "tool_calls"}
     text, thought, calls, finish, usage = "", "", list[list[str]](), "", dict[str, Any]()
     if not case.is_stream:
@@ -233,16 +234,15 @@ def _cohere(case: Case) -> Truth:
                 calls[-1][1] += message["tool_calls"]["function"]["arguments"]
             case "message-end":
                 finish, usage = event["delta"]["finish_reason"], event["delta"]["usage"]
-    tokens = usage["tokens"]
+    billed = usage["billed_units"]
     return Truth(
         text=text,
         reasoning=thought,
         refusal="",
         calls=[(name, arguments(args) or {}) for name, args in calls],
         finish=ends[finish],
-        input=tokens["input_tokens"] + tokens.get("image_tokens", 0),
-        cached=usage.get("cached_tokens"),
-        outputs=frozenset({tokens["output_tokens"]}),
+        input=int(billed["input_tokens"]),
+        outputs=frozenset({int(billed["output_tokens"])}),
     )
 
 

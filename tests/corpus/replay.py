@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
-import httpx
 
 from engine.store.layout import Layout
 from tests.bench.harness import ALL_CORES
 from tests.bench.peers import Gateway, gateway
 from tests.corpus.asks import Ask
+from tests.corpus.caller import Caller, NoAnswer
 from tests.corpus.cases import Case
 from tests.corpus.expect import differences, failed, status_of, truth_of
 from tests.corpus.provider import replaying
@@ -50,31 +50,27 @@ async def replay(engine: Gateway, port: int, cases: Mapping[str, Case], asks: It
     """What became of every one of *asks*, in their order, at most `CONNECTIONS` at a time."""
     found = [Finding(each) for each in asks]
     waiting = iter(found)
-    headers = {"authorization": f"Bearer {KEY}", "content-type": "application/json"}
-    limits = httpx.Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS)
 
-    async def work(client: httpx.AsyncClient) -> None:
-        for finding in waiting:
-            await _asked(client, finding)
+    async def work() -> None:
+        async with Caller(engine.port, KEY) as caller:
+            for finding in waiting:
+                await _asked(caller, finding)
 
-    async with (
-        replaying(cases, port),
-        httpx.AsyncClient(base_url=engine.url, headers=headers, limits=limits, timeout=60, trust_env=False) as client,
-    ):
-        await asyncio.gather(*(work(client) for _ in range(CONNECTIONS)))
+    async with replaying(cases, port):
+        await asyncio.gather(*(work() for _ in range(CONNECTIONS)))
     return found
 
 
-async def _asked(client: httpx.AsyncClient, finding: Finding) -> None:
+async def _asked(caller: Caller, finding: Finding) -> None:
     """Ask, and note what is wrong with the answer."""
     ask = finding.ask
     try:
-        answer = await client.post(ask.path, content=ask.body)
-    except httpx.HTTPError as exc:
-        finding.wrong = f"no whole answer: {exc!r}"
+        answer = await caller.post(ask.path, ask.body)
+    except NoAnswer as exc:
+        finding.wrong = f"no whole answer: {exc}"
         return
-    finding.request_id = answer.headers.get("x-request-id", "")
-    finding.wrong = "; ".join(_wrong(ask, answer.status_code, answer.content))[:500]
+    finding.request_id = answer.request_id
+    finding.wrong = "; ".join(_wrong(ask, answer.status, answer.body))[:500]
 
 
 def _wrong(ask: Ask, status: int, body: bytes) -> Iterator[str]:
