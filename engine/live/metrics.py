@@ -14,7 +14,7 @@ from typing import Final
 import msgspec
 
 from engine.live.metric_file import MetricFile
-from engine.values import AttemptRecord, RequestRecord, Usage
+from engine.values import AttemptRecord, Measures, RequestRecord, Usage
 
 __all__ = ["BUCKETS_S", "FAMILIES", "SUM", "Family", "Kind", "Metrics"]
 
@@ -65,6 +65,20 @@ ATTEMPTS: Final = Family(
 TOKENS: Final = Family(
     name="engine_tokens_total", help="Tokens of all attempts, kinds disjoint.", labels=("provider", "model", "kind")
 )
+IMAGES: Final = Family(
+    name="engine_images_total", help="Pictures that all attempts made.", labels=("provider", "model")
+)
+AUDIO: Final = Family(
+    name="engine_audio_seconds_total",
+    help="Sound that all attempts heard, as far as answers tell.",
+    labels=("provider", "model"),
+)
+CHARACTERS: Final = Family(
+    name="engine_characters_total", help="Characters that all attempts spoke.", labels=("provider", "model")
+)
+SEARCHES: Final = Family(
+    name="engine_search_units_total", help="Units of reranking of all attempts.", labels=("provider", "model")
+)
 COST: Final = Family(
     name="engine_cost_usd_total", help="What providers charge us for all attempts.", labels=("provider", "model")
 )
@@ -76,7 +90,20 @@ UNPRICED: Final = Family(
 DROPPED: Final = Family(
     name="engine_journal_dropped_total", help="Usage records lost because the disk took none and memory was full."
 )
-FAMILIES: Final = (REQUESTS, DURATION, TTFT, ATTEMPTS, TOKENS, COST, UNPRICED, DROPPED)
+FAMILIES: Final = (
+    REQUESTS,
+    DURATION,
+    TTFT,
+    ATTEMPTS,
+    TOKENS,
+    IMAGES,
+    AUDIO,
+    CHARACTERS,
+    SEARCHES,
+    COST,
+    UNPRICED,
+    DROPPED,
+)
 
 _token_counts: Final = attrgetter(*TOKEN_KINDS)
 
@@ -142,16 +169,31 @@ class Metrics:
         values[at] += 1
         if attempt.cost_pusd is not None:
             values[counters.cost] += attempt.cost_pusd / PUSD_PER_USD
-        elif attempt.usage is not None:
+        elif attempt.usage is not None or attempt.measures is not None:
             values[counters.unpriced] += 1
         if attempt.usage is not None:
             self._count_tokens(counters, attempt.usage)
+        if attempt.measures is not None:
+            self._count_measures(attempt.provider, counters.model, attempt.measures)
 
     def _count_tokens(self, counters: "_OfferCounters", usage: Usage) -> None:
         values = self._file.values
         for count, index in zip(_token_counts(usage), counters.tokens, strict=True):
             if count:
                 values[index] += count
+
+    def _count_measures(self, provider: str, model: str, measures: Measures) -> None:
+        """Counters of these are made where something is counted: most offers have none of it."""
+        counts = (
+            (IMAGES, measures.images),
+            (AUDIO, (measures.audio_ms or 0) / 1e3),
+            (CHARACTERS, measures.characters),
+            (SEARCHES, measures.search_units),
+        )
+        for family, count in counts:
+            if count:
+                index = self._index(family, provider, model)
+                self._file.values[index] += count
 
     def _time(self, family: Family, label: str, seconds: float) -> None:
         """Put a duration into its bucket."""

@@ -11,7 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from engine.live.exposition import SUFFIX, Exposition, Gauge
 from engine.live.metric_file import MetricFile, read
 from engine.live.metrics import Metrics
-from engine.values import AttemptRecord, RequestRecord, Role, Usage
+from engine.values import AttemptRecord, Measures, RequestRecord, Role, Usage
 
 KNOWN = frozenset({("openai/gpt-4o", "openai")})
 
@@ -64,6 +64,21 @@ def test_all_workers_are_one(start: Callable[[int], Metrics], tmp_path: Path) ->
     assert found["engine_attempts_total", (offer[0], ("outcome", "ok"), offer[1])] == 2
     assert found["engine_tokens_total", (("kind", "input"), *offer)] == 20
     assert found["engine_cost_usd_total", offer] == pytest.approx(5e-6)
+
+
+def test_measures_are_counted_by_their_unit(start: Callable[[int], Metrics], tmp_path: Path) -> None:
+    """Pictures, seconds, characters and searches are counters of their own, there once something is counted."""
+    metrics = start(0)
+    metrics.observe(record(attempt(measures=Measures(images=2, audio_ms=1500), cost_pusd=1)))
+    metrics.observe(record(attempt(measures=Measures(audio_ms=None, characters=7), cost_problem="no price")))
+    found = samples(tmp_path)
+    offer = (("model", "openai/gpt-4o"), ("provider", "openai"))
+
+    assert found["engine_images_total", offer] == 2
+    assert found["engine_audio_seconds_total", offer] == 1.5
+    assert found["engine_characters_total", offer] == 7
+    assert "engine_search_units_total" not in {name for name, _ in found}
+    assert found["engine_unpriced_attempts_total", offer] == 1
 
 
 def test_durations_fall_into_buckets(start: Callable[[int], Metrics], tmp_path: Path) -> None:
