@@ -31,6 +31,10 @@ SELECT publication, table_name, file, row_count, first_ts, last_ts, column_count
 FROM parts LEFT JOIN part_widths USING (file)
 ORDER BY publication, table_name
 """
+NEXT_PUBLICATION = """
+SELECT 1 + max(number)
+FROM (SELECT publication AS number FROM parts UNION ALL SELECT parse_filename(file, true)::BIGINT FROM retired_parts)
+"""
 RETIRE = """
 INSERT INTO retired_parts
 SELECT file, $now FROM parts, retention
@@ -150,6 +154,10 @@ class Hot:
             Part(publication=publication, table=table, file=file, rows=n, first_at=first, last_at=last, columns=columns)
             for publication, table, file, n, first, last, columns in rows
         ]
+
+    def next_publication(self) -> int:
+        """A number that no part has, nor a file that is still there for readers of an older catalog."""
+        return self._one(NEXT_PUBLICATION)[0]
 
     def retire(self, now: datetime) -> int:
         """Take the parts that are past retention off the list; how many they were."""

@@ -80,7 +80,7 @@ class Projector:
         """Show in the catalog everything that is loaded; the instant up to which it is complete."""
         self._hot.retire(self._now())
         if waiting := self._hot.waiting():
-            self._write_parts(waiting, self._hot.parts()[-1].publication + 1)
+            self._write_parts(waiting, self._hot.next_publication())
         build(self._hot, self._layout.parts, self._layout.catalog, self._as_of)
         self._published_at = self._now()
         self._tell()

@@ -149,6 +149,23 @@ def test_retention_takes_whole_parts_and_later_their_files(
     assert ids(layout) == ["r000002"]
 
 
+def test_a_retired_part_is_never_written_over(
+    layout: Layout, log: Any, make_request: MakeRequest, make_config: MakeConfig
+) -> None:
+    """When all but the rows of today are past retention, these are not put into a file that is about to be deleted."""
+    old, today = datetime(2026, 11, 1, tzinfo=UTC), datetime(2026, 11, 20, tzinfo=UTC)
+    writer = SegmentWriter(layout.journal, "w1", log=log)
+    writer.append(make_config(at=old, retention_days=10))
+    bring_up(layout, log, lambda: old)
+    writer.append(make_request(at=old))
+    bring_up(layout, log, lambda: old)
+    writer.append(make_request(at=today))
+    writer.close()
+    bring_up(layout, log, lambda: today)
+    bring_up(layout, log, lambda: today + timedelta(minutes=61))
+    assert ids(layout) == ["r000002"]
+
+
 def test_declared_rows_follow_the_last_configuration(layout: Layout, log: Any, make_config: MakeConfig) -> None:
     """Models and providers are those loaded last; prices of earlier ones stay, and the last word on each counts."""
 
