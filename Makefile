@@ -29,7 +29,7 @@ bench-micro: .venv/ready  ## what single steps of the request path cost
 drill: .venv/ready  ## kills, broken edits, failing providers, shutdown: what is lost; about five minutes
 	@$(PY) -m tests.drill.run
 
-corpus: .venv/ready  ## recorded traffic of every provider through the running gateway, on every surface; three minutes
+corpus: .venv/ready  ## recorded traffic of every provider through the running gateway, on every surface; a minute and a half
 	@$(PY) -m tests.corpus.run
 
 .venv/ready: requirements-dev.txt pyproject.toml

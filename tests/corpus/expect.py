@@ -128,9 +128,11 @@ def truth_of(case: Case) -> Truth | None:
     usage = truth["usage"] or {}
     counted = usage.get("in") is not None
     into = (usage["in"] + _beside(case, usage)) if counted else None
-    outputs = {usage.get("out") or 0, (usage.get("out") or 0) + (usage.get("reasoning") or 0)}
-    if usage.get("total") and counted:
+    outputs = {usage.get("out") or 0}
+    if counted and (usage.get("total") or 0) > usage["in"]:
         outputs.add(usage["total"] - usage["in"])
+    if (usage.get("reasoning") or 0) > (usage.get("out") or 0):
+        outputs.add(usage["reasoning"] + (usage.get("out") or 0))
     return Truth(
         text=_cited_text(case) or truth["text"] or "",
         reasoning=truth["reasoning"] or "",
