@@ -2,30 +2,15 @@
 
 from typing import Any, Literal
 
-import msgspec
+from engine.values import Measures, Usage
 
-from engine.values import Usage
-
-__all__ = ["Measures", "count", "object_in", "read_tokens", "seconds"]
+__all__ = ["Measures", "count", "heard", "object_in", "read_tokens", "seconds"]
 
 MOST_TOKENS = 10**12
 """More than any answer has; a larger figure is noise and not a count."""
 
 MOST_SECONDS = 10**7
 """More than any recording has, some four months."""
-
-
-class Measures(msgspec.Struct, frozen=True, kw_only=True):
-    """What is paid for by anything but the token."""
-
-    images: int = 0
-    """Made, the unfinished ones of a stream not counted."""
-    audio_seconds: float | None = None
-    """Of sound that was read; None when the answer does not tell."""
-    characters: int = 0
-    """Unicode code points of a text that was spoken."""
-    search_units: int = 0
-    """Cohere's unit of reranking."""
 
 
 def count(reported: object) -> int:
@@ -45,6 +30,11 @@ def seconds(reported: object) -> float | None:
     if isinstance(reported, bool) or not isinstance(reported, int | float):
         return None
     return float(reported) if 0 <= reported <= MOST_SECONDS else None
+
+
+def heard(lasts_s: float | None) -> Measures:
+    """Sound that lasts so long; None where the answer does not tell."""
+    return Measures(audio_ms=None if lasts_s is None else round(lasts_s * 1000))
 
 
 def object_in(reported: object, name: str) -> dict[str, Any]:

@@ -12,9 +12,8 @@ from typing import Any
 import msgspec
 
 from engine.errors import OutcomeKind, UpstreamMalformed, UpstreamReset
-from engine.values import Outcome, Usage
+from engine.values import NO_MEASURES, Measures, Outcome, Usage
 from engine.wire import sse
-from engine.wire.measures import Measures
 from engine.wire.openai_chat.error import outcome_of, read_reply_error
 
 __all__ = ["MediaStream", "Said"]
@@ -59,7 +58,7 @@ class MediaStream:
         """A piece has been seen, so bytes go out and no other target can take over."""
         self.pieces = 0
         self.usage: Usage | None = None
-        self.measures = Measures()
+        self.measures: Measures = NO_MEASURES
         self.error: Outcome | None = None
 
     def feed(self, data: bytes) -> bytes:

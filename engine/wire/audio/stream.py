@@ -1,7 +1,7 @@
 """Streams of transcripts and of speech: pieces first, then the end with its usage."""
 
 from engine.wire.audio.transcript import read_seconds, read_usage
-from engine.wire.measures import Measures, read_tokens
+from engine.wire.measures import heard, read_tokens
 from engine.wire.media_stream import MediaStream, Said
 
 __all__ = ["SpeechStream", "TranscriptStream"]
@@ -12,9 +12,13 @@ class TranscriptStream(MediaStream):
 
     __slots__ = ()
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.measures = heard(None)
+
     def _end(self, said: Said) -> None:
         self.usage = read_usage(said.usage) or self.usage
-        self.measures = Measures(audio_seconds=read_seconds(said.usage))
+        self.measures = heard(read_seconds(said.usage))
 
 
 class SpeechStream(MediaStream):

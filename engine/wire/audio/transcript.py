@@ -12,7 +12,7 @@ import msgspec
 from engine.errors import UpstreamMalformed
 from engine.values import Usage
 from engine.wire.audio.values import Transcript
-from engine.wire.measures import Measures, count, object_in, read_tokens, seconds
+from engine.wire.measures import count, heard, object_in, read_tokens, seconds
 
 __all__ = ["decode_reply", "read_seconds", "read_usage"]
 
@@ -50,7 +50,7 @@ def decode_reply(body: bytes, content_type: str) -> Transcript:
         text=reply.text,
         language=reply.language if isinstance(reply.language, str) else "",
         usage=read_usage(reply.usage),
-        measures=Measures(audio_seconds=read_seconds(reply.usage) if lasts is None else lasts),
+        measures=heard(read_seconds(reply.usage) if lasts is None else lasts),
     )
 
 
@@ -89,7 +89,7 @@ def _plain(body: bytes) -> Transcript:
         return Transcript(text=text.strip())
     hours, minutes, secs, millis = (int(digits or 0) for digits in cues[-1].groups())
     lasts = hours * 3600 + minutes * 60 + secs + millis / 1000
-    return Transcript(text=_spoken(text), measures=Measures(audio_seconds=lasts))
+    return Transcript(text=_spoken(text), measures=heard(lasts))
 
 
 def _spoken(subtitles: str) -> str:

@@ -5,9 +5,9 @@ from collections.abc import Mapping
 import msgspec
 
 from engine.hub import NO_EXTRA, Json
-from engine.values import Usage
+from engine.values import Measures, Usage
 from engine.wire.envelope import Envelope
-from engine.wire.measures import Measures
+from engine.wire.measures import heard
 
 __all__ = ["SpeechEnvelope", "SpeechRequest", "Transcript"]
 
@@ -44,4 +44,4 @@ class Transcript(msgspec.Struct, frozen=True, kw_only=True):
     language: str = ""
     usage: Usage | None = None
     """None where what is paid is the second and not the token, or nothing was reported."""
-    measures: Measures = Measures()
+    measures: Measures = heard(None)

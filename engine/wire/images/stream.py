@@ -1,6 +1,7 @@
 """Streams of pictures: unfinished ones first, then the picture with its usage."""
 
-from engine.wire.measures import Measures, read_tokens
+from engine.values import Measures
+from engine.wire.measures import read_tokens
 from engine.wire.media_stream import MediaStream, Said
 
 __all__ = ["ImageStream"]

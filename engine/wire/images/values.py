@@ -5,8 +5,7 @@ from collections.abc import Mapping
 import msgspec
 
 from engine.hub import NO_EXTRA, Json
-from engine.values import Usage
-from engine.wire.measures import Measures
+from engine.values import Measures, Usage
 
 __all__ = ["Image", "ImageReply", "ImageRequest"]
 

@@ -9,11 +9,11 @@ import msgspec
 
 from engine.errors import UpstreamMalformed
 from engine.hub import Json
-from engine.values import Usage
+from engine.values import Measures, Usage
 from engine.wire.body import WISHES, finish, raw_fields, shaped
 from engine.wire.envelope import Encoded
 from engine.wire.json_edit import Fields
-from engine.wire.measures import Measures, count, object_in
+from engine.wire.measures import count, object_in
 from engine.wire.rerank.values import Ranked, RerankReply, RerankRequest
 
 __all__ = ["decode_reply", "decode_request", "encode_reply", "encode_request", "finish"]

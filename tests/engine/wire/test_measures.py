@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.values import Usage
-from engine.wire.measures import count, read_tokens, seconds
+from engine.values import Measures, Usage
+from engine.wire.measures import count, heard, read_tokens, seconds
 
 JSON: st.SearchStrategy[Any] = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
@@ -76,4 +76,13 @@ def test_durations() -> None:
         None,
         None,
         None,
+    )
+
+
+def test_sound_is_measured_in_milliseconds() -> None:
+    """A length is rounded to the millisecond; one that is not told is not 0."""
+    assert (heard(8.4700002670), heard(0), heard(None)) == (
+        Measures(audio_ms=8470),
+        Measures(),
+        Measures(audio_ms=None),
     )

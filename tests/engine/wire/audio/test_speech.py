@@ -7,10 +7,10 @@ from hypothesis import strategies as st
 
 from engine.errors import BadRequest
 from engine.hub import Json
+from engine.values import Measures
 from engine.wire.audio.speech import decode_request, encode_request, finish, read_envelope
 from engine.wire.audio.values import SpeechRequest
 from engine.wire.body import read_fields
-from engine.wire.measures import Measures
 
 
 def test_characters_are_counted() -> None:

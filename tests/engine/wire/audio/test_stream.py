@@ -1,6 +1,5 @@
-from engine.values import Usage
+from engine.values import Measures, Usage
 from engine.wire.audio.stream import SpeechStream, TranscriptStream
-from engine.wire.measures import Measures
 
 
 def test_transcripts_by_token() -> None:
@@ -22,7 +21,7 @@ def test_transcripts_by_second() -> None:
     stream = TranscriptStream()
     stream.feed(b'data: {"type":"transcript.text.done","text":"a","usage":{"type":"duration","seconds":7}}\n\n')
     stream.close()
-    assert (stream.usage, stream.measures) == (None, Measures(audio_seconds=7.0))
+    assert (stream.usage, stream.measures) == (None, Measures(audio_ms=7000))
 
 
 def test_mistrals_transcripts() -> None:
@@ -36,7 +35,7 @@ def test_mistrals_transcripts() -> None:
     )
     stream.close()
     assert stream.usage == Usage(input=3, audio_input=375, output=1)
-    assert stream.measures == Measures(audio_seconds=3.0)
+    assert stream.measures == Measures(audio_ms=3000)
 
 
 def test_speech() -> None:

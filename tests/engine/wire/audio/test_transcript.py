@@ -6,7 +6,7 @@ from engine.errors import UpstreamMalformed
 from engine.values import Usage
 from engine.wire.audio.transcript import decode_reply, read_seconds, read_usage
 from engine.wire.audio.values import Transcript
-from engine.wire.measures import Measures
+from engine.wire.measures import heard
 
 JSON = "application/json; charset=utf-8"
 
@@ -29,10 +29,6 @@ Hello there.
 - How are you?
 - 42
 """
-
-
-def heard(seconds: float | None) -> Measures:
-    return Measures(audio_seconds=seconds)
 
 
 DIARIZED = (

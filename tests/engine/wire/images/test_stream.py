@@ -1,6 +1,5 @@
-from engine.values import Usage
+from engine.values import Measures, Usage
 from engine.wire.images.stream import ImageStream
-from engine.wire.measures import Measures
 
 PARTIAL = (
     b'event: image_generation.partial_image\ndata: {"type":"image_generation.partial_image","b64_json":"iVBO"}\n\n'

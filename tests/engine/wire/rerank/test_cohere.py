@@ -7,9 +7,8 @@ from hypothesis import strategies as st
 
 from engine.errors import BadRequest, UpstreamMalformed
 from engine.hub import Json
-from engine.values import Usage
+from engine.values import Measures, Usage
 from engine.wire.body import read_fields
-from engine.wire.measures import Measures
 from engine.wire.rerank.cohere import decode_reply, decode_request, encode_reply, encode_request, finish
 from engine.wire.rerank.values import Ranked, RerankReply, RerankRequest
 
