@@ -14,7 +14,7 @@ from engine.rules.outcomes import sharpen
 from engine.rules.plan import Ended, Full, Start
 from engine.rules.program import Offer
 from engine.values import AttemptRecord, Outcome, Surface, Usage, UsageSource
-from engine.wire.codecs import Answered, Spoken, spoken
+from engine.wire.codecs import Answered, Spoken, content_type, spoken
 from engine.wire.envelope import Encoded, estimated
 from engine.wire.json_edit import Fields
 from engine.wire.measures import Measures
@@ -30,7 +30,6 @@ REPLY_LIMIT_BYTES = 64 << 20
 DONE_PATIENCE_S = 0.25
 """After `[DONE]` only the end of the HTTP body is awaited, so that the connection can be used again."""
 
-JSON = "application/json"
 NO_MEASURES = Measures()
 OK = Outcome(kind=OutcomeKind.OK, status=200, received=True)
 HUNG_UP = Outcome(kind=OutcomeKind.CANCELLED)
@@ -83,7 +82,7 @@ class Attempt(msgspec.Struct, kw_only=True):
             return self._classed(await self._body(ERROR_LIMIT_BYTES))
         assert self.spoken is not None
         if self.asked.envelope.stream or self.spoken.codec.raw:
-            self.exchange.answer_type = self._content_type
+            self.exchange.answer_type = content_type(self.answer.headers)
             return await self._relay(self.answer)
         return self._collected(await self._body(REPLY_LIMIT_BYTES))
 
@@ -151,23 +150,16 @@ class Attempt(msgspec.Struct, kw_only=True):
     def _collected(self, body: bytes) -> Outcome:
         """A plain answer, kept to be sent once it is written down; an error may hide inside a 200."""
         assert self.spoken is not None
+        assert self.answer is not None
         codec, exchange, envelope = self.spoken.codec, self.exchange, self.asked.envelope
         hidden = codec.read_reply_error(body)
         if hidden is not None:
             return sharpen(self.start.candidate.offer.provider, hidden, body)
-        answered = codec.passed(body, envelope, self._content_type) if self.spoken.native else self._translated(body)
+        answered = codec.passed(body, envelope, self.answer.headers) if self.spoken.native else self._translated(body)
         exchange.tail, exchange.finish_reason = answered.body, answered.finish_reason
         exchange.answer_type = answered.content_type
         self.usage, self.measures = answered.usage or estimated(envelope, len(body) // 8), answered.measures
         return OK
-
-    @property
-    def _content_type(self) -> str:
-        """The provider's; JSON where it does not say."""
-        for name, value in self.answer.headers if self.answer else ():
-            if name == b"content-type":
-                return value.decode("latin-1")
-        return JSON
 
     def _translated(self, body: bytes) -> Answered:
         """A whole answer in the caller's protocol."""

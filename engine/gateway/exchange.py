@@ -11,7 +11,7 @@ from engine.rules.decision import Decision
 from engine.rules.program import Caller, Offer
 from engine.snapshot import Snapshot
 from engine.values import NOTHING, AttemptRecord, Facts, RequestRecord, Surface, Usage
-from engine.wire.codecs import CallerCodec, caller_codec
+from engine.wire.codecs import CallerCodec
 from engine.wire.envelope import Envelope
 
 __all__ = ["Exchange", "Inbound", "PathSays", "Understood", "milliseconds", "source_prefix"]
@@ -59,6 +59,8 @@ class Exchange(msgspec.Struct, kw_only=True):
 
     snapshot: Snapshot
     inbound: Inbound
+    codec: CallerCodec
+    """The caller's protocol."""
     headers: dict[bytes, bytes]
     """The caller's headers by name; the last of several counts."""
     at: datetime
@@ -88,11 +90,6 @@ class Exchange(msgspec.Struct, kw_only=True):
     ttft_ms: float | None = None
     error: OutcomeKind | None = None
     fault: CallerFault | Refused | None = None
-
-    @property
-    def codec(self) -> CallerCodec:
-        """The caller's protocol."""
-        return caller_codec(self.inbound.surface, array=self.inbound.path.array)
 
     @property
     def status(self) -> int:

@@ -18,13 +18,12 @@ from engine.rules.plan import AttemptPlan, Begin, Event, Finish, Start, Wait, Wo
 from engine.rules.program import Strategy
 from engine.snapshot import Snapshot
 from engine.values import NOTHING, Facts, Wishes
-from engine.wire.codecs import Beside, spoken
+from engine.wire.codecs import Beside, caller_codec, spoken
 from engine.wire.envelope import Envelope
 
 __all__ = ["Gateway"]
 
 WISHES = b"x-engine-provider"
-JSON = "application/json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +65,7 @@ class Gateway:
         return Exchange(
             snapshot=snapshot,
             inbound=inbound,
+            codec=caller_codec(inbound.surface, array=inbound.path.array),
             headers=dict(inbound.headers),
             at=self.clock.now(),
             started_s=self.clock.monotonic(),
@@ -77,7 +77,7 @@ class Gateway:
         caller = exchange.caller = identify(
             snapshot.callers, snapshot.anonymous, exchange.headers, inbound.ip, exchange.at
         )
-        envelope = exchange.codec.read(inbound.body, _beside(inbound))
+        envelope = exchange.codec.read(inbound.body, _beside(exchange))
         facts = exchange.facts = self._facts(exchange, envelope)
         decision, exchange.traced = self.decider.decide(
             snapshot.program, caller, facts, envelope.fields, now_s=exchange.started_s, draw=self.entropy.draw()
@@ -173,10 +173,10 @@ class Gateway:
             await sink.end(exchange.tail)
 
 
-def _beside(inbound: Inbound) -> Beside:
+def _beside(exchange: Exchange) -> Beside:
     """What the request says beside its body."""
-    kind = next((value.decode("latin-1") for name, value in inbound.headers if name == b"content-type"), JSON)
-    return Beside(model=inbound.path.model, stream=inbound.path.stream, content_type=kind)
+    path, kind = exchange.inbound.path, exchange.headers.get(b"content-type", b"")
+    return Beside(path.model, path.stream, kind.decode("latin-1"))
 
 
 def _is_answered(exchange: Exchange, decision: Decision) -> bool:

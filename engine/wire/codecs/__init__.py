@@ -7,9 +7,19 @@ from urllib.parse import quote
 
 from engine.values import Surface
 from engine.wire.codecs import conversations, counting, media
-from engine.wire.codecs.shapes import Answered, Beside, CallerCodec, ProviderCodec, Sent
+from engine.wire.codecs.shapes import Answered, Beside, CallerCodec, ProviderCodec, Sent, content_type
 
-__all__ = ["Answered", "Beside", "CallerCodec", "ProviderCodec", "Sent", "Spoken", "caller_codec", "spoken"]
+__all__ = [
+    "Answered",
+    "Beside",
+    "CallerCodec",
+    "ProviderCodec",
+    "Sent",
+    "Spoken",
+    "caller_codec",
+    "content_type",
+    "spoken",
+]
 
 _CALLERS: Final[Mapping[Surface, CallerCodec]] = MappingProxyType(
     {**conversations.CALLERS, **counting.CALLERS, **media.CALLERS}

@@ -22,7 +22,7 @@ from engine.wire.bedrock import error as converse_error
 from engine.wire.bedrock import reply as converse_reply
 from engine.wire.bedrock import request as converse_request
 from engine.wire.bedrock import stream as converse_stream
-from engine.wire.codecs.shapes import Answered, CallerCodec, ProviderCodec, Reader
+from engine.wire.codecs.shapes import Answered, CallerCodec, Headers, ProviderCodec, Reader
 from engine.wire.cohere import error as cohere_error
 from engine.wire.cohere import reply as cohere_reply
 from engine.wire.cohere import request as cohere_request
@@ -76,7 +76,7 @@ def _summary(reply: hub.Reply) -> tuple[str | None, Usage | None]:
     return (first.finish_raw or first.finish) if first else None, reply.usage
 
 
-def _chat_answer(body: bytes, _asked: Envelope, _type: str) -> Answered:
+def _chat_answer(body: bytes, _asked: Envelope, _headers: Headers) -> Answered:
     reply = chat_envelope.read_reply(body)
     return Answered(body, finish_reason=reply.finish_reason, usage=reply.usage)
 

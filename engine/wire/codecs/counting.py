@@ -10,7 +10,7 @@ from engine.values import Outcome, Surface, Usage
 from engine.wire.anthropic_messages import count as messages_count
 from engine.wire.anthropic_messages import envelope as messages_envelope
 from engine.wire.anthropic_messages import error as messages_error
-from engine.wire.codecs.shapes import Answered, CallerCodec, ProviderCodec
+from engine.wire.codecs.shapes import Answered, CallerCodec, Headers, ProviderCodec
 from engine.wire.envelope import Envelope
 from engine.wire.gemini import count as gemini_count
 from engine.wire.gemini import error as gemini_error
@@ -59,7 +59,7 @@ def _vertex_body(fields: Fields, *, model: str, stream: bool) -> bytes:  # noqa:
     return gemini_count.finish_count(fields, model=model, flat=True)
 
 
-def _counted(body: bytes, _asked: Envelope, _type: str) -> Answered:
+def _counted(body: bytes, _asked: Envelope, _headers: Headers) -> Answered:
     """The provider's own count; it is free of charge."""
     return Answered(body, usage=Usage())
 

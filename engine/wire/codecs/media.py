@@ -14,7 +14,7 @@ from engine.wire.audio import envelope as sound_envelope
 from engine.wire.audio import speech, transcript
 from engine.wire.audio.stream import SpeechStream, TranscriptStream
 from engine.wire.bedrock import error as bedrock_error
-from engine.wire.codecs.shapes import Answered, CallerCodec, ProviderCodec
+from engine.wire.codecs.shapes import Answered, CallerCodec, Headers, ProviderCodec, content_type
 from engine.wire.cohere import error as cohere_error
 from engine.wire.embeddings import bedrock as bedrock_embeddings
 from engine.wire.embeddings import cohere as cohere_embeddings
@@ -84,30 +84,31 @@ CALLERS: Final = {
 }
 
 
-def _embeddings(body: bytes, asked: Envelope, _type: str) -> Answered:
+def _embeddings(body: bytes, asked: Envelope, _headers: Headers) -> Answered:
     as_base64 = embeddings_envelope.wants_base64(asked.fields)
     reply, passed = openai_embeddings.relay(body, as_base64=as_base64)
     return Answered(passed, usage=reply.usage or estimated(asked, 0))
 
 
-def _reranked(body: bytes, _asked: Envelope, _type: str) -> Answered:
+def _reranked(body: bytes, _asked: Envelope, _headers: Headers) -> Answered:
     reply = cohere_rerank.decode_reply(body)
     return Answered(body, usage=reply.usage or Usage(), measures=reply.measures)
 
 
-def _moderated(body: bytes, _asked: Envelope, _type: str) -> Answered:
+def _moderated(body: bytes, _asked: Envelope, _headers: Headers) -> Answered:
     openai_moderations.decode_reply(body)
     return Answered(body, usage=Usage())
 
 
-def _pictured(body: bytes, _asked: Envelope, _type: str) -> Answered:
+def _pictured(body: bytes, _asked: Envelope, _headers: Headers) -> Answered:
     reply = openai_images.decode_reply(body)
     return Answered(body, usage=reply.usage or Usage(), measures=reply.measures)
 
 
-def _transcribed(body: bytes, _asked: Envelope, content_type: str) -> Answered:
-    reply = transcript.decode_reply(body, content_type)
-    return Answered(body, content_type=content_type, usage=reply.usage or Usage(), measures=reply.measures)
+def _transcribed(body: bytes, _asked: Envelope, headers: Headers) -> Answered:
+    kind = content_type(headers)
+    reply = transcript.decode_reply(body, kind)
+    return Answered(body, content_type=kind, usage=reply.usage or Usage(), measures=reply.measures)
 
 
 def _embedded(reply: EmbedReply) -> tuple[str | None, Usage | None]:
@@ -118,7 +119,7 @@ def _ranked(reply: RerankReply) -> tuple[str | None, Usage | None]:
     return None, reply.usage
 
 
-def _passing(path: str, answer: Callable[[bytes, Envelope, str], Answered], **more: Any) -> ProviderCodec:
+def _passing(path: str, answer: Callable[[bytes, Envelope, Headers], Answered], **more: Any) -> ProviderCodec:
     """A surface of a provider that looks like OpenAI, which passes as it is."""
     return ProviderCodec(
         path=path,

@@ -18,10 +18,25 @@ from engine.wire.openai_chat.params import Dialect
 from engine.wire.stream import AnswerStream, Decoder, Encoder, Relay, Translation
 from engine.wire.upload import Upload
 
-__all__ = ["Answered", "Beside", "CallerCodec", "ErrorWriter", "Finisher", "ProviderCodec", "Reader", "Sent"]
+__all__ = [
+    "Answered",
+    "Beside",
+    "CallerCodec",
+    "ErrorWriter",
+    "Finisher",
+    "ProviderCodec",
+    "Reader",
+    "Sent",
+    "content_type",
+]
 
 Headers = Sequence[tuple[bytes, bytes]]
 JSON = "application/json"
+
+
+def content_type(headers: Headers) -> str:
+    """What an answer is; JSON where it does not say."""
+    return next((value.decode("latin-1") for name, value in headers if name == b"content-type"), JSON)
 
 
 class Beside(NamedTuple):
@@ -123,9 +138,9 @@ class ProviderCodec(msgspec.Struct, frozen=True, kw_only=True):
     decode_reply: Callable[[bytes], Any]
     summary: Callable[[Any], tuple[str | None, Usage | None]]
     """Finish reason and usage of what `decode_reply` read."""
-    answer: Callable[[bytes, Envelope, str], Answered] | None = None
+    answer: Callable[[bytes, Envelope, Headers], Answered] | None = None
     """Reads an answer that passes as it is, where that is quicker than `decode_reply`, or more is to be done to it; of
-    its body, what was asked, and its Content-Type."""
+    its body, what was asked, and its headers."""
     decoder: Callable[[], Decoder] | None = None
     """None where there are no streams."""
     relay: Callable[[Envelope], AnswerStream] | None = None
@@ -144,10 +159,10 @@ class ProviderCodec(msgspec.Struct, frozen=True, kw_only=True):
         finish = self.finish if dialect.stream_usage else self.finish_unasked or self.finish
         return Sent(finish(fields, model=model, stream=asked.stream))
 
-    def passed(self, body: bytes, asked: Envelope, content_type: str) -> Answered:
+    def passed(self, body: bytes, asked: Envelope, headers: Headers) -> Answered:
         """The answer of a provider that speaks the caller's protocol. Raises UpstreamMalformed."""
         if self.answer is not None:
-            return self.answer(body, asked, content_type)
+            return self.answer(body, asked, headers)
         finish_reason, usage = self.summary(self.decode_reply(body))
         return Answered(body, finish_reason=finish_reason, usage=usage)
 
