@@ -4,9 +4,9 @@ Knows what is a bad body on any surface; does not know any surface's own fields.
 """
 
 import re
-from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager
-from typing import Any, TypeVar
+from collections.abc import Callable, Collection, Mapping
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
 
 import msgspec
 
@@ -16,6 +16,7 @@ from engine.wire.json_edit import Fields
 
 __all__ = [
     "WISHES",
+    "depth_checked",
     "finish",
     "flag",
     "has_items",
@@ -28,7 +29,6 @@ __all__ = [
     "read_field",
     "read_fields",
     "read_small",
-    "readable",
     "shaped",
     "text",
     "too_deep",
@@ -48,23 +48,24 @@ _PATH = re.compile(r" - at `\$\.([^`.\[]+)([^`]*)`")
 """Where msgspec says that something is wrong: a field, and what within it."""
 
 Shape = TypeVar("Shape")
+Given = ParamSpec("Given")
 
 _FIELDS = msgspec.json.Decoder(Fields)
 _VALUE = msgspec.json.Decoder()
 _ENCODER = msgspec.json.Encoder()
 
 
-@contextmanager
-def readable() -> Iterator[None]:
-    """What is read within is nested no deeper than can be read.
+def depth_checked(read: Callable[Given, Shape]) -> Callable[Given, Shape]:
+    """*read*, which raises BadRequest where what it reads is nested deeper than can be read."""
 
-    Raises:
-        BadRequest: it is.
-    """
-    try:
-        yield
-    except RecursionError as exc:
-        raise too_deep() from exc
+    @wraps(read)
+    def checked(*args: Given.args, **kwargs: Given.kwargs) -> Shape:
+        try:
+            return read(*args, **kwargs)
+        except RecursionError as exc:
+            raise too_deep() from exc
+
+    return checked
 
 
 def read_fields(body: bytes) -> Fields:

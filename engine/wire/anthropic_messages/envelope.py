@@ -11,7 +11,7 @@ import msgspec
 
 from engine.wire import estimate
 from engine.wire.anthropic_messages.carried import carried
-from engine.wire.body import flag, has_items, metadata, model, read_fields, read_small, readable, whole
+from engine.wire.body import depth_checked, flag, has_items, metadata, model, read_fields, read_small, whole
 from engine.wire.envelope import Envelope
 from engine.wire.json_edit import Fields
 
@@ -24,6 +24,7 @@ _VALUE = msgspec.json.Decoder()
 _ENCODER = msgspec.json.Encoder()
 
 
+@depth_checked
 def read_envelope(body: bytes) -> Envelope:
     """The request that *body* is; of `count_tokens`, too, which has the same fields.
 
@@ -33,23 +34,6 @@ def read_envelope(body: bytes) -> Envelope:
         BadRequest: not UTF-8, not JSON (NaN, lone surrogates, too deep), not an object, a field that routing needs is
             missing or of the wrong type, a number is too large. `param` names the field.
     """
-    with readable():
-        return _read(body)
-
-
-def finish(fields: Fields, *, model: str, stream: bool) -> bytes:
-    """The body that goes to a provider: *fields* with its own name for the model, streamed or not.
-
-    Usage need not be asked for: every stream ends with it.
-    """
-    sent: dict[str, Any] = {**fields, "model": model}
-    sent.pop("stream", None)
-    if stream:
-        sent["stream"] = True
-    return _ENCODER.encode(sent)
-
-
-def _read(body: bytes) -> Envelope:
     fields = read_fields(body)
     known = read_small(fields, unread=UNREAD)
     media = carried(fields)
@@ -74,6 +58,18 @@ def _read(body: bytes) -> Envelope:
         session=notes.get("session_id", "") or _session(user),
         metadata=notes,
     )
+
+
+def finish(fields: Fields, *, model: str, stream: bool) -> bytes:
+    """The body that goes to a provider: *fields* with its own name for the model, streamed or not.
+
+    Usage need not be asked for: every stream ends with it.
+    """
+    sent: dict[str, Any] = {**fields, "model": model}
+    sent.pop("stream", None)
+    if stream:
+        sent["stream"] = True
+    return _ENCODER.encode(sent)
 
 
 def _wants_json(fields: Fields, known: Mapping[str, Any]) -> bool:

@@ -34,6 +34,7 @@ _REQUEST = msgspec.json.Decoder(_Request)
 _TEXT = msgspec.json.Decoder(str)
 
 
+@body.depth_checked
 def read_envelope(request: bytes) -> SpeechEnvelope:
     """The request that *request* is.
 
@@ -41,9 +42,8 @@ def read_envelope(request: bytes) -> SpeechEnvelope:
         BadRequest: not UTF-8, not JSON (NaN, lone surrogates, too deep), not an object, a field that routing needs is
             missing or of the wrong type, a number is too large. `param` names the field.
     """
-    with body.readable():
-        fields = body.read_fields(request)
-        known = body.read_small(fields, unread=frozenset())
+    fields = body.read_fields(request)
+    known = body.read_small(fields, unread=frozenset())
     if "input" not in fields:
         raise body.missing("input")
     text = known["input"]

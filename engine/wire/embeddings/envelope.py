@@ -16,6 +16,7 @@ _INPUT = msgspec.json.Decoder(str | list[str | int | list[int] | dict[str, msgsp
 """Objects are not OpenAI's: Jina and Voyage take pictures so. They go to a provider that speaks as OpenAI does."""
 
 
+@body.depth_checked
 def read_envelope(request: bytes) -> Envelope:
     """The request that *request* is.
 
@@ -23,20 +24,19 @@ def read_envelope(request: bytes) -> Envelope:
         BadRequest: not UTF-8, not JSON (NaN, lone surrogates, too deep), not an object, a field that routing needs is
             missing or of the wrong type, a number is too large. `param` names the field.
     """
-    with body.readable():
-        fields = body.read_fields(request)
-        known = body.read_small(fields, unread=UNREAD)
-        low, likely, high = _tokens(fields, len(request))
-        return Envelope(
-            fields=fields,
-            model=body.model(known),
-            input_tokens_low=low,
-            input_tokens=likely,
-            input_tokens_high=high,
-            user=body.text(known, "user"),
-            metadata=body.metadata(known),
-            wishes=body.wishes(known),
-        )
+    fields = body.read_fields(request)
+    known = body.read_small(fields, unread=UNREAD)
+    low, likely, high = _tokens(fields, len(request))
+    return Envelope(
+        fields=fields,
+        model=body.model(known),
+        input_tokens_low=low,
+        input_tokens=likely,
+        input_tokens_high=high,
+        user=body.text(known, "user"),
+        metadata=body.metadata(known),
+        wishes=body.wishes(known),
+    )
 
 
 def wants_base64(fields: Fields) -> bool:

@@ -32,6 +32,7 @@ LARGE = frozenset({"images", "image", "mask"})
 _LIST = msgspec.json.Decoder(list[msgspec.Raw])
 
 
+@body.depth_checked
 def read_envelope(
     request: bytes, content_type: str = "application/json", *, surface: Surface = "generations"
 ) -> Envelope | Upload:
@@ -43,8 +44,7 @@ def read_envelope(
     default = DEFAULT_MODELS[surface]
     if surface == "variations" or (surface == "edits" and _is_form(content_type)):
         return read_upload(request, content_type, default_model=default)
-    with body.readable():
-        return _read(request, default)
+    return _read(request, default)
 
 
 def _is_form(content_type: str) -> bool:

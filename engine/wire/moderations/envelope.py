@@ -17,6 +17,7 @@ UNREAD = frozenset({"input"})
 _INPUT = msgspec.json.Decoder(str | list[str | dict[str, msgspec.Raw]])
 
 
+@body.depth_checked
 def read_envelope(request: bytes) -> Envelope:
     """The request that *request* is.
 
@@ -24,21 +25,20 @@ def read_envelope(request: bytes) -> Envelope:
         BadRequest: not UTF-8, not JSON (NaN, lone surrogates, too deep), not an object, a field that routing needs is
             missing or of the wrong type, a number is too large. `param` names the field.
     """
-    with body.readable():
-        fields = body.read_fields(request)
-        known = body.read_small(fields, unread=UNREAD)
-        carried = _carried(fields)
-        low, likely, high = estimate.estimate(len(request), carried)
-        return Envelope(
-            fields=fields,
-            model=body.model(known, DEFAULT_MODEL),
-            input_tokens_low=low,
-            input_tokens=likely,
-            input_tokens_high=high,
-            has_images=carried.images,
-            metadata=body.metadata(known),
-            wishes=body.wishes(known),
-        )
+    fields = body.read_fields(request)
+    known = body.read_small(fields, unread=UNREAD)
+    carried = _carried(fields)
+    low, likely, high = estimate.estimate(len(request), carried)
+    return Envelope(
+        fields=fields,
+        model=body.model(known, DEFAULT_MODEL),
+        input_tokens_low=low,
+        input_tokens=likely,
+        input_tokens_high=high,
+        has_images=carried.images,
+        metadata=body.metadata(known),
+        wishes=body.wishes(known),
+    )
 
 
 def _carried(fields: Fields) -> estimate.Media:

@@ -7,6 +7,7 @@ import msgspec
 from engine.wire import estimate
 from engine.wire.body import (
     WISHES,
+    depth_checked,
     flag,
     malformed,
     members,
@@ -15,7 +16,6 @@ from engine.wire.body import (
     model,
     read_fields,
     read_small,
-    readable,
     text,
     whole,
     wishes,
@@ -33,6 +33,7 @@ _VALUE = msgspec.json.Decoder()
 _ENCODER = msgspec.json.Encoder()
 
 
+@depth_checked
 def read_envelope(body: bytes) -> Envelope:
     """The request that *body* is.
 
@@ -40,11 +41,6 @@ def read_envelope(body: bytes) -> Envelope:
         BadRequest: not UTF-8, not JSON (NaN, lone surrogates, too deep), not an object, a field that routing needs is
             missing or of the wrong type, a number is too large. `param` names the field.
     """
-    with readable():
-        return _read(body)
-
-
-def _read(body: bytes) -> Envelope:
     fields = read_fields(body)
     known = read_small(fields, unread=UNREAD)
     low, likely, high = _tokens(fields, len(body))

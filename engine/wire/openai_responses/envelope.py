@@ -12,13 +12,13 @@ import msgspec
 from engine.wire import estimate
 from engine.wire.body import (
     WISHES,
+    depth_checked,
     flag,
     has_items,
     metadata,
     model,
     read_fields,
     read_small,
-    readable,
     text,
     whole,
     wishes,
@@ -41,6 +41,7 @@ _ITEMS = msgspec.json.Decoder(list[dict[str, msgspec.Raw]])
 _ENCODER = msgspec.json.Encoder()
 
 
+@depth_checked
 def read_envelope(body: bytes) -> Envelope:
     """The request that *body* is, as far as routing looks into it.
 
@@ -48,11 +49,6 @@ def read_envelope(body: bytes) -> Envelope:
         BadRequest: not UTF-8, not JSON (NaN, lone surrogates, too deep), not an object, a field that routing needs is
             missing or of the wrong type, a number is too large. `param` names the field.
     """
-    with readable():
-        return _read(body)
-
-
-def _read(body: bytes) -> Envelope:
     fields = read_fields(body)
     known = read_small(fields, unread=UNREAD)
     carried = carried_by(fields)

@@ -17,6 +17,7 @@ UNREAD = frozenset({"documents"})
 _DOCUMENTS = msgspec.json.Decoder(list[str | dict[str, msgspec.Raw]])
 
 
+@body.depth_checked
 def read_envelope(request: bytes) -> Envelope:
     """The request that *request* is.
 
@@ -24,20 +25,19 @@ def read_envelope(request: bytes) -> Envelope:
         BadRequest: not UTF-8, not JSON (NaN, lone surrogates, too deep), not an object, a field that routing needs is
             missing or of the wrong type, a number is too large. `param` names the field.
     """
-    with body.readable():
-        fields = body.read_fields(request)
-        known = body.read_small(fields, unread=UNREAD)
-        _check(fields, known)
-        low, likely, high = estimate.estimate(len(request))
-        return Envelope(
-            fields=fields,
-            model=body.model(known),
-            input_tokens_low=low,
-            input_tokens=likely,
-            input_tokens_high=high,
-            metadata=body.metadata(known),
-            wishes=body.wishes(known),
-        )
+    fields = body.read_fields(request)
+    known = body.read_small(fields, unread=UNREAD)
+    _check(fields, known)
+    low, likely, high = estimate.estimate(len(request))
+    return Envelope(
+        fields=fields,
+        model=body.model(known),
+        input_tokens_low=low,
+        input_tokens=likely,
+        input_tokens_high=high,
+        metadata=body.metadata(known),
+        wishes=body.wishes(known),
+    )
 
 
 def _check(fields: Fields, known: dict[str, Any]) -> None:
