@@ -1,6 +1,7 @@
 """The architecture as a test: imports go down one list, each library has one home, the core is pure."""
 
 import ast
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -52,6 +53,7 @@ def room(path: Path) -> str:
     return first.removesuffix(".py")
 
 
+@cache
 def imports(path: Path) -> list[tuple[str, int, bool]]:
     """(module, line, inside a function) for every import of a file."""
     found: list[tuple[str, int, bool]] = []
@@ -64,8 +66,13 @@ def imports(path: Path) -> list[tuple[str, int, bool]]:
                 found.append((child.module or "", child.lineno, inside))
             visit(child, inside=inside or isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef))
 
-    visit(ast.parse(path.read_text()), inside=False)
+    visit(parsed(path), inside=False)
     return found
+
+
+@cache
+def parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_text())
 
 
 def layer(name: str) -> int:
@@ -131,7 +138,7 @@ def test_broad_excepts_are_two() -> None:
     broad = [
         str(path.relative_to(ROOT))
         for path in FILES
-        for node in ast.walk(ast.parse(path.read_text()))
+        for node in ast.walk(parsed(path))
         if isinstance(node, ast.ExceptHandler)
         and (node.type is None or (isinstance(node.type, ast.Name) and node.type.id in {"Exception", "BaseException"}))
     ]
@@ -144,7 +151,7 @@ def test_no_globals() -> None:
     users = [
         f"{path.relative_to(ROOT)}:{node.lineno}"
         for path in FILES
-        for node in ast.walk(ast.parse(path.read_text()))
+        for node in ast.walk(parsed(path))
         if isinstance(node, ast.Global)
     ]
 
