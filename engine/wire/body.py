@@ -15,6 +15,7 @@ from engine.values import NOTHING, Wishes
 from engine.wire.json_edit import Fields
 
 __all__ = [
+    "MOST_BITS",
     "WISHES",
     "depth_checked",
     "finish",
@@ -42,7 +43,7 @@ WISHES = "provider"
 """The key under which OpenRouter's callers say what they wish of providers. It is read by us and not sent on."""
 
 MOST_BITS = 63
-"""Of a whole number at the top level: what the usage database can hold."""
+"""Of a whole number that we read: what the usage database can hold."""
 
 _PATH = re.compile(r" - at `\$\.([^`.\[]+)([^`]*)`")
 """Where msgspec says that something is wrong: a field, and what within it."""

@@ -6,10 +6,11 @@ Source: https://ai.google.dev/api/tokens, read 2026-11. Vertex has the request's
 
 import msgspec
 
-from engine.errors import BadRequest, UpstreamMalformed
+from engine.errors import UpstreamMalformed
+from engine.wire.body import depth_checked, read_fields, wrong
 from engine.wire.envelope import Envelope
 from engine.wire.gemini.chunk import NOT_GIVEN, is_given
-from engine.wire.gemini.envelope import envelope_of, read_fields
+from engine.wire.gemini.envelope import envelope_of
 from engine.wire.gemini.spelling import camel
 from engine.wire.json_edit import Fields
 
@@ -27,6 +28,7 @@ _COUNT = msgspec.json.Decoder(_Count)
 _ENCODER = msgspec.json.Encoder()
 
 
+@depth_checked
 def read_count(body: bytes, *, model: str) -> Envelope:
     """The request that is to be counted: its `fields` are those of `generateContent`.
 
@@ -39,7 +41,7 @@ def read_count(body: bytes, *, model: str) -> Envelope:
         try:
             fields = _FIELDS.decode(inner)
         except msgspec.DecodeError as exc:
-            raise BadRequest(f"{INNER} must be an object", code="invalid_type", param=INNER) from exc
+            raise wrong(INNER, "an object") from exc
     return envelope_of(fields, len(body), model=model, stream=False)
 
 

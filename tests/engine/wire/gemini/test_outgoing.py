@@ -5,7 +5,7 @@ import msgspec
 import pytest
 
 from engine import hub
-from engine.wire.gemini.envelope import read_fields
+from engine.wire.body import read_fields
 from engine.wire.gemini.outgoing import finish
 from engine.wire.gemini.signature import thought_signature
 
