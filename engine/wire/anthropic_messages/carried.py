@@ -4,6 +4,7 @@ import msgspec
 
 from engine.errors import BadRequest
 from engine.wire.anthropic_messages.raw import NULL
+from engine.wire.body import malformed, missing
 from engine.wire.estimate import BASE64_BYTES, FILE_BYTES_PER_PAGE, FILE_TOKENS_PER_PAGE, IMAGE_TOKENS, NO_MEDIA, Media
 from engine.wire.json_edit import Fields
 
@@ -39,14 +40,13 @@ def carried(fields: Fields) -> Media:
         BadRequest: `messages` is missing, empty or no list of messages.
     """
     if "messages" not in fields:
-        raise BadRequest("messages is missing", code="missing_required_parameter", param="messages")
+        raise missing("messages")
     try:
         messages = _MESSAGES.decode(fields["messages"])
         has_media = b'"source"' in bytes(fields["messages"])
         found = [media for message in messages for media in _in(message.content)] if has_media else []
     except msgspec.DecodeError as exc:
-        detail = str(exc).replace("`$", "`messages")
-        raise BadRequest(f"messages cannot be read: {detail}", code="invalid_type", param="messages") from exc
+        raise malformed("messages", exc) from exc
     if not messages:
         raise BadRequest("messages must not be empty", code="invalid_value", param="messages")
     return _sum(found)

@@ -26,6 +26,7 @@ from engine.wire.anthropic_messages.blocks import (
 )
 from engine.wire.anthropic_messages.media import unsupported, write_media
 from engine.wire.anthropic_messages.raw import NULL, unsaid
+from engine.wire.body import malformed
 
 __all__ = ["Writer", "read_messages", "read_system"]
 
@@ -55,7 +56,7 @@ def read_system(raw: msgspec.Raw) -> list[hub.Message]:
         content = _SYSTEM.decode(raw)
         parts = _parts(content or ())
     except msgspec.DecodeError as exc:
-        raise _wrong("system", exc) from exc
+        raise malformed("system", exc) from exc
     return [hub.Message(role=Role.SYSTEM, parts=tuple(parts))] if parts else []
 
 
@@ -83,7 +84,7 @@ def _listed(raw: msgspec.Raw) -> list[msgspec.Raw]:
     try:
         return _MESSAGES.decode(raw)
     except msgspec.DecodeError as exc:
-        raise _wrong("messages", exc) from exc
+        raise malformed("messages", exc) from exc
 
 
 def _told(number: int, raw: msgspec.Raw) -> list[tuple[Role, hub.Part]]:
@@ -92,7 +93,7 @@ def _told(number: int, raw: msgspec.Raw) -> list[tuple[Role, hub.Part]]:
         message = _MESSAGE.decode(raw)
         parts = _parts(message.content)
     except msgspec.DecodeError as exc:
-        raise _wrong(f"messages.{number}", exc) from exc
+        raise malformed(f"messages.{number}", exc) from exc
     role = ROLES.get(message.role)
     if role is None:
         raise BadRequest(
@@ -107,11 +108,6 @@ def _parts(content: str | Sequence[msgspec.Raw]) -> list[hub.Part]:
     if isinstance(content, str):
         return [hub.Text(text=content)] if content else []
     return read_parts(content)
-
-
-def _wrong(param: str, exc: msgspec.DecodeError) -> BadRequest:
-    detail = str(exc).replace("`$", f"`{param}")
-    return BadRequest(f"{param} cannot be read: {detail}", code="invalid_type", param=param)
 
 
 class Writer:

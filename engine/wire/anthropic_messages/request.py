@@ -13,6 +13,7 @@ from engine.wire.anthropic_messages.raw import NULL, said
 from engine.wire.anthropic_messages.reasoning import Thinks, read_reasoning, write_reasoning
 from engine.wire.anthropic_messages.schema import closed
 from engine.wire.anthropic_messages.tools import read_choice, read_tools, write_choice, write_tools
+from engine.wire.body import malformed, too_deep
 from engine.wire.envelope import Encoded
 from engine.wire.json_edit import Fields
 
@@ -90,7 +91,7 @@ def decode_request(fields: Fields) -> hub.Request:
     try:
         return _decode(fields)
     except RecursionError as exc:
-        raise BadRequest("the body is nested too deeply", code="invalid_json") from exc
+        raise too_deep() from exc
 
 
 def _decode(fields: Fields) -> hub.Request:
@@ -128,9 +129,7 @@ def _read(fields: Mapping[str, msgspec.Raw], name: str, read: Callable[[msgspec.
     try:
         return read(fields.get(name, NULL))
     except msgspec.DecodeError as exc:
-        param = prefix + name
-        detail = str(exc).replace("`$", f"`{param}")
-        raise BadRequest(f"{param} cannot be read: {detail}", code="invalid_type", param=param) from exc
+        raise malformed(prefix + name, exc) from exc
 
 
 def _format(fields: Fields, config: Mapping[str, msgspec.Raw]) -> hub.OutputFormat | None:
