@@ -4,6 +4,7 @@ import msgspec
 
 from engine.errors import BadRequest
 from engine.wire import estimate
+from engine.wire.body import malformed, missing
 from engine.wire.estimate import Media, Range
 from engine.wire.gemini.chunk import is_given
 from engine.wire.gemini.media import kind_of
@@ -41,12 +42,11 @@ def carried(contents: msgspec.Raw) -> Media:
         BadRequest: *contents* is missing, empty, or not made of contents.
     """
     if not is_given(contents):
-        raise BadRequest("contents is missing", code="missing_required_parameter", param="contents")
+        raise missing("contents")
     try:
         turns = _CONTENTS.decode(contents)
     except msgspec.DecodeError as exc:
-        detail = str(exc).replace("`$", "`contents")
-        raise BadRequest(f"contents cannot be read: {detail}", code="invalid_type", param="contents") from exc
+        raise malformed("contents", exc) from exc
     if not turns:
         raise BadRequest("contents must not be empty", code="invalid_value", param="contents")
     blobs = [

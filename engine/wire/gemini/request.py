@@ -8,6 +8,7 @@ import msgspec
 from engine import hub
 from engine.errors import BadRequest
 from engine.hub import Role
+from engine.wire.body import malformed, missing, too_deep
 from engine.wire.envelope import Encoded
 from engine.wire.gemini.chunk import NOT_GIVEN, PROTOCOL, Content, as_list, is_given
 from engine.wire.gemini.parts import read_spoken
@@ -46,7 +47,7 @@ def decode_request(fields: Fields) -> hub.Request:
     except msgspec.DecodeError as exc:
         raise BadRequest(f"the body cannot be read: {exc}", code="invalid_type") from exc
     except RecursionError as exc:
-        raise BadRequest("the body is nested too deeply", code="invalid_json") from exc
+        raise too_deep() from exc
 
 
 def _decode(fields: Fields) -> hub.Request:
@@ -71,12 +72,11 @@ def _decode(fields: Fields) -> hub.Request:
 def _messages(fields: Fields) -> tuple[hub.Message, ...]:
     raw = fields.get("contents", NOT_GIVEN)
     if not is_given(raw):
-        raise BadRequest("contents is missing", code="missing_required_parameter", param="contents")
+        raise missing("contents")
     try:
         contents = _CONTENTS.decode(raw)
     except msgspec.DecodeError as exc:
-        detail = str(exc).replace("`$", "`contents")
-        raise BadRequest(f"contents cannot be read: {detail}", code="invalid_type", param="contents") from exc
+        raise malformed("contents", exc) from exc
     if not contents:
         raise BadRequest("contents must not be empty", code="invalid_value", param="contents")
     return read_turns(contents if isinstance(contents, list) else [contents]) or (_SILENCE,)
@@ -89,9 +89,7 @@ def _system(fields: Fields) -> Iterator[hub.Message]:
     try:
         content = _SYSTEM.decode(raw)
     except msgspec.DecodeError as exc:
-        param = "systemInstruction"
-        detail = str(exc).replace("`$", f"`{param}")
-        raise BadRequest(f"{param} cannot be read: {detail}", code="invalid_type", param=param) from exc
+        raise malformed("systemInstruction", exc) from exc
     spoken = (read_spoken(part) for part in as_list(content.parts))
     parts = tuple(part for part in spoken if part is not None)
     if parts:

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from engine import hub
-from engine.errors import BadRequest
+from engine.wire.body import malformed
 from engine.wire.gemini.chunk import NOT_GIVEN, PROTOCOL, is_given
 from engine.wire.gemini.schema import accepted, json_schema
 
@@ -108,8 +108,7 @@ def read_settings(raw: msgspec.Raw) -> Settings:
             "reasoning": _reasoning(config.thinking_config),
         }
     except msgspec.DecodeError as exc:
-        detail = str(exc).replace("`$", f"`{CONFIG}")
-        raise BadRequest(f"{CONFIG} cannot be read: {detail}", code="invalid_type", param=CONFIG) from exc
+        raise malformed(CONFIG, exc) from exc
     _keep_own(config, fields, extra)
     return Settings(known=known, extra=extra)
 
