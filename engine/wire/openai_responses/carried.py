@@ -5,8 +5,8 @@ from typing import Any
 
 import msgspec
 
-from engine.errors import BadRequest
 from engine.wire import estimate
+from engine.wire.body import malformed, missing
 from engine.wire.json_edit import Fields
 
 __all__ = ["carried_by"]
@@ -39,7 +39,7 @@ def carried_by(fields: Fields) -> estimate.Media:
     if bytes(fields.get("input", b"null")) == b"null":
         if any(name in fields for name in ELSEWHERE):
             return estimate.NO_MEDIA
-        raise BadRequest("input is missing", code="missing_required_parameter", param="input")
+        raise missing("input")
     try:
         said = _INPUT.decode(fields["input"])
         if isinstance(said, str):
@@ -47,8 +47,7 @@ def carried_by(fields: Fields) -> estimate.Media:
         contents = [raw for item in said for raw in (item.content, item.output) if bytes(raw)[:1] == b"["]
         return _media(contents) if contents else estimate.NO_MEDIA
     except msgspec.DecodeError as exc:
-        detail = str(exc).replace("`$", "`input")
-        raise BadRequest(f"input cannot be read: {detail}", code="invalid_type", param="input") from exc
+        raise malformed("input", exc) from exc
 
 
 def _media(contents: Sequence[msgspec.Raw]) -> estimate.Media:
