@@ -1,6 +1,7 @@
 """A caller's sound to be transcribed or translated: a form, in OpenAI's protocol, as far as routing looks into it."""
 
 from engine.errors import BadRequest
+from engine.wire.body import missing
 from engine.wire.upload import Upload, finish, read_upload
 
 __all__ = ["finish", "read_envelope"]
@@ -19,5 +20,5 @@ def read_envelope(request: bytes, content_type: str) -> Upload:
     if not has_file and not {"url", "file_url", "file_id"} & upload.fields.keys():
         if "file" in upload.fields:
             raise BadRequest("file must be a file, with a file name", code="invalid_type", param="file")
-        raise BadRequest("file is missing", code="missing_required_parameter", param="file")
+        raise missing("file")
     return upload
