@@ -12,7 +12,7 @@ from typing import Final
 import msgspec
 
 from engine import hub
-from engine.values import Outcome, Surface, Usage
+from engine.values import Surface, Usage
 from engine.wire.anthropic_messages import envelope as messages_envelope
 from engine.wire.anthropic_messages import error as messages_error
 from engine.wire.anthropic_messages import reply as messages_reply
@@ -79,10 +79,6 @@ def _summary(reply: hub.Reply) -> tuple[str | None, Usage | None]:
 def _chat_answer(body: bytes, _asked: Envelope, _headers: Headers) -> Answered:
     reply = chat_envelope.read_reply(body)
     return Answered(body, finish_reason=reply.finish_reason, usage=reply.usage)
-
-
-def _no_error(_body: bytes) -> Outcome | None:
-    return None
 
 
 _CHAT_CALLER: Final = CallerCodec(
@@ -221,7 +217,6 @@ _CONVERSE: Final = ProviderCodec(
     decode_reply=converse_reply.decode_reply,
     decoder=converse_stream.Decoder,
     read_error=converse_error.read_error,
-    read_reply_error=_no_error,
     path="/model/{model}/converse",
     stream_path="/model/{model}/converse-stream",
     encode_reply=converse_reply.encode_reply,

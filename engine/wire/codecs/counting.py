@@ -3,10 +3,11 @@
 A provider of the same protocol counts exactly. For any other, our own estimate is what can be said.
 """
 
-from typing import Final, NoReturn
+from typing import Final
 
-from engine.errors import Bug
-from engine.values import Outcome, Surface, Usage
+import msgspec
+
+from engine.values import Surface, Usage
 from engine.wire.anthropic_messages import count as messages_count
 from engine.wire.anthropic_messages import envelope as messages_envelope
 from engine.wire.anthropic_messages import error as messages_error
@@ -19,27 +20,15 @@ from engine.wire.json_edit import Fields
 __all__ = ["CALLERS", "NATIVE"]
 
 
-def _untranslated(*_: object) -> NoReturn:
-    raise Bug("counts are never translated: they are estimated instead")
-
-
-def _no_error(_body: bytes) -> Outcome | None:
-    return None
-
-
 CALLERS: Final = {
     Surface.COUNT_MESSAGES: CallerCodec(
         read=lambda body, _beside: messages_envelope.read_envelope(body),
-        decode_request=_untranslated,
-        encode_reply=_untranslated,
         error_body=messages_error.error_body,
         error_event=messages_error.error_event,
         estimate=lambda asked: messages_count.encode_count(asked.input_tokens),
     ),
     Surface.COUNT_GENERATE: CallerCodec(
         read=lambda body, beside: gemini_count.read_count(body, model=beside.model),
-        decode_request=_untranslated,
-        encode_reply=_untranslated,
         error_body=gemini_error.error_body,
         error_event=gemini_error.error_event,
         estimate=lambda asked: gemini_count.encode_count(asked.input_tokens),
@@ -67,33 +56,18 @@ def _counted(body: bytes, _asked: Envelope, _headers: Headers) -> Answered:
 _MESSAGES: Final = ProviderCodec(
     path="/messages/count_tokens",
     finish=_messages_body,
-    encode_request=_untranslated,
     decode_reply=messages_count.decode_count,
-    summary=_untranslated,
     answer=_counted,
     read_error=messages_error.read_error,
-    read_reply_error=_no_error,
 )
 _GENERATE: Final = ProviderCodec(
     path="/models/{model}:countTokens",
     finish=_generate_body,
-    encode_request=_untranslated,
     decode_reply=gemini_count.read_count_reply,
-    summary=_untranslated,
     answer=_counted,
     read_error=gemini_error.read_error,
-    read_reply_error=_no_error,
 )
-_VERTEX: Final = ProviderCodec(
-    path="/models/{model}:countTokens",
-    finish=_vertex_body,
-    encode_request=_untranslated,
-    decode_reply=gemini_count.read_count_reply,
-    summary=_untranslated,
-    answer=_counted,
-    read_error=gemini_error.read_error,
-    read_reply_error=_no_error,
-)
+_VERTEX: Final = msgspec.structs.replace(_GENERATE, finish=_vertex_body)
 
 NATIVE: Final = {
     ("anthropic", Surface.COUNT_MESSAGES): _MESSAGES,

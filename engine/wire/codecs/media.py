@@ -5,16 +5,15 @@ providers that have them.
 """
 
 from collections.abc import Callable
-from typing import Any, Final, NoReturn
+from typing import Any, Final
 
-from engine.errors import Bug
-from engine.values import Outcome, Surface, Usage
+from engine.values import Surface, Usage
 from engine.wire import upload
 from engine.wire.audio import envelope as sound_envelope
 from engine.wire.audio import speech, transcript
 from engine.wire.audio.stream import SpeechStream, TranscriptStream
 from engine.wire.bedrock import error as bedrock_error
-from engine.wire.codecs.shapes import Answered, CallerCodec, Headers, ProviderCodec, content_type
+from engine.wire.codecs.shapes import Answered, CallerCodec, Headers, ProviderCodec, content_type, no_error
 from engine.wire.cohere import error as cohere_error
 from engine.wire.embeddings import bedrock as bedrock_embeddings
 from engine.wire.embeddings import cohere as cohere_embeddings
@@ -40,22 +39,13 @@ from engine.wire.rerank.values import RerankReply
 __all__ = ["CALLERS", "PROVIDERS", "TRANSLATED"]
 
 
-def _untranslated(*_: object) -> NoReturn:
-    raise Bug("this surface passes as it is")
-
-
-def _no_error(_body: bytes) -> Outcome | None:
-    return None
-
-
 def _caller(read: Callable[[bytes, str], Envelope], **more: Any) -> CallerCodec:
     """A surface of OpenAI's; *read* is given body and Content-Type."""
-    translating = {"decode_request": _untranslated, "encode_reply": _untranslated} | more
     return CallerCodec(
         read=lambda body, beside: read(body, beside.content_type),
         error_body=openai_error.error_body,
         error_event=openai_error.error_event,
-        **translating,
+        **more,
     )
 
 
@@ -111,26 +101,19 @@ def _transcribed(body: bytes, _asked: Envelope, headers: Headers) -> Answered:
     return Answered(body, content_type=kind, usage=reply.usage or Usage(), measures=reply.measures)
 
 
-def _embedded(reply: EmbedReply) -> tuple[str | None, Usage | None]:
+def _summary(reply: EmbedReply | RerankReply) -> tuple[str | None, Usage | None]:
     return None, reply.usage
 
 
-def _ranked(reply: RerankReply) -> tuple[str | None, Usage | None]:
-    return None, reply.usage
-
-
-def _passing(path: str, answer: Callable[[bytes, Envelope, Headers], Answered], **more: Any) -> ProviderCodec:
+def _passing(path: str, answer: Callable[[bytes, Envelope, Headers], Answered] | None, **more: Any) -> ProviderCodec:
     """A surface of a provider that looks like OpenAI, which passes as it is."""
     return ProviderCodec(
         path=path,
         finish=embeddings_envelope.finish,
         finish_form=lambda form, fields, model: upload.finish(form, fields, model=model),
-        encode_request=_untranslated,
-        decode_reply=_untranslated,
-        summary=_untranslated,
         answer=answer,
         read_error=openai_error.read_error,
-        read_reply_error=_no_error if "raw" in more else openai_error.read_reply_error,
+        read_reply_error=no_error if "raw" in more else openai_error.read_reply_error,
         **more,
     )
 
@@ -142,9 +125,8 @@ def _embedder(path: str, protocol: Any, error: Any, **more: Any) -> ProviderCode
         encode_request=lambda request, _most, _dialect: protocol.encode_request(request),
         finish=getattr(protocol, "finish", embeddings_envelope.finish),
         decode_reply=protocol.decode_reply,
-        summary=_embedded,
+        summary=_summary,
         read_error=error.read_error,
-        read_reply_error=_no_error,
         **more,
     )
 
@@ -160,7 +142,7 @@ _OPENAI: Final = {
     Surface.TRANSLATIONS: _passing("/audio/translations", _transcribed),
     Surface.SPEECH: _passing(
         "/audio/speech",
-        _untranslated,
+        None,
         relay=lambda asked: SpeechStream() if asked.stream else RawStream(),
         raw=True,
     ),
@@ -173,12 +155,10 @@ PROVIDERS: Final = {
     ("cohere", Surface.RERANK): ProviderCodec(
         path="/v2/rerank",
         finish=rerank_envelope.finish,
-        encode_request=_untranslated,
         decode_reply=cohere_rerank.decode_reply,
-        summary=_ranked,
+        summary=_summary,
         answer=_reranked,
         read_error=cohere_error.read_error,
-        read_reply_error=_no_error,
     ),
     ("gemini", Surface.EMBEDDINGS): _embedder("/models/{model}:batchEmbedContents", gemini_embeddings, gemini_error),
     ("ollama", Surface.EMBEDDINGS): _embedder("/api/embed", ollama_embeddings, ollama_error),

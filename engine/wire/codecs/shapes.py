@@ -5,11 +5,12 @@ alone, so it is `Any` here.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, NoReturn, Protocol
 
 import msgspec
 
 from engine import hub
+from engine.errors import Bug
 from engine.values import Outcome, Usage
 from engine.wire.envelope import Encoded, Envelope
 from engine.wire.json_edit import Fields
@@ -28,6 +29,8 @@ __all__ = [
     "Reader",
     "Sent",
     "content_type",
+    "no_error",
+    "untranslated",
 ]
 
 Headers = Sequence[tuple[bytes, bytes]]
@@ -101,13 +104,23 @@ class Finisher(Protocol):
         ...
 
 
+def untranslated(*_: object) -> NoReturn:
+    """Stands where a surface is never translated: what is asked and answered there passes as it is, or is estimated."""
+    raise Bug("what is never translated was to be")
+
+
+def no_error(_body: bytes) -> Outcome | None:
+    """None: stands where an answer with status 200 is never an error."""
+    return None
+
+
 class CallerCodec(msgspec.Struct, frozen=True, kw_only=True):
     """How a surface's requests are read, and answered."""
 
     read: Reader
-    decode_request: Callable[[Fields], Any]
+    decode_request: Callable[[Fields], Any] = untranslated
     """What the request means, for a provider of another protocol. Raises BadRequest."""
-    encode_reply: Callable[[Any, Envelope, int], bytes]
+    encode_reply: Callable[[Any, Envelope, int], bytes] = untranslated
     """Of the answer, what was asked, and the time in seconds since 1970."""
     encoder: Callable[[Envelope, int], Encoder] | None = None
     """None where there are no streams."""
@@ -133,10 +146,10 @@ class ProviderCodec(msgspec.Struct, frozen=True, kw_only=True):
     """Answers are no text: they pass as they come, asked for as a stream or not."""
     finish_unasked: Finisher | None = None
     """Without asking for the usage of a stream, for providers that refuse to be asked."""
-    encode_request: Callable[[Any, int | None, Dialect], Encoded]
+    encode_request: Callable[[Any, int | None, Dialect], Encoded] = untranslated
     """Of what is meant, the most that the model puts out, where that is known, and the provider's dialect."""
-    decode_reply: Callable[[bytes], Any]
-    summary: Callable[[Any], tuple[str | None, Usage | None]]
+    decode_reply: Callable[[bytes], Any] = untranslated
+    summary: Callable[[Any], tuple[str | None, Usage | None]] = untranslated
     """Finish reason and usage of what `decode_reply` read."""
     answer: Callable[[bytes, Envelope, Headers], Answered] | None = None
     """Reads an answer that passes as it is, where that is quicker than `decode_reply`, or more is to be done to it; of
@@ -146,7 +159,7 @@ class ProviderCodec(msgspec.Struct, frozen=True, kw_only=True):
     relay: Callable[[Envelope], AnswerStream] | None = None
     """A quicker way to relay a stream than decoding every event."""
     read_error: Callable[[int, Headers, bytes], Outcome]
-    read_reply_error: Callable[[bytes], Outcome | None]
+    read_reply_error: Callable[[bytes], Outcome | None] = no_error
     """The failure that an answer with status 200 tells of."""
     encode_reply: Callable[[Any], bytes] | None = None
     encoder: Callable[[str], Encoder] | None = None
