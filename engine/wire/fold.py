@@ -1,6 +1,6 @@
 """A stream and a whole answer are the same thing told twice: events folded into a reply, a reply spread into events."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import assert_never
 
@@ -8,7 +8,7 @@ import msgspec
 
 from engine import hub
 
-__all__ = ["fold", "spread"]
+__all__ = ["fold", "one_text", "spread"]
 
 _LOGPROBS = msgspec.json.Decoder(dict[str, list[msgspec.Raw] | None])
 
@@ -150,6 +150,23 @@ def _joined(logprobs: list[hub.Json]) -> hub.Json | None:
 
 def _call(event: hub.CallOpened) -> hub.ToolCall:
     return hub.ToolCall(id=event.id, name=event.name, arguments="", custom=event.custom, signature=event.signature)
+
+
+def one_text(parts: Sequence[hub.Part], *, cited: bool) -> Sequence[hub.Part]:
+    """*parts* with neighbouring texts as one, as a stream tells them; those with citations only where *cited*."""
+    out: list[hub.Part] = []
+    for part in parts:
+        before = out[-1] if out else None
+        if (
+            isinstance(part, hub.Text)
+            and isinstance(before, hub.Text)
+            and (cited or not (part.citations or before.citations))
+        ):
+            citations = before.citations + part.citations
+            out[-1] = msgspec.structs.replace(part, text=before.text + part.text, citations=citations)
+        else:
+            out.append(part)
+    return out
 
 
 def spread(reply: hub.Reply) -> Iterator[hub.Event]:

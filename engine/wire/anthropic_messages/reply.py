@@ -21,6 +21,7 @@ from engine.wire.anthropic_messages.blocks import (
 )
 from engine.wire.anthropic_messages.stop import finish_of, reason_of
 from engine.wire.anthropic_messages.usage import read_usage, written
+from engine.wire.fold import one_text
 
 __all__ = ["decode_reply", "details", "encode_reply", "explanation", "pictured", "reason_for", "write_citation"]
 
@@ -104,7 +105,7 @@ def encode_reply(reply: hub.Reply) -> bytes:
 
     Log-probabilities and what only another protocol knows are left out.
     """
-    choice = reply.choices[0] if reply.choices else hub.Choice()
+    choice, ours = reply.choices[0] if reply.choices else hub.Choice(), reply.origin == PROTOCOL
     refused = "".join(part.text for part in choice.parts if isinstance(part, hub.Refusal))
     tier = next((word for word, own in TIERS.items() if own == reply.service_tier), reply.service_tier)
     message = {
@@ -112,12 +113,12 @@ def encode_reply(reply: hub.Reply) -> bytes:
         "type": "message",
         "role": "assistant",
         "model": reply.model,
-        "content": _content(choice.parts),
-        "stop_reason": _reason(choice, refused=bool(refused), ours=reply.origin == PROTOCOL),
+        "content": _content(choice.parts if ours else one_text(choice.parts, cited=False)),
+        "stop_reason": _reason(choice, refused=bool(refused), ours=ours),
         "stop_sequence": choice.stop_sequence or None,
         **({"stop_details": details(refused)} if refused else {}),
         "usage": written(reply.usage, tier),
-        **(reply.extra if reply.origin == PROTOCOL else {}),
+        **(reply.extra if ours else {}),
     }
     return msgspec.json.encode(message)
 

@@ -8,6 +8,7 @@ import msgspec
 
 from engine import hub
 from engine.errors import UpstreamMalformed
+from engine.wire.fold import one_text
 from engine.wire.json_edit import Fields
 from engine.wire.openai_responses import PROTOCOL
 from engine.wire.openai_responses.content import read_logprobs
@@ -123,23 +124,12 @@ def instant(value: object) -> int | None:
     return int(value) if isinstance(value, int | float) and 0 <= value < 2**62 else None
 
 
-def _joined(parts: Sequence[hub.Part]) -> list[hub.Part]:
-    """*parts* with neighbouring texts as one, since spans of citations count in the text of their own part here."""
-    out: list[hub.Part] = []
-    for part in parts:
-        if out and isinstance(part, hub.Text) and isinstance(before := out[-1], hub.Text):
-            cited = before.citations + part.citations
-            out[-1] = msgspec.structs.replace(part, text=before.text + part.text, citations=cited)
-        else:
-            out.append(part)
-    return out
-
-
 def encode_reply(reply: hub.Reply, *, echo: Fields = NOTHING_ASKED, created: int = 0) -> bytes:
     """*reply* as a response object; of several choices the first, since this protocol has one.
 
     *echo* is what `response.echoed` keeps of the request; *created* stands where the reply does not say when it was
-    made. Left out: citations without an address, sound, and tiers that are not OpenAI's.
+    made. Texts of another protocol's are one where they meet, since spans of citations count in their own part. Left
+    out: citations without an address, sound, and tiers that are not OpenAI's.
     """
     ids, own = Ids(reply.id), reply.origin == PROTOCOL
     choice = reply.choices[0] if reply.choices else hub.Choice()
@@ -148,7 +138,7 @@ def encode_reply(reply: hub.Reply, *, echo: Fields = NOTHING_ASKED, created: int
         model=reply.model,
         created=created if reply.created is None else reply.created,
         echo=echo,
-        output=output_items(choice.parts if own else _joined(choice.parts), ids, choice.logprobs),
+        output=output_items(choice.parts if own else one_text(choice.parts, cited=True), ids, choice.logprobs),
         finish=choice.finish,
         status=choice.finish_raw if choice.finish is None and choice.finish_raw in {"queued", "in_progress"} else "",
         usage=reply.usage,

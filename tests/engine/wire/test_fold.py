@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from engine import hub
 from engine.values import Usage
-from engine.wire.fold import fold, spread
+from engine.wire.fold import fold, one_text, spread
 
 TEXTS = st.text(min_size=1, max_size=5)
 PARTS: st.SearchStrategy[hub.Part] = st.one_of(
@@ -76,3 +76,18 @@ def test_log_probabilities_of_deltas_follow_one_another() -> None:
         "content": [{"token": "a"}, {"token": "b"}],
         "refusal": [],
     }
+
+
+def test_texts_that_meet_are_one() -> None:
+    """Neighbouring texts are joined with their citations, or only those without any; what stands between parts them."""
+    cite = hub.Citation(url="https://example.com")
+    parts = [
+        hub.Text(text="a"),
+        hub.Text(text="b"),
+        hub.Text(text="c", citations=(cite,)),
+        hub.Thinking(text="hm"),
+        hub.Text(text="d"),
+    ]
+
+    assert one_text(parts, cited=True) == [hub.Text(text="abc", citations=(cite,)), *parts[3:]]
+    assert one_text(parts, cited=False) == [hub.Text(text="ab"), *parts[2:]]
