@@ -81,7 +81,7 @@ def test_log_probabilities_of_deltas_follow_one_another() -> None:
 def test_texts_that_meet_are_one() -> None:
     """Neighbouring texts are joined with their citations, or only those without any; what stands between parts them."""
     cite = hub.Citation(url="https://example.com")
-    parts = [
+    parts: list[hub.Part] = [
         hub.Text(text="a"),
         hub.Text(text="b"),
         hub.Text(text="c", citations=(cite,)),
