@@ -13,11 +13,10 @@ from engine.rules.edits import edited
 from engine.rules.outcomes import sharpen
 from engine.rules.plan import Ended, Full, Start
 from engine.rules.program import Offer
-from engine.values import AttemptRecord, Outcome, Surface, Usage, UsageSource
+from engine.values import NO_MEASURES, AttemptRecord, Measures, Outcome, Surface, Usage, UsageSource
 from engine.wire.codecs import Answered, Spoken, content_type, spoken
 from engine.wire.envelope import Encoded, estimated
 from engine.wire.json_edit import Fields
-from engine.wire.measures import Measures
 from engine.wire.stream import AnswerStream
 
 __all__ = ["Attempt"]
@@ -30,7 +29,6 @@ REPLY_LIMIT_BYTES = 64 << 20
 DONE_PATIENCE_S = 0.25
 """After `[DONE]` only the end of the HTTP body is awaited, so that the connection can be used again."""
 
-NO_MEASURES = Measures()
 OK = Outcome(kind=OutcomeKind.OK, status=200, received=True)
 HUNG_UP = Outcome(kind=OutcomeKind.CANCELLED)
 NO_COST = Cost(pusd=None, list_pusd=None, price_id=None, problem="no usage: nothing was answered")
@@ -204,6 +202,7 @@ class Attempt(msgspec.Struct, kw_only=True):
             return sharpen(self.start.candidate.offer.provider, stream.error, stream.error.message.encode())
         self.exchange.finish_reason = stream.finish_reason
         self.usage = stream.usage or estimated(self.asked.envelope, stream.content_events)
+        self.measures = stream.measures
         return OK
 
     async def _next(self, answer: Answer, stream: AnswerStream) -> bytes:
@@ -247,11 +246,13 @@ class Attempt(msgspec.Struct, kw_only=True):
             self.usage = self.stream.usage or estimated(
                 self.asked.envelope, self.stream.content_events, source=UsageSource.PARTIAL
             )
+            self.measures = self.stream.measures
         now_s = self.clock.monotonic()
         self.live.settle(room, outcome, self.usage, now_s)
         paid, exchange = self._cost(), self.exchange
         if outcome.kind is OutcomeKind.OK or exchange.committed:
             exchange.answered, exchange.usage = self.start.candidate.offer, self.usage
+            exchange.measures = self._counted()
             exchange.cost_pusd, exchange.cost_problem, exchange.price_id = paid.pusd, paid.problem, paid.price_id
         exchange.attempts.append(self._record(outcome, paid, now_s))
 
@@ -263,7 +264,10 @@ class Attempt(msgspec.Struct, kw_only=True):
             return NO_COST
         if price is None:
             return Cost(pusd=None, list_pusd=None, price_id=None, problem=f"no price for {offer.id} at that time")
-        return cost(self.usage, price, offer.provider.discount)
+        return cost(self.usage, price, offer.provider.discount, self.measures)
+
+    def _counted(self) -> Measures | None:
+        return None if self.measures == NO_MEASURES else self.measures
 
     def _record(self, outcome: Outcome, paid: Cost, now_s: float) -> AttemptRecord:
         offer, answer = self.start.candidate.offer, self.answer
@@ -292,6 +296,7 @@ class Attempt(msgspec.Struct, kw_only=True):
             list_cost_pusd=paid.list_pusd,
             cost_pusd=paid.pusd,
             cost_problem=paid.problem,
+            measures=self._counted(),
         )
 
 

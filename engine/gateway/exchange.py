@@ -10,7 +10,7 @@ from engine.gateway.ports import Headers
 from engine.rules.decision import Decision
 from engine.rules.program import Caller, Offer
 from engine.snapshot import Snapshot
-from engine.values import NOTHING, AttemptRecord, Facts, RequestRecord, Surface, Usage
+from engine.values import NOTHING, AttemptRecord, Facts, Measures, RequestRecord, Surface, Usage
 from engine.wire.codecs import CallerCodec
 from engine.wire.envelope import Envelope
 
@@ -75,6 +75,8 @@ class Exchange(msgspec.Struct, kw_only=True):
     answered: Offer | None = None
     """The offer whose answer goes out."""
     usage: Usage | None = None
+    measures: Measures | None = None
+    """What is counted beside tokens; None when nothing is."""
     finish_reason: str | None = None
     cost_pusd: int | None = None
     cost_problem: str | None = None
@@ -154,6 +156,7 @@ class Exchange(msgspec.Struct, kw_only=True):
             cost_pusd=self.cost_pusd,
             cost_problem=self.cost_problem,
             attempts=tuple(self.attempts),
+            measures=self.measures,
         )
 
 

@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 from engine.values import Measures, Usage
 
-__all__ = ["Measures", "count", "heard", "object_in", "read_tokens", "seconds"]
+__all__ = ["count", "heard", "object_in", "read_tokens", "seconds"]
 
 MOST_TOKENS = 10**12
 """More than any answer has; a larger figure is noise and not a count."""

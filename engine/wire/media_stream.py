@@ -39,13 +39,27 @@ _SAID = msgspec.json.Decoder(Said)
 
 
 class MediaStream:
-    """One answer on its way through. Feed it every read; stop when `error` is set; `close` it at the end of the body.
+    """One answer on its way through; implements `stream.AnswerStream`.
+
+    Feed it every read; stop when `error` is set; `close` it at the end of the body.
 
     An error inside the stream, an event that cannot be read and one without end set `error`, and nothing after it goes
     out. `[DONE]` waits for `close`. A surface says in `_end` what its last events tell.
     """
 
-    __slots__ = ("_blocks", "_ended", "_held", "_terminator", "done", "error", "measures", "pieces", "started", "usage")
+    __slots__ = (
+        "_blocks",
+        "_ended",
+        "_held",
+        "_terminator",
+        "content_events",
+        "done",
+        "error",
+        "finish_reason",
+        "measures",
+        "started",
+        "usage",
+    )
 
     def __init__(self) -> None:
         self._blocks = sse.EventBlocks()
@@ -56,7 +70,8 @@ class MediaStream:
         """`[DONE]` has been seen: nothing that comes after it counts. Not every provider sends it."""
         self.started = False
         """A piece has been seen, so bytes go out and no other target can take over."""
-        self.pieces = 0
+        self.content_events = 0
+        self.finish_reason: str | None = None
         self.usage: Usage | None = None
         self.measures: Measures = NO_MEASURES
         self.error: Outcome | None = None
@@ -134,7 +149,7 @@ class MediaStream:
         kind = said.type if isinstance(said.type, str) else ""
         if kind.endswith(_PIECES):
             self.started = True
-            self.pieces += 1
+            self.content_events += 1
         elif kind.endswith(_ENDS):
             self.started = self._ended = True
             self._end(said)

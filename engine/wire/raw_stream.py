@@ -1,7 +1,7 @@
 """An answer that is not text at all: bytes in, bytes out, as they come."""
 
 from engine.errors import UpstreamReset
-from engine.values import Outcome, Usage
+from engine.values import Measures, Outcome, Usage
 
 __all__ = ["RawStream"]
 
@@ -9,21 +9,24 @@ __all__ = ["RawStream"]
 class RawStream:
     """Sound on its way through. Implements `stream.AnswerStream`; the last piece waits for `close`."""
 
-    __slots__ = ("_held", "content_events", "done", "error", "finish_reason", "started", "usage")
+    __slots__ = ("_held", "content_events", "done", "error", "finish_reason", "measures", "started", "usage")
 
-    def __init__(self) -> None:
+    def __init__(self, measures: Measures) -> None:
         self._held = b""
         self.started = False
         self.done = False
         self.error: Outcome | None = None
         self.usage: Usage | None = Usage()
         """Nothing is counted in tokens."""
+        self.measures = measures
+        """What was asked for is what is paid."""
         self.finish_reason: str | None = None
         self.content_events = 0
 
     def feed(self, data: bytes) -> bytes:
         """The piece before *data*; b"" for the first."""
         out, self._held = self._held, data
+        self.content_events += 1
         self.started = self.started or bool(out)
         return out
 

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from engine import hub
 from engine.errors import OutcomeKind, UpstreamMalformed
-from engine.values import Outcome, Usage
+from engine.values import NO_MEASURES, Measures, Outcome, Usage
 from engine.wire import sse
 
 __all__ = ["AnswerStream", "Decoder", "Encoder", "Relay", "Translation"]
@@ -68,6 +68,8 @@ class AnswerStream(Protocol):
     """The provider failed inside the stream; nothing goes out any more."""
     usage: Usage | None
     """The last one reported."""
+    measures: Measures
+    """What is counted beside tokens."""
     finish_reason: str | None
     """The provider's own word."""
     content_events: int
@@ -95,7 +97,7 @@ class AnswerStream(Protocol):
 class _Passing:
     """What `Relay` and `Translation` share: what is noted of events, and what is held."""
 
-    __slots__ = ("_decoder", "_held", "content_events", "error", "finish_reason", "started", "usage")
+    __slots__ = ("_decoder", "_held", "content_events", "error", "finish_reason", "measures", "started", "usage")
 
     def __init__(self, decoder: Decoder) -> None:
         self._decoder = decoder
@@ -103,6 +105,7 @@ class _Passing:
         self.started = False
         self.error: Outcome | None = None
         self.usage: Usage | None = None
+        self.measures = NO_MEASURES
         self.finish_reason: str | None = None
         self.content_events = 0
 

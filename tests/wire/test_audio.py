@@ -47,7 +47,7 @@ def relayed(case: str, size: int) -> tuple[bytes, dict[str, Any]]:
     said = {
         "usage": counts(stream.usage),
         "measures": counts(stream.measures),
-        "pieces": stream.pieces,
+        "pieces": stream.content_events,
         "error": stream.error,
     }
     return out, {**said, "raised": raised}

@@ -8,12 +8,12 @@ from typing import Any
 import msgspec
 
 from engine.hub import Json
+from engine.values import Measures
 from engine.wire import body, estimate
 from engine.wire.audio.values import SpeechEnvelope, SpeechRequest
 from engine.wire.body import WISHES, finish, raw_fields, shaped
 from engine.wire.envelope import Encoded
 from engine.wire.json_edit import Fields
-from engine.wire.measures import Measures
 
 __all__ = ["decode_request", "encode_request", "finish", "read_envelope"]
 

@@ -1,5 +1,6 @@
 """Streams of transcripts and of speech: pieces first, then the end with its usage."""
 
+from engine.values import NO_MEASURES, Measures
 from engine.wire.audio.transcript import read_seconds, read_usage
 from engine.wire.measures import heard, read_tokens
 from engine.wire.media_stream import MediaStream, Said
@@ -25,6 +26,11 @@ class SpeechStream(MediaStream):
     """`speech.audio.*` events."""
 
     __slots__ = ()
+
+    def __init__(self, measures: Measures = NO_MEASURES) -> None:
+        super().__init__()
+        self.measures = measures
+        """What was asked for is what is paid, where the event at the end tells no tokens."""
 
     def _end(self, said: Said) -> None:
         self.usage = read_tokens(said.usage, made="audio") or self.usage

@@ -7,11 +7,12 @@ providers that have them.
 from collections.abc import Callable
 from typing import Any, Final
 
-from engine.values import Surface, Usage
+from engine.values import NO_MEASURES, Surface, Usage
 from engine.wire import upload
 from engine.wire.audio import envelope as sound_envelope
 from engine.wire.audio import speech, transcript
 from engine.wire.audio.stream import SpeechStream, TranscriptStream
+from engine.wire.audio.values import SpeechEnvelope
 from engine.wire.bedrock import error as bedrock_error
 from engine.wire.codecs.shapes import Answered, CallerCodec, Headers, ProviderCodec, content_type, no_error
 from engine.wire.cohere import error as cohere_error
@@ -35,6 +36,7 @@ from engine.wire.raw_stream import RawStream
 from engine.wire.rerank import cohere as cohere_rerank
 from engine.wire.rerank import envelope as rerank_envelope
 from engine.wire.rerank.values import RerankReply
+from engine.wire.stream import AnswerStream
 
 __all__ = ["CALLERS", "PROVIDERS", "TRANSLATED"]
 
@@ -101,6 +103,11 @@ def _transcribed(body: bytes, _asked: Envelope, headers: Headers) -> Answered:
     return Answered(body, content_type=kind, usage=reply.usage or Usage(), measures=reply.measures)
 
 
+def _speech(asked: Envelope) -> AnswerStream:
+    measures = asked.measures if isinstance(asked, SpeechEnvelope) else NO_MEASURES
+    return SpeechStream(measures) if asked.stream else RawStream(measures)
+
+
 def _summary(reply: EmbedReply | RerankReply) -> tuple[str | None, Usage | None]:
     return None, reply.usage
 
@@ -143,7 +150,7 @@ _OPENAI: Final = {
     Surface.SPEECH: _passing(
         "/audio/speech",
         None,
-        relay=lambda asked: SpeechStream() if asked.stream else RawStream(),
+        relay=_speech,
         raw=True,
     ),
 }

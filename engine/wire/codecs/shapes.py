@@ -11,10 +11,9 @@ import msgspec
 
 from engine import hub
 from engine.errors import Bug
-from engine.values import Outcome, Usage
+from engine.values import NO_MEASURES, Measures, Outcome, Usage
 from engine.wire.envelope import Encoded, Envelope
 from engine.wire.json_edit import Fields
-from engine.wire.measures import Measures
 from engine.wire.openai_chat.params import Dialect
 from engine.wire.stream import AnswerStream, Decoder, Encoder, Relay, Translation
 from engine.wire.upload import Upload
@@ -67,7 +66,7 @@ class Answered(NamedTuple):
     finish_reason: str | None = None
     """Of the first choice, in the provider's word."""
     usage: Usage | None = None
-    measures: Measures = Measures()
+    measures: Measures = NO_MEASURES
 
 
 class Reader(Protocol):

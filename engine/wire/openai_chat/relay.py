@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from engine.errors import OutcomeKind, UpstreamFault, UpstreamMalformed, UpstreamReset
-from engine.values import Outcome, Usage
+from engine.values import NO_MEASURES, Outcome, Usage
 from engine.wire import sse
 from engine.wire.openai_chat.error import outcome_of, read_reply_error
 from engine.wire.openai_chat.usage import read_usage
@@ -74,6 +74,7 @@ class ChatStream:
         "done",
         "error",
         "finish_reason",
+        "measures",
         "reply_id",
         "reply_model",
         "started",
@@ -93,6 +94,7 @@ class ChatStream:
         """Events with content so far; about one token each."""
         self.usage: Usage | None = None
         """The last one reported: some providers report a growing count in every chunk."""
+        self.measures = NO_MEASURES
         self.finish_reason: str | None = None
         self.error: Outcome | None = None
         self.reply_id = ""

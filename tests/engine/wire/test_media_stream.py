@@ -39,7 +39,7 @@ def test_bytes_pass_as_they_are() -> None:
     assert stream.feed(PIECE) == OPENED + PIECE
     assert stream.started
     assert stream.feed(PIECE + END) == PIECE + END
-    assert (stream.pieces, stream.ends) == (2, [{"n": 1}])
+    assert (stream.content_events, stream.ends) == (2, [{"n": 1}])
     assert stream.feed(DONE) == b""
     assert stream.close() == DONE
     assert stream.done

@@ -13,7 +13,7 @@ def test_transcripts_by_token() -> None:
     stream = TranscriptStream()
     assert stream.feed(body) + stream.close() == body
     assert stream.usage == Usage(audio_input=14, output=5)
-    assert stream.pieces == 2
+    assert stream.content_events == 2
 
 
 def test_transcripts_by_second() -> None:
@@ -44,6 +44,13 @@ def test_speech() -> None:
         b'data: {"type":"speech.audio.delta","audio":"SUQz"}\n\n'
         b'data: {"type":"speech.audio.done","usage":{"input_tokens":14,"output_tokens":101,"total_tokens":115}}\n\n'
     )
-    stream = SpeechStream()
+    stream = SpeechStream(Measures(characters=3))
     assert stream.feed(body) + stream.close() == body
-    assert stream.usage == Usage(input=14, audio_output=101)
+    assert (stream.usage, stream.measures) == (Usage(input=14, audio_output=101), Measures(characters=3))
+
+
+def test_a_transcript_that_breaks_off_has_no_length() -> None:
+    """How long the sound is stands at the end: before it nothing is known, and nothing is 0."""
+    stream = TranscriptStream()
+    stream.feed(b'data: {"type":"transcript.text.delta","delta":"Hel"}\n\n')
+    assert stream.measures == Measures(audio_ms=None)
