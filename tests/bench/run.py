@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from tests.bench import accounting, commands, deciding, harness, peers, proxying, reloading
+from tests.bench import accounting, commands, deciding, harness, peers, proxying, reloading, translating
 from tests.bench.harness import ALL_CORES, GATEWAY_CORES, RIG_CORES, BenchError
 from tests.bench.table import Figure, printed
 
@@ -23,6 +23,7 @@ MEASUREMENTS: dict[str, Measurement] = {
     "workers": proxying.two_workers,
     "reloading": reloading.figures,
     "deciding": lambda *_: deciding.figures(),
+    "translating": lambda *_: translating.figures(),
     "accounting": lambda _, directory: accounting.figures(directory),
     "commands": lambda _, directory: commands.figures(directory),
 }
