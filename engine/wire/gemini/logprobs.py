@@ -70,7 +70,7 @@ def write_logprobs(logprobs: hub.Json) -> dict[str, Any] | None:
     """The `logprobsResult` that tells *logprobs*; None where they cannot be read or tell nothing."""
     try:
         steps = _LOGPROBS.decode(logprobs).content
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError):
         return None
     if not steps:
         return None

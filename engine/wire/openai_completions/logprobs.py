@@ -41,7 +41,7 @@ def decode_logprobs(raw: bytes) -> hub.Json | None:
     """
     try:
         lists = _LISTS.decode(raw)
-    except (msgspec.DecodeError, RecursionError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
     if lists is None or None in lists.token_logprobs:
         return None
@@ -66,7 +66,7 @@ def encode_logprobs(logprobs: hub.Json | None, offset: int = 0) -> tuple[dict[st
         return None, offset
     try:
         tokens = _CONTENT.decode(logprobs).content
-    except (msgspec.DecodeError, RecursionError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         tokens = None
     if tokens is None:
         return None, offset

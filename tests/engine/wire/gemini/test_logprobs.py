@@ -30,5 +30,6 @@ def test_what_cannot_be_read_is_left_out() -> None:
     """Nothing is made up for other shapes."""
     assert write_logprobs(msgspec.Raw(b"[]")) is None
     assert write_logprobs(msgspec.Raw(b"{}")) is None
+    assert write_logprobs(msgspec.Raw(b'{"content":[{"token":"\x80"}]}')) is None
     plain = write_logprobs(msgspec.Raw(b'{"content":[{"token":"a","logprob":-1}]}'))
     assert plain == {"chosenCandidates": [{"token": "a", "logProbability": -1.0}]}

@@ -35,6 +35,7 @@ def test_lists_become_tokens() -> None:
         b'{"content":[]}',
         b'{"tokens":["a"],"token_logprobs":[null]}',
         b'{"tokens":[1],"token_logprobs":[0]}',
+        b'{"tokens":["\x80"],"token_logprobs":[0]}',
     ],
 )
 def test_other_shapes_are_none(raw: bytes) -> None:
@@ -42,7 +43,10 @@ def test_other_shapes_are_none(raw: bytes) -> None:
     assert decode_logprobs(raw) is None
 
 
-@pytest.mark.parametrize("logprobs", [None, b"null", b"{}", b'{"content":null}', b'{"content":[{"token":1}]}', b"x"])
+@pytest.mark.parametrize(
+    "logprobs",
+    [None, b"null", b"{}", b'{"content":null}', b'{"content":[{"token":1}]}', b"x", b'{"content":[{"token":"\x80"}]}'],
+)
 def test_no_tokens_are_no_lists(logprobs: bytes | None) -> None:
     """Where the hub has none, neither has the answer, and the offset stays."""
     assert encode_logprobs(None if logprobs is None else hub.Json(logprobs), 3) == (None, 3)
