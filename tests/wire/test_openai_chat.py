@@ -13,7 +13,7 @@ import pytest
 
 from engine.errors import UpstreamFault
 from engine.values import Usage
-from engine.wire.openai_chat.envelope import read_envelope, finish, read_reply
+from engine.wire.openai_chat.envelope import finish, read_envelope, read_reply
 from engine.wire.openai_chat.error import read_reply_error
 from engine.wire.openai_chat.relay import ChatStream
 

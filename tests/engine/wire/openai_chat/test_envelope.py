@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from engine.errors import BadRequest, UpstreamMalformed
 from engine.values import UsageSource, Wishes
 from engine.wire.envelope import Envelope, estimated
-from engine.wire.openai_chat.envelope import read_envelope, finish, read_reply
+from engine.wire.openai_chat.envelope import finish, read_envelope, read_reply
 
 HI = [{"role": "user", "content": "hi"}]
 
