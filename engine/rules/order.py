@@ -8,7 +8,7 @@ from typing import Final, TypeVar
 from engine.pricing import cost, price_at
 from engine.rules.program import Offer, Program
 from engine.rules.world import Live
-from engine.values import Facts, ProviderId, Usage
+from engine.values import Facts, Measures, ProviderId, Usage
 
 __all__ = ["by_weight", "expected_cost_pusd", "hashed", "rank"]
 
@@ -16,6 +16,9 @@ T = TypeVar("T")
 
 _OUTPUT_TOKENS: Final = 512
 """The most output that `cheapest` reckons with. Source: the specification's decisions, "Tokens, prices"."""
+
+_ONE_OF_EACH: Final = Measures(images=1, audio_ms=60_000, characters=1, search_units=1)
+"""What `cheapest` reckons with where it is not the token that is paid: offers of a model are compared by their unit."""
 
 _UNKNOWN_COST: Final = float("inf")
 _BITS: Final = 2.0**-53
@@ -48,7 +51,10 @@ def expected_cost_pusd(offer: Offer, facts: Facts, live: Live) -> float:
         _OUTPUT_TOKENS if facts.max_tokens is None else facts.max_tokens,
         _OUTPUT_TOKENS if mean is None else round(mean),
     )
-    expected = cost(Usage(input=facts.input_tokens, output=output), price, offer.provider.discount).pusd
+    usage, discount = Usage(input=facts.input_tokens, output=output), offer.provider.discount
+    expected = cost(usage, price, discount).pusd
+    if expected is None:
+        expected = cost(usage, price, discount, _ONE_OF_EACH).pusd
     return _UNKNOWN_COST if expected is None else expected
 
 

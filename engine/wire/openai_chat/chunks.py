@@ -42,9 +42,9 @@ class _Written:
 class Encoder:
     """One answer on its way out: `encode` each event, `close` at a clean end.
 
-    *model* stands where the answer names none. Finishes wait for `close`, so that none stands before the last delta. After
-    `Failed`, send `error.error_event` and do not close. Pictures and sound have a place; other media, and what only
-    another protocol knows, have none and are left out.
+    *model* stands where the answer names none. Finishes wait for `close`, so that none stands before the last delta.
+    After `Failed`, send `error.error_event` and do not close. Pictures and sound have a place; other media, and what
+    only another protocol knows, have none and are left out.
     """
 
     __slots__ = ("_ask_usage", "_choices", "_head", "_model", "_tail", "_usage")

@@ -24,8 +24,8 @@ class Encoder:
     """Hub events in, bytes for a caller out; `close` ends the stream with the whole answer.
 
     *echo* is what `response.echoed` keeps of the request; *model*, *created* and *reply_id* stand where the provider
-    does not say. Holds the whole answer, since the last event repeats it. Left out: choices other than the first, sound,
-    citations without an address, foreign content of other protocols.
+    does not say. Holds the whole answer, since the last event repeats it. Left out: choices other than the first,
+    sound, citations without an address, foreign content of other protocols.
     """
 
     __slots__ = (

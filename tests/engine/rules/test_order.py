@@ -40,3 +40,11 @@ def test_expected_cost_takes_the_smallest_known_output(make: "Make") -> None:
     assert expected_cost_pusd(offer, facts, make.world(outputs={"a/b@p": 41.6})) == 42
     unpriced = make.offer(make.provider("p"), "a/b", prices=())
     assert expected_cost_pusd(unpriced, facts, make.world()) == float("inf")
+
+
+def test_what_is_not_paid_by_token_is_compared_by_its_unit(make: "Make") -> None:
+    """Of two offers of a picture model the cheaper picture is the cheaper offer."""
+    facts = Facts(model="a/b", at=make.at)
+    by_image = [replace(make.price(), rates=Rates(), image_pusd=pusd) for pusd in (30, 40)]
+    offers = [make.offer(make.provider("p"), "a/b", prices=(price,)) for price in by_image]
+    assert [expected_cost_pusd(offer, facts, make.world()) for offer in offers] == [30, 40]

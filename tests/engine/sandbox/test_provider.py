@@ -36,6 +36,7 @@ def call(fault: str = "", *, stream: bool = True, model: str = "echo", head_s: f
         offer=OFFER,
         key_label="",
         surface=Surface.CHAT,
+        path="/chat/completions",
         body=msgspec.json.encode(body),
         headers=headers,
         head_timeout_s=head_s,

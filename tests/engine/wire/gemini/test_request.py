@@ -46,7 +46,8 @@ SAID: st.SearchStrategy[hub.Part] = st.one_of(
 RESULTS: st.SearchStrategy[hub.Part] = st.builds(
     hub.ToolResult,
     call_id=TEXTS,
-    name=TEXTS,
+    # Names that no call has: a result whose id fits none is the answer to the oldest call of its name.
+    name=TEXTS.map(lambda text: f"another tool: {text}"),
     parts=st.lists(TEXTS.map(lambda text: hub.Text(text=text)), max_size=1).map(tuple),
     is_error=st.just(False),
 )
