@@ -2,7 +2,7 @@ from collections.abc import Callable
 
 from engine.config.build import Built
 from engine.snapshot import ProviderPart
-from engine.values import Surface
+from engine.values import CONVERSATIONS, Surface
 
 Build = Callable[..., Built]
 GAMMA = """
@@ -28,15 +28,15 @@ def _part(built: Build) -> ProviderPart:
 
 
 def test_what_is_left_out_follows_from_the_name(built: Build) -> None:
-    """A model goes upstream by its own name, takes text, gives text, and is served by chat."""
+    """A model goes upstream by its own name, takes text, gives text, and serves every conversation."""
     plain = _part(built).offers[0]
-    assert (plain.upstream_model, plain.context, plain.surfaces) == ("a/plain", None, frozenset({Surface.CHAT}))
+    assert (plain.upstream_model, plain.context, plain.surfaces) == ("a/plain", None, CONVERSATIONS)
 
 
 def test_what_is_said_is_compiled(built: Build) -> None:
-    """Counts are numbers, dates are dates, and what gives no text is not served by chat."""
+    """Counts are numbers, dates are dates, and what gives vectors is served as that and nothing else."""
     full = _part(built).offers[1]
-    assert (full.upstream_model, full.context, full.surfaces) == ("full-1", 128_000, frozenset())
+    assert (full.upstream_model, full.context, full.surfaces) == ("full-1", 128_000, {Surface.EMBEDDINGS})
     assert (str(full.lifecycle.retired), full.lifecycle.successor) == ("2027-01-01", "a/plain")
 
 
