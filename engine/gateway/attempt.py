@@ -19,7 +19,7 @@ from engine.wire.envelope import Encoded, estimated
 from engine.wire.json_edit import Fields
 from engine.wire.stream import AnswerStream
 
-__all__ = ["Attempt"]
+__all__ = ["Attempt", "asked_how"]
 
 ERROR_LIMIT_BYTES = 1 << 20
 """An error body is for people and a few codes; a mebibyte is a hundred times the largest recorded one."""
@@ -40,13 +40,14 @@ class Attempt(msgspec.Struct, kw_only=True):
     exchange: Exchange
     asked: Understood
     start: Start
+    spoken: Spoken
+    """How the offer's provider is asked."""
     sink: Sink
     upstream: Upstream
     live: LiveState
     clock: Clock
     started_s: float = 0.0
     answer: Answer | None = None
-    spoken: Spoken | None = None
     stream: AnswerStream | None = None
     usage: Usage | None = None
     measures: Measures = NO_MEASURES
@@ -78,7 +79,6 @@ class Attempt(msgspec.Struct, kw_only=True):
         self.ttfb_ms = milliseconds(self.clock.monotonic() - self.started_s)
         if not 200 <= self.answer.status < 300:
             return self._classed(await self._body(ERROR_LIMIT_BYTES))
-        assert self.spoken is not None
         if self.asked.envelope.stream or self.spoken.codec.raw:
             self.exchange.answer_type = content_type(self.answer.headers)
             return await self._relay(self.answer)
@@ -88,7 +88,6 @@ class Attempt(msgspec.Struct, kw_only=True):
         """The attempt as it is sent: the request with every edit that this offer needs, in its provider's protocol."""
         offer, exchange, asked = self.start.candidate.offer, self.exchange, self.asked
         envelope, surface, provider = asked.envelope, exchange.inbound.surface, offer.provider
-        self.spoken = _spoken(offer, surface, stream=envelope.stream)
         translate = None if self.spoken.native else self._translate
         fields, dropped = edited(
             offer, self.start.candidate.edits, envelope.fields, asked.facts, asked.caller, translate
@@ -115,7 +114,6 @@ class Attempt(msgspec.Struct, kw_only=True):
 
     def _translate(self, fields: Fields) -> Encoded:
         """The caller's *fields* in the provider's protocol. Raises BadRequest for what it cannot express."""
-        assert self.spoken is not None
         offer = self.start.candidate.offer
         request = structs.replace(self.exchange.codec.decode_request(fields), model=offer.upstream_model)
         return self.spoken.codec.encode_request(request, offer.max_output, offer.provider.dialect)
@@ -141,13 +139,11 @@ class Attempt(msgspec.Struct, kw_only=True):
     def _classed(self, body: bytes) -> Outcome:
         """What an answer that is not a success means."""
         assert self.answer is not None
-        assert self.spoken is not None
         outcome = self.spoken.codec.read_error(self.answer.status, self.answer.headers, body)
         return sharpen(self.start.candidate.offer.provider, outcome, body)
 
     def _collected(self, body: bytes) -> Outcome:
         """A plain answer, kept to be sent once it is written down; an error may hide inside a 200."""
-        assert self.spoken is not None
         assert self.answer is not None
         codec, exchange, envelope = self.spoken.codec, self.exchange, self.asked.envelope
         hidden = codec.read_reply_error(body)
@@ -156,12 +152,12 @@ class Attempt(msgspec.Struct, kw_only=True):
         answered = codec.passed(body, envelope, self.answer.headers) if self.spoken.native else self._translated(body)
         exchange.tail, exchange.finish_reason = answered.body, answered.finish_reason
         exchange.answer_type = answered.content_type
-        self.usage, self.measures = answered.usage or estimated(envelope, len(body) // 8), answered.measures
+        said = len(body) // 8 if exchange.codec.encoder else 0  # what has no streams is no text
+        self.usage, self.measures = answered.usage or estimated(envelope, said), answered.measures
         return OK
 
     def _translated(self, body: bytes) -> Answered:
         """A whole answer in the caller's protocol."""
-        assert self.spoken is not None
         exchange, codec = self.exchange, self.spoken.codec
         reply = codec.decode_reply(body)
         finish_reason, usage = codec.summary(reply)
@@ -171,7 +167,6 @@ class Attempt(msgspec.Struct, kw_only=True):
 
     def _stream(self) -> AnswerStream:
         """The provider's stream on its way to the caller."""
-        assert self.spoken is not None
         codec, envelope = self.spoken.codec, self.asked.envelope
         if self.spoken.native and not self.exchange.inbound.path.array:
             return codec.relayed(envelope)
@@ -300,8 +295,12 @@ class Attempt(msgspec.Struct, kw_only=True):
         )
 
 
-def _spoken(offer: Offer, surface: Surface, *, stream: bool) -> Spoken:
-    """How the offer's provider is asked. Raises BadRequest where it cannot be asked on that surface."""
+def asked_how(offer: Offer, surface: Surface, *, stream: bool) -> Spoken:
+    """How the offer's provider is asked.
+
+    Raises:
+        BadRequest: it cannot be asked on that surface.
+    """
     provider = offer.provider
     found = spoken(surface, protocol=provider.protocol, paths=provider.paths, model=offer.upstream_model, stream=stream)
     if found is None:

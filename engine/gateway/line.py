@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import assert_never
 
 from engine.errors import CallerFault, OutcomeKind, Refused
-from engine.gateway.attempt import Attempt
+from engine.gateway.attempt import Attempt, asked_how
 from engine.gateway.decider import Decider
 from engine.gateway.exchange import Exchange, Inbound, Understood, milliseconds
 from engine.gateway.ports import Clock, Entropy, Journal, LiveState, Metrics, Sink, Upstream
@@ -136,10 +136,12 @@ class Gateway:
                 await self.clock.sleep(command.seconds)
                 return Woke()
             case Start():
+                offer, surface = command.candidate.offer, exchange.inbound.surface
                 return await Attempt(
                     exchange=exchange,
                     asked=asked,
                     start=command,
+                    spoken=asked_how(offer, surface, stream=asked.envelope.stream),
                     sink=sink,
                     upstream=self.upstream,
                     live=self.live,

@@ -121,6 +121,16 @@ def test_vectors_from_a_provider_with_words_of_its_own(post: Callable[..., httpx
     assert answer["model"] == "gemini-vectors"
 
 
+def test_vectors_are_no_tokens(gateway: Any, post: Callable[..., httpx.Response]) -> None:
+    """Where no usage is reported the input is estimated, and there is no output."""
+    post("/v1/embeddings", json={"model": "s/gemini-vectors@gem", "input": ["hi"]})
+    rows = gateway.sql(
+        "select input_tokens > 0 as has_input, output_tokens, usage_source from requests where provider = 'gem'"
+    )
+
+    assert rows[-1] == {"has_input": True, "output_tokens": 0, "usage_source": "estimated"}
+
+
 @pytest.mark.parametrize(
     ("path", "body"),
     [

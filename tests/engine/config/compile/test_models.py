@@ -36,7 +36,7 @@ def test_what_is_left_out_follows_from_the_name(built: Build) -> None:
 def test_what_is_said_is_compiled(built: Build) -> None:
     """Counts are numbers, dates are dates, and what gives vectors is served as that and nothing else."""
     full = _part(built).offers[1]
-    assert (full.upstream_model, full.context, full.surfaces) == ("full-1", 128_000, {Surface.EMBEDDINGS})
+    assert (full.upstream_model, full.context, full.surfaces) == ("full-1", 128_000, frozenset({Surface.EMBEDDINGS}))
     assert (str(full.lifecycle.retired), full.lifecycle.successor) == ("2027-01-01", "a/plain")
 
 
