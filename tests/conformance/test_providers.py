@@ -36,9 +36,17 @@ PROGRAM = SNAPSHOT.program
 FILES: Mapping[str, Provider] = {str(name): provider for name, provider in PROGRAM.providers.items()}
 PROVIDERS = sorted(FILES)
 SERVED = [name for name in PROVIDERS if not FILES[name].disabled]
-OFFERS: Mapping[str, list[Offer]] = {
-    name: [offer for (_, provider), offer in PROGRAM.pinned.items() if provider == name] for name in PROVIDERS
+MADE = {
+    str(name): [
+        made for pattern in patterns if (made := pattern.offer(pattern.glob.replace("*", "a-model"))) is not None
+    ]
+    for name, patterns in PROGRAM.patterns.items()
 }
+OFFERS: Mapping[str, list[Offer]] = {
+    name: [*(offer for (_, provider), offer in PROGRAM.pinned.items() if provider == name), *MADE.get(name, ())]
+    for name in PROVIDERS
+}
+"""Listed models first, then one of each pattern."""
 
 HELLO = [{"role": "user", "content": "hi"}]
 ASKED: Mapping[Surface, dict[str, Any]] = {
