@@ -117,7 +117,7 @@ def usage_differences(truth: dict[str, Any], reply: hub.Reply) -> Iterator[str]:
         ("in", usage.input),
         ("out", usage.total_output),
         ("cache_read", usage.cached_input),
-        ("cache_write", usage.cache_write),
+        ("cache_write", usage.cache_write + usage.cache_write_1h),
         ("reasoning", usage.reasoning),
     )
     yield from (f"{name} {got} for {truth[name]}" for name, got in pairs if truth.get(name) not in {None, got})

@@ -77,12 +77,16 @@ def test_cuts_do_not_matter(case: str, size: int) -> None:
     assert decoded(data, size) == decoded(data)
 
 
-@pytest.mark.parametrize("case", STREAMS)
+def answered(case: str) -> bool:
+    """Whether the recorded shape is of an answer; one that failed is not written."""
+    events, broke = decoded((CASES / case / "upstream.sse").read_bytes())
+    return not broke and not isinstance(events[-1], hub.Failed)
+
+
+@pytest.mark.parametrize("case", [case for case in STREAMS if answered(case)])
 def test_streams_are_written_again(case: str, golden: Golden) -> None:
     """A caller of the protocol gets OpenAI's own shape, whatever the look-alike's was, and the same answer."""
-    events, broke = decoded((CASES / case / "upstream.sse").read_bytes())
-    if broke or isinstance(events[-1], hub.Failed):
-        pytest.skip("an answer that failed is not written")
+    events, _ = decoded((CASES / case / "upstream.sse").read_bytes())
     asks = envelope.read_envelope((CASES / case / "client.json").read_bytes()).asks_usage
     again = encoded(events, ask_usage=asks)
     golden(CASES / case / "again.sse", again.decode())

@@ -21,6 +21,10 @@ def test_models_as_a_table() -> None:
         ["openai/gpt-4o-mini", "alpha"],
         ["qwen/embed", "beta"],
         ["qwen/qwen-3-32b", "beta"],
+        ["qwen/qwen-3-32b", "azure-ad"],
+        ["qwen/qwen-3-32b", "gce"],
+        ["qwen/qwen-3-32b", "gcp"],
+        ["qwen/qwen-3-32b", "sigv4"],
     ]
 
 
