@@ -1,11 +1,11 @@
 """What goes back beside the answer: status, headers, and the body of an error, in the caller's protocol."""
 
 import math
-from collections.abc import Callable
 
 from engine.errors import CallerFault, Refused
 from engine.gateway.exchange import Exchange
 from engine.gateway.ports import Headers
+from engine.wire.told import Told
 
 __all__ = ["cost_comment", "error_reply", "failed_event", "plain_head", "stream_head"]
 
@@ -36,7 +36,7 @@ def stream_head(exchange: Exchange, attempts: int) -> Headers:
 
 def error_reply(exchange: Exchange, fault: CallerFault | Refused) -> tuple[Headers, bytes]:
     """Headers and body of a refusal, in the caller's protocol."""
-    body = _told(exchange.codec.error_body, exchange, fault)
+    body = exchange.codec.error_body(_told(exchange, fault))
     headers = [JSON, (b"content-length", b"%d" % len(body)), *_common(exchange, len(exchange.attempts))]
     if isinstance(fault, Refused):
         headers.append((b"x-should-retry", b"true" if fault.retryable else b"false"))
@@ -50,7 +50,7 @@ def error_reply(exchange: Exchange, fault: CallerFault | Refused) -> tuple[Heade
 
 def failed_event(exchange: Exchange, fault: CallerFault | Refused) -> bytes:
     """The event that tells a caller inside a stream that it broke; no clean end follows it."""
-    return _told(exchange.codec.error_event, exchange, fault)
+    return exchange.codec.error_event(_told(exchange, fault))
 
 
 def cost_comment(exchange: Exchange) -> bytes:
@@ -66,10 +66,10 @@ def usd(pusd: int) -> str:
     return f"{whole}.{rest:012d}".rstrip("0").rstrip(".")
 
 
-def _told(render: Callable[..., bytes], exchange: Exchange, fault: CallerFault | Refused) -> bytes:
-    """What an error says, *render*ed as a body or as an event."""
+def _told(exchange: Exchange, fault: CallerFault | Refused) -> Told:
+    """What an error says."""
     visible = exchange.caller is not None and EXPLAIN in exchange.caller.permissions
-    return render(
+    return Told(
         status=fault.status,
         type=fault.type,
         code=fault.reason,

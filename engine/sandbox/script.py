@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from hashlib import sha256
 from itertools import chain
-from typing import Any, TypedDict
+from typing import Any
 
 import msgspec
 
@@ -15,18 +15,11 @@ from engine.sandbox.faults import Fault, FaultKind
 from engine.wire.envelope import Envelope
 from engine.wire.openai_chat.envelope import read_envelope
 from engine.wire.openai_chat.error import error_body, error_event
+from engine.wire.told import Told
 
 __all__ = ["MODELS", "Ending", "Script", "Step", "refusal", "script"]
 
 Headers = tuple[tuple[bytes, bytes], ...]
-
-
-class _Error(TypedDict):
-    status: int
-    type: str
-    code: str
-    message: str
-    request_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +101,7 @@ def _answering(request: Envelope, body: bytes, created: int) -> Script:
 def refusal(status: int, code: str, message: str, *, param: str | None = None) -> Script:
     """An error in OpenAI's shape."""
     kind = "invalid_request_error" if status < 500 else "api_error"
-    body = error_body(status=status, type=kind, code=code, message=message, param=param, request_id="sandbox")
+    body = error_body(Told(status=status, type=kind, code=code, message=message, param=param, request_id="sandbox"))
     headers = _json_head(body)
     if status == 429:
         headers = (*headers, (b"retry-after", b"%d" % RETRY_AFTER_S))
@@ -132,7 +125,7 @@ def _broken(played: Script, fault: Fault) -> Script:
             oops = b'data: {"choices": [oops\n\n' if played.stream else b'{"choices": [oops'
             return replace(played, steps=(Step(0.0, oops),), headers=played.headers[:1])
         case FaultKind.ERROR:
-            oops = error_event(**_OOPS) if played.stream else error_body(**_OOPS)
+            oops = error_event(_OOPS) if played.stream else error_body(_OOPS)
             return replace(played, steps=(*_first(played, fault), Step(0.0, oops)), headers=played.headers[:1])
         case FaultKind.RESET:
             return replace(played, steps=_first(played, fault), ending=Ending.RESET)
@@ -147,13 +140,13 @@ def _first(played: Script, fault: Fault) -> tuple[Step, ...]:
     return tuple(Step(step.pause_s, step.data[: len(step.data) // 2]) for step in played.steps)
 
 
-_OOPS: _Error = {
-    "status": 500,
-    "type": "api_error",
-    "code": "server_error",
-    "message": "the sandbox was asked to fail after it had begun",
-    "request_id": "sandbox",
-}
+_OOPS = Told(
+    status=500,
+    type="api_error",
+    code="server_error",
+    message="the sandbox was asked to fail after it had begun",
+    request_id="sandbox",
+)
 
 
 def _json_head(body: bytes) -> Headers:

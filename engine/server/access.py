@@ -15,6 +15,7 @@ from engine.rules.program import Caller
 from engine.server.inference import client_ip
 from engine.server.service import Service
 from engine.wire.openai_chat.error import error_body
+from engine.wire.told import Told
 
 __all__ = ["caller_fault", "caller_of", "http_fault", "named", "needs"]
 
@@ -85,7 +86,7 @@ def _reply(request: Request[Any, Any, Any], status: int, kind: str, code: str, m
     request_id = service.gateway.entropy.request_id()
     headers = _naming(request_id) | {"x-should-retry": "false"}
     if request.url.path.startswith(("/v1/", "/chat/")):
-        body = error_body(status=status, type=kind, code=code, message=message, request_id=request_id)
+        body = error_body(Told(status=status, type=kind, code=code, message=message, request_id=request_id))
         return Response(body, status_code=status, media_type="application/json", headers=headers)
     problem = {"title": code, "status": status, "detail": message, "code": code, "request_id": request_id}
     encoded = msgspec.json.encode(problem)

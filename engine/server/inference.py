@@ -15,6 +15,7 @@ from engine.live.log import Log
 from engine.server.hangup import HANGUP, Hangup
 from engine.values import Surface
 from engine.wire.codecs import caller_codec
+from engine.wire.told import Told
 
 NOTHING_SAID = PathSays()
 
@@ -125,9 +126,8 @@ class Inference:
 
     async def _fail(self, sink: Sink, fault: type[TooLarge | Bug], message: str, request_id: str) -> None:
         """An error that the gateway itself never saw; the connection is closed, since its body may be unread."""
-        body = caller_codec(self.surface).error_body(
-            status=fault.status, type=fault.type, code=fault.code, message=message, request_id=request_id
-        )
+        told = Told(status=fault.status, type=fault.type, code=fault.code, message=message, request_id=request_id)
+        body = caller_codec(self.surface).error_body(told)
         said = request_id.encode()
         headers = [
             (b"content-type", b"application/json"),

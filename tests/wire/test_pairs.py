@@ -29,6 +29,7 @@ from engine.wire.fold import fold
 from engine.wire.json_edit import Fields
 from engine.wire.openai_chat.params import OPENAI
 from engine.wire.stream import AnswerStream, Decoder
+from engine.wire.told import Told
 
 PAIRS = Path(__file__).parent / "pairs"
 MODELS = {
@@ -195,7 +196,7 @@ def told(surface: Surface, outcome: Outcome, *, inside: bool = False) -> bytes:
     fault, codec = caller_error(outcome, outcome.retry_after_s), caller_codec(surface)
     write = codec.error_event if inside else codec.error_body
     return write(
-        status=fault.status, type=fault.type, code=fault.reason, message=fault.message, request_id="req_1", rule=None
+        Told(status=fault.status, type=fault.type, code=fault.reason, message=fault.message, request_id="req_1")
     )
 
 

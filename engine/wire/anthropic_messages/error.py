@@ -14,6 +14,7 @@ from engine.values import Outcome
 from engine.wire import classing
 from engine.wire.classing import Headers, Said
 from engine.wire.redact import clean
+from engine.wire.told import Told
 
 __all__ = ["error_body", "error_event", "outcome_of", "read_error", "read_reply_error"]
 
@@ -109,43 +110,23 @@ def _until_reset(headers: Headers) -> float | None:
         return None
 
 
-def error_body(
-    *,
-    status: int,
-    type: str,  # noqa: A002 - the word of the error body
-    code: str,
-    message: str,
-    param: str | None = None,
-    request_id: str,
-    rule: str | None = None,
-) -> bytes:
+def error_body(told: Told) -> bytes:
     """Anthropic's error object, and in it our *code*, *param* and, where the caller may see it, *rule* (`file:line`).
 
     The SDKs choose their exception by the status; the body's type is the word that belongs to it, *type* where the
     protocol has none.
     """
     error = {
-        "type": _TYPE.get(status) or ("api_error" if status >= 500 else type),
-        "message": message,
-        "code": code,
-        **({"param": param} if param else {}),
-        **({"rule": rule} if rule else {}),
+        "type": _TYPE.get(told.status) or ("api_error" if told.status >= 500 else told.type),
+        "message": told.message,
+        "code": told.code,
+        **({"param": told.param} if told.param else {}),
+        **({"rule": told.rule} if told.rule else {}),
     }
-    return msgspec.json.encode({"type": "error", "error": error, "request_id": request_id})
+    return msgspec.json.encode({"type": "error", "error": error, "request_id": told.request_id})
 
 
-def error_event(
-    *,
-    status: int,
-    type: str,  # noqa: A002 - the word of the error body
-    code: str,
-    message: str,
-    param: str | None = None,
-    request_id: str,
-    rule: str | None = None,
-) -> bytes:
+def error_event(told: Told) -> bytes:
     """The error as the last event of a stream; without `message_stop`, so that nobody takes it for a clean end."""
-    body = error_body(
-        status=status, type=type, code=code, message=message, param=param, request_id=request_id, rule=rule
-    )
+    body = error_body(told)
     return b"event: error\ndata: " + body + b"\n\n"

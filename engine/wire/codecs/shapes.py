@@ -16,13 +16,13 @@ from engine.wire.envelope import Encoded, Envelope
 from engine.wire.json_edit import Fields
 from engine.wire.openai_chat.params import Dialect
 from engine.wire.stream import AnswerStream, Decoder, Encoder, Relay, Translation
+from engine.wire.told import Told
 from engine.wire.upload import Upload
 
 __all__ = [
     "Answered",
     "Beside",
     "CallerCodec",
-    "ErrorWriter",
     "Finisher",
     "ProviderCodec",
     "Reader",
@@ -77,24 +77,6 @@ class Reader(Protocol):
         ...
 
 
-class ErrorWriter(Protocol):
-    """Writes one of our own errors in the caller's protocol."""
-
-    def __call__(
-        self,
-        *,
-        status: int,
-        type: str,  # noqa: A002 - the word of the error body
-        code: str,
-        message: str,
-        param: str | None = None,
-        request_id: str,
-        rule: str | None = None,
-    ) -> bytes:
-        """The body, or the event."""
-        ...
-
-
 class Finisher(Protocol):
     """Writes the body that goes to a provider."""
 
@@ -123,8 +105,9 @@ class CallerCodec(msgspec.Struct, frozen=True, kw_only=True):
     """Of the answer, what was asked, and the time in seconds since 1970."""
     encoder: Callable[[Envelope, int], Encoder] | None = None
     """None where there are no streams."""
-    error_body: ErrorWriter
-    error_event: ErrorWriter
+    error_body: Callable[[Told], bytes]
+    error_event: Callable[[Told], bytes]
+    """Of one of our own errors, whole or as the last event of a stream."""
     stream_type: str = "text/event-stream; charset=utf-8"
     """Of streams that are asked for; others keep the provider's."""
     estimate: Callable[[Envelope], bytes] | None = None

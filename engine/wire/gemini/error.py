@@ -13,6 +13,7 @@ from engine.values import Outcome
 from engine.wire import classing
 from engine.wire.classing import LONGEST_RETRY_AFTER_S, Headers, Said
 from engine.wire.redact import clean
+from engine.wire.told import Told
 
 __all__ = ["error_body", "error_event", "read_error", "read_reply_error"]
 
@@ -129,41 +130,21 @@ def _delay_s(detail: dict[str, Any]) -> float | None:
     return min(float(found[1]), LONGEST_RETRY_AFTER_S) if found else None
 
 
-def error_body(
-    *,
-    status: int,
-    type: str,  # noqa: A002 - the word of the error body
-    code: str,
-    message: str,
-    param: str | None = None,
-    request_id: str,
-    rule: str | None = None,
-) -> bytes:
+def error_body(told: Told) -> bytes:
     """Google's error object; our `code` is the `reason` of its `ErrorInfo`, and *rule* stands in the metadata there."""
-    said = {"type": type, "param": param, "request_id": request_id, "rule": rule}
+    said = {"type": told.type, "param": told.param, "request_id": told.request_id, "rule": told.rule}
     info = {
         "@type": _ERROR_INFO,
-        "reason": code,
+        "reason": told.code,
         "domain": "engine",
         "metadata": {name: value for name, value in said.items() if value},
     }
-    word = _STATUSES.get(status) or ("INTERNAL" if status >= 500 else "INVALID_ARGUMENT")
-    return msgspec.json.encode({"error": {"code": status, "message": message, "status": word, "details": [info]}})
+    word = _STATUSES.get(told.status) or ("INTERNAL" if told.status >= 500 else "INVALID_ARGUMENT")
+    error = {"code": told.status, "message": told.message, "status": word, "details": [info]}
+    return msgspec.json.encode({"error": error})
 
 
-def error_event(
-    *,
-    status: int,
-    type: str,  # noqa: A002 - the word of the error body
-    code: str,
-    message: str,
-    param: str | None = None,
-    request_id: str,
-    rule: str | None = None,
-    array: bool = False,
-) -> bytes:
+def error_event(told: Told, *, array: bool = False) -> bytes:
     """The error as the last chunk of a stream that has begun; with *array*, as the last item of its JSON array."""
-    body = error_body(
-        status=status, type=type, code=code, message=message, param=param, request_id=request_id, rule=rule
-    )
+    body = error_body(told)
     return b",\r\n" + body + b"]" if array else b"data: " + body + b"\r\n\r\n"

@@ -12,6 +12,7 @@ from engine.values import Outcome
 from engine.wire import classing
 from engine.wire.classing import Headers, Said
 from engine.wire.redact import clean
+from engine.wire.told import Told
 
 __all__ = ["error_body", "error_event", "outcome_of", "read_error", "read_reply_error"]
 
@@ -96,41 +97,21 @@ def _raw(error: dict[str, Any]) -> str:
     return raw if isinstance(raw, str) else ""
 
 
-def error_body(
-    *,
-    status: int,
-    type: str,  # noqa: A002 - the word of the error body
-    code: str,
-    message: str,
-    param: str | None = None,
-    request_id: str,
-    rule: str | None = None,
-) -> bytes:
+def error_body(told: Told) -> bytes:
     """OpenAI's error object; *rule* (`file:line`) only where the caller may see it."""
     error = {
-        "message": message,
-        "type": type,
-        "param": param,
-        "code": code,
-        "status": status,
-        "request_id": request_id,
-        **({"rule": rule} if rule else {}),
+        "message": told.message,
+        "type": told.type,
+        "param": told.param,
+        "code": told.code,
+        "status": told.status,
+        "request_id": told.request_id,
+        **({"rule": told.rule} if told.rule else {}),
     }
     return msgspec.json.encode({"error": error})
 
 
-def error_event(
-    *,
-    status: int,
-    type: str,  # noqa: A002 - the word of the error body
-    code: str,
-    message: str,
-    param: str | None = None,
-    request_id: str,
-    rule: str | None = None,
-) -> bytes:
+def error_event(told: Told) -> bytes:
     """The error as the last event of a stream; without `[DONE]`, so that nobody takes it for a clean end."""
-    body = error_body(
-        status=status, type=type, code=code, message=message, param=param, request_id=request_id, rule=rule
-    )
+    body = error_body(told)
     return b"data: " + body + b"\n\n"

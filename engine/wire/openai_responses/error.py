@@ -6,6 +6,7 @@ import msgspec
 
 from engine.values import Outcome
 from engine.wire.openai_chat.error import error_body, outcome_of, read_error
+from engine.wire.told import Told
 
 __all__ = ["error_body", "error_event", "failure", "read_error", "read_reply_error"]
 
@@ -27,31 +28,18 @@ def failure(error: object) -> Outcome:
     return outcome_of({"error": error})
 
 
-def error_event(
-    *,
-    status: int,
-    type: str,  # noqa: A002 - the word of the error body
-    code: str,
-    message: str,
-    param: str | None = None,
-    request_id: str,
-    rule: str | None = None,
-    sequence_number: int = 0,
-) -> bytes:
+def error_event(told: Told, *, sequence_number: int = 0) -> bytes:
     """The error as the last event of a stream.
 
     OpenAI's reference has code, message and param at the top of the event, its API sends them under `error`, and
     openai-python raises on the latter: they stand in both places. *sequence_number* follows that of the last event.
     """
-    body = error_body(
-        status=status, type=type, code=code, message=message, param=param, request_id=request_id, rule=rule
-    )
     said: dict[str, Any] = {
         "type": "error",
         "sequence_number": sequence_number,
-        "code": code,
-        "message": message,
-        "param": param,
-        **msgspec.json.decode(body),
+        "code": told.code,
+        "message": told.message,
+        "param": told.param,
+        **msgspec.json.decode(error_body(told)),
     }
     return b"event: error\ndata: " + msgspec.json.encode(said) + b"\n\n"

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from engine.errors import OutcomeKind
 from engine.wire.anthropic_messages.error import error_body, error_event, outcome_of, read_error, read_reply_error
+from engine.wire.told import Told
 
 K = OutcomeKind
 
@@ -112,7 +113,7 @@ def test_errors_inside_an_answer() -> None:
 def test_our_errors_in_its_words(status: int, type_: str, word: str) -> None:
     """Our errors carry the type that belongs to their status, and our own code beside it."""
     said: dict[str, Any] = msgspec.json.decode(
-        error_body(status=status, type=type_, code="c", message="m", request_id="r", param="p", rule="a.yaml:3")
+        error_body(Told(status=status, type=type_, code="c", message="m", request_id="r", param="p", rule="a.yaml:3"))
     )
     assert said == {
         "type": "error",
@@ -123,7 +124,7 @@ def test_our_errors_in_its_words(status: int, type_: str, word: str) -> None:
 
 def test_the_event_is_an_error_and_no_end() -> None:
     """Inside a stream the same body is an event of its own; what is not said is left out."""
-    event = error_event(status=500, type="api_error", code="c", message="m", request_id="r")
+    event = error_event(Told(status=500, type="api_error", code="c", message="m", request_id="r"))
     error = b'{"type":"api_error","message":"m","code":"c"}'
     assert event == b'event: error\ndata: {"type":"error","error":' + error + b',"request_id":"r"}\n\n'
 

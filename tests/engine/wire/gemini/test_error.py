@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from engine.errors import OutcomeKind
 from engine.wire.gemini.error import error_body, error_event, read_error, read_reply_error
+from engine.wire.told import Told
 
 
 def body(message: str = "m", status: str = "", code: int = 0, details: Any = None) -> dict[str, Any]:
@@ -98,7 +99,9 @@ def test_an_error_in_place_of_an_answer() -> None:
 def test_our_own_errors_have_googles_shape(status: int, word: str) -> None:
     """A number, a status word, a message, and our code with the request's id in the details."""
     told = json.loads(
-        error_body(status=status, type="t", code="full", message="wait", request_id="r-1", param="tools", rule="a:3")
+        error_body(
+            Told(status=status, type="t", code="full", message="wait", request_id="r-1", param="tools", rule="a:3")
+        )
     )["error"]
     assert (told["code"], told["status"], told["message"]) == (status, word, "wait")
     [detail] = told["details"]
@@ -110,11 +113,11 @@ def test_our_own_errors_have_googles_shape(status: int, word: str) -> None:
 def test_an_error_ends_a_stream() -> None:
     """As its last event, or as the last item of its array; the SDKs look for the key at the front."""
     said = {"status": 502, "type": "api_error", "code": "reset", "message": "broke\n\noff", "request_id": "r"}
-    event = error_event(**said)  # type: ignore[arg-type]
+    event = error_event(Told(**said))  # type: ignore[arg-type]
     assert event.startswith(b'data: {"error":')
     assert event.count(b"\n\n") == 0
     assert event.endswith(b"}\r\n\r\n")
-    item = error_event(**said, array=True)  # type: ignore[arg-type]
+    item = error_event(Told(**said), array=True)  # type: ignore[arg-type]
     assert json.loads(b"[{}" + item)[1]["error"]["code"] == 502
 
 

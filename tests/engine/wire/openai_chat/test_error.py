@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from engine.errors import OutcomeKind
 from engine.wire.openai_chat.error import error_body, error_event, read_error, read_reply_error
+from engine.wire.told import Told
 
 
 def wrapped(message: str = "", **more: Any) -> dict[str, Any]:
@@ -107,7 +108,9 @@ def test_an_error_inside_a_200() -> None:
 def test_our_own_errors_have_openais_shape() -> None:
     """Message, type, param and code as OpenAI has them, with the request's id, and the rule where it may be seen."""
     body = msgspec.json.decode(
-        error_body(status=429, type="rate_limit_error", code="full", message="wait", request_id="r-1", rule="a.yaml:3")
+        error_body(
+            Told(status=429, type="rate_limit_error", code="full", message="wait", request_id="r-1", rule="a.yaml:3")
+        )
     )
     assert body["error"] == {
         "message": "wait",
@@ -122,7 +125,7 @@ def test_our_own_errors_have_openais_shape() -> None:
 
 def test_an_error_event_is_no_clean_end() -> None:
     """Told inside a stream, an error is one event without a terminator after it."""
-    event = error_event(status=502, type="api_error", code="reset", message="broke\n\noff", request_id="r-1")
+    event = error_event(Told(status=502, type="api_error", code="reset", message="broke\n\noff", request_id="r-1"))
     assert event.startswith(b'data: {"error":')
     assert event.count(b"\n\n") == 1
     assert b"[DONE]" not in event

@@ -5,11 +5,12 @@ from openai.types.responses import ResponseErrorEvent
 from engine.errors import OutcomeKind
 from engine.wire import sse
 from engine.wire.openai_responses.error import error_body, error_event, failure, read_error, read_reply_error
+from engine.wire.told import Told
 
 
 def test_an_error_of_ours_in_a_stream_is_raised_by_the_sdk() -> None:
     """openai-python raises on an object under `error`, whatever the event; its type for the event is kept, too."""
-    event = error_event(status=502, type="api_error", code="upstream_failed", message="It broke.", request_id="r")
+    event = error_event(Told(status=502, type="api_error", code="upstream_failed", message="It broke.", request_id="r"))
     said = msgspec.json.decode(sse.data_of(event))
 
     assert said["error"]["message"] == "It broke."
@@ -19,7 +20,7 @@ def test_an_error_of_ours_in_a_stream_is_raised_by_the_sdk() -> None:
 def test_an_error_event_has_its_fields_in_both_places() -> None:
     """At the top as in the reference, and under `error` as OpenAI sends them, with request id and rule."""
     event = error_event(
-        status=400, type="t", code="c", message="m", param="p", request_id="r", rule="a:1", sequence_number=2
+        Told(status=400, type="t", code="c", message="m", param="p", request_id="r", rule="a:1"), sequence_number=2
     )
     said = msgspec.json.decode(sse.data_of(event))
 
@@ -32,7 +33,7 @@ def test_an_error_event_has_its_fields_in_both_places() -> None:
 
 def test_an_error_body_is_that_of_chat() -> None:
     """Both protocols share the object."""
-    body = error_body(status=429, type="t", code="c", message="m", request_id="r")
+    body = error_body(Told(status=429, type="t", code="c", message="m", request_id="r"))
     assert msgspec.json.decode(body)["error"]["code"] == "c"
 
 

@@ -1,0 +1,23 @@
+"""One of our own errors, before it is put into the words of the caller's protocol."""
+
+import msgspec
+
+__all__ = ["Told"]
+
+
+class Told(msgspec.Struct, frozen=True, kw_only=True):
+    """What a caller is told."""
+
+    status: int
+    """HTTP's."""
+    type: str
+    """OpenAI's word for the kind of error; protocols with words of their own go by the status."""
+    code: str
+    """Stable, for programs."""
+    message: str
+    """For people; ends with what to do."""
+    param: str | None = None
+    """The field that is at fault."""
+    request_id: str
+    rule: str | None = None
+    """`file:line` of the rule that refused, only where the caller may see it."""
