@@ -1,9 +1,9 @@
 # Two commands do everything: `make serve` and `make test`. The rest is for people who change the code.
 PY := .venv/bin/python
 PYTEST := $(PY) -m pytest -q -n auto --maxprocesses 4 --dist loadfile
-# The rooms that start no process: their tests are the fast ones.
-FAST := $(addprefix tests/engine/,config expr limits planning rules sandbox wire) $(wildcard tests/engine/test_*.py) \
-	tests/config tests/wire $(wildcard tests/test_*.py)
+# The rooms that start no process: their tests are the fast ones. Protocols have thousands of them and wait for `test`.
+FAST := $(addprefix tests/engine/,config expr limits planning rules sandbox) $(wildcard tests/engine/test_*.py) \
+	$(wildcard tests/engine/wire/test_*.py) tests/config $(wildcard tests/test_*.py)
 MAKEFLAGS += --no-print-directory
 
 .PHONY: serve test check lint bench bench-micro drill corpus clean
