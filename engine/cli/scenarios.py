@@ -14,11 +14,21 @@ from engine.config.scalars import duration_s
 from engine.config.shape import check
 from engine.config.tree import Kind
 from engine.errors import OutcomeKind, Place
+from engine.gateway import NOTHING_SAID, PathSays
 from engine.planning.scenario import Expected, Scenario, Scripted
+from engine.values import Surface
 
 __all__ = ["noon", "request_body", "scenarios"]
 
 _HELLO: Final = [{"role": "user", "content": "hello"}]
+_CONVERSATIONS: Final[Mapping[Surface, Mapping[str, Any]]] = MappingProxyType(
+    {
+        Surface.CHAT: {"messages": _HELLO},
+        Surface.MESSAGES: {"messages": _HELLO, "max_tokens": 1024},
+        Surface.RESPONSES: {"input": "hello"},
+        Surface.GENERATE: {"contents": [{"role": "user", "parts": [{"text": "hello"}]}]},
+    }
+)
 """The conversation of a request that has none of its own: routing does not look at it."""
 
 _JSON: Final = msgspec.json.Encoder(decimal_format="number")
@@ -29,9 +39,16 @@ def noon(now_at: datetime) -> datetime:
     return datetime.combine(now_at.date(), time(12), tzinfo=UTC)
 
 
-def request_body(request: Mapping[str, Any]) -> bytes:
-    """A request as JSON, with a conversation."""
-    return _JSON.encode({"messages": _HELLO, **request})
+def request_body(request: Mapping[str, Any], surface: Surface = Surface.CHAT) -> bytes:
+    """A request as JSON, with a conversation; without what the path says of it."""
+    said = {"model", "stream"} if surface is Surface.GENERATE else set()
+    return _JSON.encode({**_CONVERSATIONS[surface], **{k: v for k, v in request.items() if k not in said}})
+
+
+def _path(request: Mapping[str, Any], surface: Surface) -> PathSays:
+    if surface is not Surface.GENERATE:
+        return NOTHING_SAID
+    return PathSays(model=request["model"], stream=request.get("stream") is True)
 
 
 def scenarios(bundle: Bundle, cache: Cache | None, default_at: datetime) -> Iterator[Scenario]:
@@ -44,11 +61,13 @@ def scenarios(bundle: Bundle, cache: Cache | None, default_at: datetime) -> Iter
 
 def _scenario(test: Mapping[str, Any], place: Place, default_at: datetime) -> Scenario:
     given, expect = test["given"], test["expect"]
-    world = given.get("world", {})
+    world, surface = given.get("world", {}), Surface(given.get("surface", Surface.CHAT))
     plain = Scenario(
         name=test["name"],
         place=place,
-        body=request_body(given["request"]),
+        body=request_body(given["request"], surface),
+        surface=surface,
+        path=_path(given["request"], surface),
         headers=tuple(given.get("headers", {}).items()),
         consumer=given["consumer"]["id"] if "consumer" in given else None,
         at=datetime.fromisoformat(world["at"]) if "at" in world else default_at,

@@ -1,6 +1,6 @@
 """The straight line: a request from its bytes to its journal record, and the ports it is drawn on."""
 
-from engine.gateway.exchange import Inbound, PathSays
+from engine.gateway.exchange import NOTHING_SAID, Inbound, PathSays
 from engine.gateway.line import Gateway
 from engine.gateway.ports import (
     Admission,
@@ -18,6 +18,7 @@ from engine.gateway.ports import (
 )
 
 __all__ = [
+    "NOTHING_SAID",
     "Admission",
     "Answer",
     "Call",

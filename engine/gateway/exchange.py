@@ -14,7 +14,7 @@ from engine.values import NOTHING, AttemptRecord, Facts, Measures, RequestRecord
 from engine.wire.codecs import CallerCodec
 from engine.wire.envelope import Envelope
 
-__all__ = ["Exchange", "Inbound", "PathSays", "Understood", "milliseconds", "source_prefix"]
+__all__ = ["NOTHING_SAID", "Exchange", "Inbound", "PathSays", "Understood", "milliseconds", "source_prefix"]
 
 HUNG_UP = 499
 """What a caller who hung up is booked under; nginx's word for it."""

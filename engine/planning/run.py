@@ -16,7 +16,7 @@ from engine.planning.world import PlannedLive
 from engine.rules.program import Caller
 from engine.rules.trace import tree
 from engine.snapshot import Snapshot
-from engine.values import RequestRecord, Surface
+from engine.values import RequestRecord
 
 __all__ = ["Result", "run"]
 
@@ -103,7 +103,8 @@ def _planned(snapshot: Snapshot, scenario: Scenario, caller: Caller) -> Snapshot
 def _inbound(scenario: Scenario) -> Inbound:
     headers = [(name.lower().encode(), value.encode()) for name, value in scenario.headers]
     return Inbound(
-        surface=Surface.CHAT,
+        surface=scenario.surface,
+        path=scenario.path,
         request_id="planned",
         headers=[(b"authorization", b"Bearer " + _KEY), *headers],
         body=scenario.body,

@@ -6,6 +6,8 @@ from datetime import datetime
 from types import MappingProxyType
 
 from engine.errors import OutcomeKind, Place
+from engine.gateway import NOTHING_SAID, PathSays
+from engine.values import Surface
 
 __all__ = ["Expected", "Scenario", "Scripted"]
 
@@ -48,6 +50,9 @@ class Scenario:
     place: Place
     body: bytes
     """The request, as JSON."""
+    surface: Surface = Surface.CHAT
+    path: PathSays = NOTHING_SAID
+    """What the request's path says, on surfaces whose bodies do not."""
     headers: tuple[tuple[str, str], ...] = ()
     consumer: str | None = None
     """None is a caller who may use every name and is bound by no team."""

@@ -9,15 +9,13 @@ from typing import Any, Protocol
 from litestar.exceptions import MethodNotAllowedException
 
 from engine.errors import Bug, TooLarge
-from engine.gateway import Gateway, Headers, Inbound, PathSays, Sink
+from engine.gateway import NOTHING_SAID, Gateway, Headers, Inbound, PathSays, Sink
 from engine.live.current import Current
 from engine.live.log import Log
 from engine.server.hangup import HANGUP, Hangup
 from engine.values import Surface
 from engine.wire.codecs import caller_codec
 from engine.wire.told import Told
-
-NOTHING_SAID = PathSays()
 
 __all__ = ["AsgiSink", "Inference", "client_ip"]
 

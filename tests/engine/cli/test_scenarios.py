@@ -5,11 +5,14 @@ from importlib.resources import files
 from typing import Any
 
 import msgspec
+import pytest
 
 from engine.cli.scenarios import noon, request_body, scenarios
 from engine.config.bundle import Bundle
 from engine.errors import OutcomeKind
+from engine.gateway import PathSays
 from engine.planning.scenario import Expected, Scripted
+from engine.values import Surface
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 FILES = {
@@ -17,6 +20,7 @@ FILES = {
   - name: everything that can be said
     given:
       request: {model: a/b, temperature: 0.2, n: 2}
+      surface: chat
       headers: {x-tier: gold}
       consumer: {id: bot}
       world:
@@ -94,3 +98,22 @@ def test_a_request_without_a_conversation_gets_one() -> None:
 def test_requests_arrive_at_noon() -> None:
     """A test that names no instant sees the prices and lifecycles of the day on which it runs."""
     assert noon(datetime(2026, 11, 23, 23, 59, tzinfo=UTC)) == NOON
+
+
+@pytest.mark.parametrize(
+    ("surface", "body", "path"),
+    [
+        (Surface.CHAT, {"messages", "model", "stream"}, PathSays()),
+        (Surface.MESSAGES, {"messages", "max_tokens", "model", "stream"}, PathSays()),
+        (Surface.RESPONSES, {"input", "model", "stream"}, PathSays()),
+        (Surface.GENERATE, {"contents"}, PathSays(model="a/b", stream=True)),
+    ],
+)
+def test_every_api_has_a_request_of_its_own(surface: Surface, body: set[str], path: PathSays) -> None:
+    """A conversation in its protocol; Gemini's path says the model, and that a stream is wanted."""
+    text = b"tests: [{name: x, given: {surface: %b, request: {model: a/b, stream: true}}, expect: {status: 200}}]\n"
+    (scenario,) = scenarios(Bundle({"tests/routing/x.yaml": text % surface.encode()}), None, NOON)
+
+    assert scenario.surface is surface
+    assert msgspec.json.decode(scenario.body).keys() == body
+    assert scenario.path == path
