@@ -21,8 +21,6 @@ __all__ = ["MediaStream", "Said"]
 MOST_HELD_BYTES = 16 * 1024
 """What is held before the first piece; beyond it the stream is relayed as it is."""
 
-DONE = b"[DONE]"
-
 _PIECES = (".delta", ".segment", ".partial_image")
 _ENDS = (".done", ".completed")
 
@@ -93,7 +91,7 @@ class MediaStream:
             UpstreamMalformed: the body was no event stream at all.
         """
         rest = self._blocks.rest()
-        last = self.feed(rest.rstrip(b"\n") + b"\n\n") if rest.strip() and _is_whole(rest) else b""
+        last = self.feed(rest.rstrip(b"\n") + b"\n\n") if rest.strip() and sse.is_whole(rest) else b""
         if self.error:
             return last
         if self._ended:
@@ -127,7 +125,7 @@ class MediaStream:
         data = sse.data_of(event)
         if not data:
             return event
-        if data == DONE:
+        if data == sse.DONE:
             self.done = True
             self._terminator = event
             return b""
@@ -157,14 +155,3 @@ class MediaStream:
     def _end(self, said: Said) -> None:
         """Take `usage` and `measures` from the event that ends a picture, a speech or a transcript."""
         raise NotImplementedError
-
-
-def _is_whole(rest: bytes) -> bool:
-    """Whether an event that lacks its empty line has arrived whole."""
-    data = sse.data_of(rest)
-    if data == DONE:
-        return True
-    try:
-        return isinstance(msgspec.json.decode(data), dict)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return False

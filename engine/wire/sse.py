@@ -1,13 +1,18 @@
-"""Server-sent events: where one ends, and what it says. Knows no protocol above them.
+"""Server-sent events: where one ends, and what it says. Knows of the protocols above them only what they share.
 
 Spec: WHATWG HTML, "Server-sent events". CR, LF and CRLF all end a line; an empty line ends an event.
 """
 
 from collections.abc import Iterator
 
+import msgspec
+
 from engine.errors import UpstreamMalformed
 
-__all__ = ["EventBlocks", "data_of", "events"]
+__all__ = ["DONE", "EventBlocks", "data_of", "events", "is_whole"]
+
+DONE = b"[DONE]"
+"""The data of the event that ends a stream, by a convention of OpenAI's that most have taken over."""
 
 MOST_EVENT_BYTES = 16 * 1024 * 1024
 """One event: a picture in base64 is the largest thing that comes in one, a few MiB."""
@@ -76,3 +81,14 @@ def data_of(event: bytes) -> bytes:
     """The event's data: its `data` lines, joined by LF; b"" for a comment or a heartbeat."""
     lines = event.split(b"\n")
     return b"\n".join(line[5:].strip() for line in lines if line.startswith(b"data:"))
+
+
+def is_whole(rest: bytes) -> bool:
+    """Whether an event that lacks its empty line has arrived whole: `[DONE]`, or an object of JSON."""
+    data = data_of(rest)
+    if data == DONE:
+        return True
+    try:
+        return isinstance(msgspec.json.decode(data), dict)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return False

@@ -4,10 +4,7 @@ from typing import Any
 
 import msgspec
 
-__all__ = ["DONE", "begun", "delta_prefix", "ended", "event", "filled", "is_stream", "is_whole"]
-
-DONE = b"[DONE]"
-"""OpenAI's terminator, which Anthropic does not send and some of its look-alikes do."""
+__all__ = ["begun", "delta_prefix", "ended", "event", "filled", "is_stream"]
 
 _json = msgspec.json.Encoder().encode
 
@@ -48,13 +45,3 @@ def is_stream(body: bytes) -> bool:
     """Whether a body without a whole event looks like the beginning of one, or is empty."""
     beginning = body.lstrip()
     return not beginning or beginning.startswith((b":", b"data:", b"event:", b"id:", b"retry:"))
-
-
-def is_whole(data: bytes) -> bool:
-    """Whether the data of an event that lacks its empty line has arrived whole."""
-    if data == DONE:
-        return True
-    try:
-        return isinstance(msgspec.json.decode(data), dict)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return False

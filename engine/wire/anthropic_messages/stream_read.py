@@ -15,7 +15,7 @@ from engine.wire.anthropic_messages.raw import NULL
 from engine.wire.anthropic_messages.reply import explanation
 from engine.wire.anthropic_messages.stop import finish_of
 from engine.wire.anthropic_messages.stream_block import READ, BlockStart, Delta, Event, OpenBlock, Started
-from engine.wire.anthropic_messages.stream_frame import DONE, is_stream, is_whole
+from engine.wire.anthropic_messages.stream_frame import is_stream
 from engine.wire.anthropic_messages.usage import COUNTS, read_usage
 
 __all__ = ["Decoder"]
@@ -80,7 +80,7 @@ class Decoder:
             UpstreamMalformed: the body was no event stream at all.
         """
         rest = self._blocks.rest()
-        events = self._take(rest.rstrip(b"\n") + b"\n\n") if not self.done and is_whole(sse.data_of(rest)) else []
+        events = self._take(rest.rstrip(b"\n") + b"\n\n") if not self.done and sse.is_whole(rest) else []
         if self.done or self._finished:
             return events if self.done else [*events, *self._close_all()]
         if self._stray is not None and not is_stream(self._stray + rest):
@@ -107,7 +107,7 @@ class Decoder:
         return out
 
     def _read(self, data: bytes, out: list[hub.Event]) -> None:
-        if data == DONE:
+        if data == sse.DONE:
             out += self._close_all()
             self.done = True
             return

@@ -21,7 +21,6 @@ from engine.wire.cohere.usage import read_usage
 
 __all__ = ["Decoder", "Encoder"]
 
-DONE = b"[DONE]"
 
 MOST_UNREAD_BYTES = 64 * 1024
 """What is kept of a body in which no event has come, to tell an error in plain JSON from the end of a stream."""
@@ -132,7 +131,7 @@ class Decoder:
         data = sse.data_of(event)
         if not data and not self._opened:
             self._unread = (self._unread + event)[:MOST_UNREAD_BYTES]
-        if data and not self.done and data != DONE:
+        if data and not self.done and data != sse.DONE:
             self._decode(data)
 
     def _decode(self, data: bytes) -> None:

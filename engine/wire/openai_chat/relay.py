@@ -19,8 +19,6 @@ __all__ = ["ChatStream"]
 MOST_HELD_BYTES = 16 * 1024
 """What is held before the first content; beyond it the stream is relayed as it is."""
 
-DONE = b"[DONE]"
-
 _TELLING = (b'"usage":{', b'"finish_reason":"', b'"error":', b"[DONE]", b'": ')
 """What stands in an event that has to be parsed. The last is JSON written with blanks, which is parsed throughout. In a
 text these quotes would be escaped; where one matches all the same, parsing does no harm."""
@@ -120,7 +118,7 @@ class ChatStream:
             UpstreamMalformed: the body was no event stream at all.
         """
         rest = self._blocks.rest()
-        last = self._pass(rest.rstrip(b"\n") + b"\n\n") if _is_whole(rest) else b""
+        last = self._pass(rest.rstrip(b"\n") + b"\n\n") if sse.is_whole(rest) else b""
         if self.error or self.done or self.finish_reason is not None:
             return last + self._terminator
         if not self.started and (error := read_reply_error(self._held + rest)):
@@ -174,7 +172,7 @@ class ChatStream:
         data = sse.data_of(event)
         if not data:
             return event
-        if data == DONE:
+        if data == sse.DONE:
             self.done = True
             self._terminator = event
             return b""
@@ -216,17 +214,6 @@ def _telling(block: bytes, start: int) -> int:
         if found >= 0:
             first = found
     return first
-
-
-def _is_whole(rest: bytes) -> bool:
-    """Whether an event that lacks its empty line has arrived whole."""
-    data = sse.data_of(rest)
-    if data == DONE:
-        return True
-    try:
-        return isinstance(msgspec.json.decode(data), dict)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return False
 
 
 def _usage(chunk: _Chunk) -> Usage | None:

@@ -23,8 +23,6 @@ __all__ = ["Decoder", "Encoder"]
 MOST_UNREAD_BYTES = 64 * 1024
 """What is kept of a body in which no event has come, to tell an error in plain JSON from the end of a stream."""
 
-DONE = b"[DONE]"
-
 
 class Chunk(msgspec.Struct, gc=False):
     """One `chat.completion.chunk`, as far as we look."""
@@ -90,7 +88,7 @@ class Decoder:
             UpstreamMalformed: the body was no event stream at all, or there was no answer in it.
         """
         rest = self._blocks.rest()
-        last = self._read(rest.rstrip(b"\n") + b"\n\n") if _is_whole(rest) else []
+        last = self._read(rest.rstrip(b"\n") + b"\n\n") if sse.is_whole(rest) else []
         if self._failed:
             return last
         if self.done or any(choice.finished for choice in self._choices.values()):
@@ -117,7 +115,7 @@ class Decoder:
             if self._failed or self.done:
                 break
             data = sse.data_of(event)
-            if data == DONE:
+            if data == sse.DONE:
                 self.done = True
             elif data:
                 self._chunk(data, events)
@@ -174,17 +172,6 @@ class Decoder:
             model=chunk.model if isinstance(chunk.model, str) else "",
             created=chunk.created if type(chunk.created) is int else None,
         )
-
-
-def _is_whole(rest: bytes) -> bool:
-    """Whether an event that lacks its empty line has arrived whole."""
-    data = sse.data_of(rest)
-    if data == DONE:
-        return True
-    try:
-        return isinstance(_ANY.decode(data), dict)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return False
 
 
 def _usage(chunk: Chunk) -> Usage | None:

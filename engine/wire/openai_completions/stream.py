@@ -20,7 +20,6 @@ from engine.wire.openai_completions.reply import Choice, Completion, finish_of, 
 
 __all__ = ["Decoder", "Encoder"]
 
-DONE = b"[DONE]"
 
 MOST_UNREAD_BYTES = 64 * 1024
 """What is kept of a body in which no event has come, to tell an error in plain JSON from the end of a stream."""
@@ -91,7 +90,7 @@ class Decoder:
             data = sse.data_of(event)
             if self.done:
                 return
-            if data == DONE:
+            if data == sse.DONE:
                 self.done = True
             elif data:
                 self._chunk(data)

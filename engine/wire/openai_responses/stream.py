@@ -3,20 +3,16 @@
 Events are known by the `type` in their data; `event:` lines, comments and `[DONE]` may be there or not.
 """
 
-import msgspec
-
 from engine import hub
 from engine.errors import UpstreamMalformed, UpstreamReset
 from engine.wire import sse
 from engine.wire.openai_responses.error import read_reply_error
 from engine.wire.openai_responses.events import broken, read
 from engine.wire.openai_responses.incoming import State
-from engine.wire.openai_responses.reply import UNREADABLE
 from engine.wire.openai_responses.writing import Encoder
 
 __all__ = ["Decoder", "Encoder"]
 
-DONE = b"[DONE]"
 
 MOST_HEAD_BYTES = 64 * 1024
 """Of a body without events: as much of it as may hold an error."""
@@ -63,7 +59,7 @@ class Decoder:
         if self._state.over:
             return []
         rest = self._blocks.rest()
-        events = self._block(rest.rstrip(b"\n") + b"\n\n") if _is_whole(rest) else []
+        events = self._block(rest.rstrip(b"\n") + b"\n\n") if sse.is_whole(rest) else []
         if self._state.over:
             return events
         body = self._head + rest
@@ -79,7 +75,7 @@ class Decoder:
         state = self._state
         for event in sse.events(block):
             data = sse.data_of(event)
-            if data and data != DONE:
+            if data and data != sse.DONE:
                 read(data, state, out)
                 if state.over:
                     break
@@ -91,12 +87,3 @@ class Decoder:
 def _is_stream(body: bytes) -> bool:
     """Whether a body without events has at least a comment, or the beginning of one."""
     return body.lstrip().startswith((b":", b"data:", b"event:"))
-
-
-def _is_whole(rest: bytes) -> bool:
-    """Whether an event that lacks its empty line has arrived whole."""
-    data = sse.data_of(rest)
-    try:
-        return data == DONE or isinstance(msgspec.json.decode(data), dict)
-    except UNREADABLE:
-        return False

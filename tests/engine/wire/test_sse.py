@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.errors import UpstreamMalformed
-from engine.wire.sse import MOST_EVENT_BYTES, EventBlocks, data_of, events
+from engine.wire.sse import MOST_EVENT_BYTES, EventBlocks, data_of, events, is_whole
 
 ENDS = st.sampled_from([b"\n", b"\r\n", b"\r"])
 
@@ -60,3 +60,22 @@ def test_an_endless_event_is_refused() -> None:
         assert blocks.feed(piece) == b""
     with pytest.raises(UpstreamMalformed):
         blocks.feed(b"x")
+
+
+@pytest.mark.parametrize(
+    ("rest", "whole"),
+    [
+        (b'data: {"a": 1}', True),
+        (b"event: done\ndata: {}\n", True),
+        (b"data: [DONE]", True),
+        (b'data: {"a": ', False),
+        (b"data: [1]", False),
+        (b'data: {"a": "\xff"}', False),
+        (b"data: " + b"[" * 10_000, False),
+        (b": ping", False),
+        (b"", False),
+    ],
+)
+def test_what_lacks_only_its_empty_line(rest: bytes, whole: bool) -> None:
+    """An event whose data is an object or the end has arrived; half of one, or none, has not."""
+    assert is_whole(rest) is whole
