@@ -15,6 +15,7 @@ import msgspec
 
 from engine.errors import OutcomeKind
 from engine.values import Outcome
+from engine.wire.json_read import UNREADABLE
 from engine.wire.redact import clean
 
 __all__ = [
@@ -121,7 +122,7 @@ def read_json(body: bytes) -> Any:
     """The JSON value that *body* is; None for null and for what is no JSON. Never raises."""
     try:
         return msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except UNREADABLE:
         return None
 
 

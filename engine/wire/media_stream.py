@@ -14,6 +14,7 @@ import msgspec
 from engine.errors import OutcomeKind, UpstreamMalformed, UpstreamReset
 from engine.values import NO_MEASURES, Measures, Outcome, Usage
 from engine.wire import sse
+from engine.wire.json_read import UNREADABLE
 from engine.wire.openai_chat.error import outcome_of, read_reply_error
 
 __all__ = ["MediaStream", "Said"]
@@ -131,7 +132,7 @@ class MediaStream:
             return b""
         try:
             said = _SAID.decode(data)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
+        except UNREADABLE as exc:
             self._fail(f"an event that cannot be read: {exc}")
             return b""
         if said.error or said.type == "error":

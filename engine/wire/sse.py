@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import msgspec
 
 from engine.errors import UpstreamMalformed
+from engine.wire.json_read import UNREADABLE
 
 __all__ = ["DONE", "EventBlocks", "data_of", "events", "is_whole"]
 
@@ -90,5 +91,5 @@ def is_whole(rest: bytes) -> bool:
         return True
     try:
         return isinstance(msgspec.json.decode(data), dict)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except UNREADABLE:
         return False

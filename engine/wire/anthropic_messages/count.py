@@ -4,6 +4,7 @@ import msgspec
 
 from engine.errors import UpstreamMalformed
 from engine.wire.json_edit import Fields
+from engine.wire.json_read import decoded
 
 __all__ = ["countable", "decode_count", "encode_count"]
 
@@ -47,10 +48,7 @@ def decode_count(body: bytes) -> int:
     Raises:
         UpstreamMalformed: it tells none.
     """
-    try:
-        tokens = _COUNT.decode(body).input_tokens
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
-        raise UpstreamMalformed(f"not a token count: {exc}", received=True) from exc
+    tokens = decoded(_COUNT, body, "not a token count").input_tokens
     if tokens < 0:
         raise UpstreamMalformed("a token count below zero", received=True)
     return tokens

@@ -22,6 +22,7 @@ from engine.wire.anthropic_messages.blocks import (
 from engine.wire.anthropic_messages.stop import finish_of, reason_of
 from engine.wire.anthropic_messages.usage import read_usage, written
 from engine.wire.fold import one_text
+from engine.wire.json_read import UNREADABLE
 
 __all__ = ["decode_reply", "details", "encode_reply", "explanation", "pictured", "reason_for", "write_citation"]
 
@@ -59,7 +60,7 @@ def decode_reply(body: bytes) -> hub.Reply:
         message = _MESSAGE.decode(body)
         parts = read_parts(message.content)
         fields = _FIELDS.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
+    except UNREADABLE as exc:
         raise UpstreamMalformed(f"not a message: {exc}", received=True) from exc
     if explained := explanation(message.stop_details):
         parts.append(hub.Refusal(text=explained))

@@ -17,6 +17,7 @@ from engine.wire.anthropic_messages.stop import finish_of
 from engine.wire.anthropic_messages.stream_block import READ, BlockStart, Delta, Event, OpenBlock, Started
 from engine.wire.anthropic_messages.stream_frame import is_stream
 from engine.wire.anthropic_messages.usage import COUNTS, read_usage
+from engine.wire.json_read import UNREADABLE
 
 __all__ = ["Decoder"]
 
@@ -113,7 +114,7 @@ class Decoder:
             return
         try:
             self._tell(_EVENT.decode(data), data, out)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
+        except UNREADABLE as exc:
             out += self._fail(f"an event that cannot be read: {exc}")
 
     def _tell(self, event: Event, data: bytes, out: list[hub.Event]) -> None:

@@ -12,6 +12,7 @@ import msgspec
 from engine.errors import UpstreamMalformed
 from engine.values import Usage
 from engine.wire.audio.values import Transcript
+from engine.wire.json_read import decoded
 from engine.wire.measures import count, heard, object_in, read_tokens, seconds
 
 __all__ = ["decode_reply", "read_seconds", "read_usage"]
@@ -41,10 +42,7 @@ def decode_reply(body: bytes, content_type: str) -> Transcript:
     """
     if content_type.partition(";")[0].strip().lower() != "application/json":
         return _plain(body)
-    try:
-        reply = _REPLY.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
-        raise UpstreamMalformed(f"not a transcript: {exc}", received=True) from exc
+    reply = decoded(_REPLY, body, "not a transcript")
     lasts = seconds(reply.duration)
     return Transcript(
         text=reply.text,

@@ -10,6 +10,7 @@ from engine.wire.bedrock import PROTOCOL
 from engine.wire.bedrock.blocks import Blocks
 from engine.wire.bedrock.parts import parts
 from engine.wire.bedrock.usage import TokenUsage, finish_of, read_usage, stop_reason_of, write_usage
+from engine.wire.json_read import UNREADABLE
 
 __all__ = ["decode_reply", "encode_reply"]
 
@@ -49,7 +50,7 @@ def decode_reply(body: bytes) -> hub.Reply:
         said = _REPLY.decode(body)
         content = parts(said.output.message.content, results=False)
         fields = _FIELDS.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
+    except UNREADABLE as exc:
         raise UpstreamMalformed(f"not an answer of Converse's: {exc}", received=True) from exc
     calls = any(isinstance(part, hub.ToolCall) for part in content)
     choice = hub.Choice(

@@ -13,6 +13,7 @@ from engine.wire.bedrock.reasoning import maker_of
 from engine.wire.bedrock.tools import Config, read_choice, read_tools, write_tools
 from engine.wire.envelope import Encoded
 from engine.wire.json_edit import Fields
+from engine.wire.json_read import UNREADABLE
 
 __all__ = ["decode_request", "encode_request", "finish"]
 
@@ -99,7 +100,7 @@ def decode_request(fields: Fields) -> hub.Request:
     try:
         body = _BODY.decode(_ENCODER.encode(known))
         return _request(body, {name: raw for name, raw in fields.items() if name not in _READ})
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
+    except UNREADABLE as exc:
         name = _wrong(known)
         raise BadRequest(f"{name} cannot be read: {exc}", code="invalid_type", param=name) from exc
 

@@ -20,6 +20,7 @@ from engine.wire.bedrock.parts import CALLERS, read_citation
 from engine.wire.bedrock.pieces import Delta, Pieces, Start
 from engine.wire.bedrock.reply import stop_sequence
 from engine.wire.bedrock.usage import TokenUsage, finish_of, read_usage
+from engine.wire.json_read import UNREADABLE
 
 __all__ = ["Decoder", "Encoder", "failed"]
 
@@ -82,7 +83,7 @@ class Decoder:
                 self._take(headers, payload, events)
                 if self._failed:
                     break
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
+        except UNREADABLE as exc:
             self._fail(failed(f"an event that cannot be read: {exc}"), events)
         except UpstreamMalformed as fault:
             self._fail(failed(fault.detail), events)

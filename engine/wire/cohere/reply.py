@@ -9,6 +9,7 @@ from engine.errors import UpstreamMalformed
 from engine.wire.cohere.citation import PROTOCOL
 from engine.wire.cohere.messages import Said, decode_parts, encode_message
 from engine.wire.cohere.usage import encode_usage, read_usage
+from engine.wire.json_read import UNREADABLE
 
 __all__ = ["decode_reply", "encode_reply", "finish_of", "word_of"]
 
@@ -68,7 +69,7 @@ def decode_reply(body: bytes) -> hub.Reply:
             body.decode()  # what is passed on unread must be UTF-8, too
         reply = _REPLY.decode(body)
         parts = decode_parts(reply.message)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
+    except UNREADABLE as exc:
         raise UpstreamMalformed(f"not an answer of Cohere's chat: {exc}", received=True) from exc
     raw = reply.finish_reason or ""
     calls = any(isinstance(part, hub.ToolCall) for part in parts)

@@ -18,6 +18,7 @@ from engine.wire.cohere.error import outcome_of, read_reply_error
 from engine.wire.cohere.messages import is_nothing
 from engine.wire.cohere.reply import finish_of
 from engine.wire.cohere.usage import read_usage
+from engine.wire.json_read import UNREADABLE
 
 __all__ = ["Decoder", "Encoder"]
 
@@ -143,7 +144,7 @@ class Decoder:
                 self._fail(outcome_of(msgspec.json.decode(data, type=dict[str, Any])))
             else:
                 self._tell(event)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
+        except UNREADABLE as exc:
             raise UpstreamMalformed(f"an event that cannot be read: {exc}", received=True) from exc
 
     def _tell(self, event: _Event) -> None:

@@ -20,6 +20,7 @@ from engine.wire.embeddings.values import EmbedReply, EmbedRequest
 from engine.wire.embeddings.words import dropped_of, only_texts
 from engine.wire.envelope import Encoded
 from engine.wire.json_edit import Fields
+from engine.wire.json_read import decoded
 from engine.wire.measures import count
 
 __all__ = ["decode_reply", "encode_request", "finish"]
@@ -78,10 +79,7 @@ def decode_reply(body: bytes, headers: Headers = ()) -> EmbedReply:
         UpstreamMalformed: it holds no embedding.
     """
     counted = next((_number(value) for name, value in headers if name == INPUT_TOKENS), None)
-    try:
-        reply = _REPLY.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
-        raise UpstreamMalformed(f"not an embedding of Bedrock's: {exc}", received=True) from exc
+    reply = decoded(_REPLY, body, "not an embedding of Bedrock's")
     if bytes(reply.embeddings) != b"null":
         found = cohere.decode_reply(body)
         return EmbedReply(vectors=found.vectors, usage=found.usage if counted is None else Usage(input=counted))

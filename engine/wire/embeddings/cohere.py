@@ -14,6 +14,7 @@ from engine.wire.body import finish, raw_fields
 from engine.wire.embeddings.values import EmbedReply, EmbedRequest, InputType
 from engine.wire.embeddings.words import dropped_of, only_texts
 from engine.wire.envelope import Encoded
+from engine.wire.json_read import UNREADABLE
 from engine.wire.measures import count, object_in
 
 __all__ = ["decode_reply", "encode_request", "finish", "read_usage"]
@@ -70,7 +71,7 @@ def decode_reply(body: bytes) -> EmbedReply:
     try:
         reply = _REPLY.decode(body)
         vectors = _VECTORS.decode(_floats(reply.embeddings))
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
+    except UNREADABLE as exc:
         raise UpstreamMalformed(f"not Cohere's embeddings: {exc}", received=True) from exc
     if not vectors:
         raise UpstreamMalformed("an answer without embeddings", received=True)

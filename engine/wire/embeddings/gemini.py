@@ -18,6 +18,7 @@ from engine.wire.embeddings.values import EmbedReply, EmbedRequest, InputType
 from engine.wire.embeddings.words import dropped_of, only_texts
 from engine.wire.envelope import Encoded
 from engine.wire.json_edit import Fields
+from engine.wire.json_read import decoded
 from engine.wire.measures import count
 
 __all__ = ["decode_reply", "encode_request", "finish"]
@@ -91,10 +92,7 @@ def decode_reply(body: bytes) -> EmbedReply:
     Raises:
         UpstreamMalformed: it holds no embeddings.
     """
-    try:
-        reply = _REPLY.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
-        raise UpstreamMalformed(f"not Gemini's embeddings: {exc}", received=True) from exc
+    reply = decoded(_REPLY, body, "not Gemini's embeddings")
     found = reply.embeddings if reply.embeddings is not None else [reply.embedding]
     vectors = tuple(vector.values.copy() for vector in found if vector is not None)
     if not vectors:

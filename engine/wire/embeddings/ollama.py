@@ -14,6 +14,7 @@ from engine.wire.body import finish, raw_fields
 from engine.wire.embeddings.values import EmbedReply, EmbedRequest
 from engine.wire.embeddings.words import dropped_of, only_texts
 from engine.wire.envelope import Encoded
+from engine.wire.json_read import decoded
 from engine.wire.measures import count
 
 __all__ = ["decode_reply", "encode_request", "finish"]
@@ -51,10 +52,7 @@ def decode_reply(body: bytes) -> EmbedReply:
     Raises:
         UpstreamMalformed: it holds no embeddings.
     """
-    try:
-        reply = _REPLY.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
-        raise UpstreamMalformed(f"not Ollama's embeddings: {exc}", received=True) from exc
+    reply = decoded(_REPLY, body, "not Ollama's embeddings")
     found = [reply.embedding] if reply.embeddings is None else reply.embeddings
     vectors = tuple(vector.copy() for vector in found if bytes(vector) != b"null")
     if not vectors:

@@ -16,6 +16,7 @@ from engine.wire.embeddings.vector import as_base64 as to_base64
 from engine.wire.embeddings.vector import as_floats, is_base64
 from engine.wire.envelope import Encoded
 from engine.wire.json_edit import Fields
+from engine.wire.json_read import decoded
 from engine.wire.measures import count, object_in
 
 __all__ = ["decode_reply", "decode_request", "encode_reply", "encode_request", "finish", "read_usage", "relay"]
@@ -138,10 +139,7 @@ def decode_reply(body: bytes) -> EmbedReply:
 
 
 def _decoded(body: bytes) -> _Reply:
-    try:
-        return _REPLY.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
-        raise UpstreamMalformed(f"not a list of embeddings: {exc}", received=True) from exc
+    return decoded(_REPLY, body, "not a list of embeddings")
 
 
 def _reply(said: _Reply) -> EmbedReply:

@@ -6,13 +6,13 @@ Source: https://ai.google.dev/api/tokens, read 2026-11. Vertex has the request's
 
 import msgspec
 
-from engine.errors import UpstreamMalformed
 from engine.wire.body import depth_checked, read_fields, wrong
 from engine.wire.envelope import Envelope
 from engine.wire.gemini.chunk import NOT_GIVEN, is_given
 from engine.wire.gemini.envelope import envelope_of
 from engine.wire.gemini.spelling import camel
 from engine.wire.json_edit import Fields
+from engine.wire.json_read import decoded
 
 __all__ = ["encode_count", "finish_count", "read_count", "read_count_reply"]
 
@@ -59,10 +59,7 @@ def read_count_reply(body: bytes) -> int:
     Raises:
         UpstreamMalformed: *body* says no count.
     """
-    try:
-        return _COUNT.decode(body).total_tokens
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
-        raise UpstreamMalformed(f"not a count of tokens: {exc}", received=True) from exc
+    return decoded(_COUNT, body, "not a count of tokens").total_tokens
 
 
 def encode_count(tokens: int) -> bytes:

@@ -15,6 +15,7 @@ from engine.wire.gemini.logprobs import read_logprobs, write_logprobs
 from engine.wire.gemini.parts import ABOUT, arguments_of, foreign_in, read_spoken, write_spoken
 from engine.wire.gemini.signature import thought_signature
 from engine.wire.gemini.usage import read_service_tier, read_usage, write_usage
+from engine.wire.json_read import UNREADABLE
 
 __all__ = ["Ids", "block_reason", "decode_reply", "encode_reply", "foreign_into"]
 
@@ -61,7 +62,7 @@ def decode_reply(body: bytes) -> hub.Reply:
     """
     try:
         return _decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
+    except UNREADABLE as exc:
         raise UpstreamMalformed(f"not a Gemini answer: {exc}", received=True) from exc
 
 

@@ -20,6 +20,7 @@ from engine.wire.gemini.parts import arguments_of, foreign_in, read_spoken
 from engine.wire.gemini.reply import Ids, block_reason
 from engine.wire.gemini.usage import read_usage
 from engine.wire.gemini.writer import Encoder
+from engine.wire.json_read import UNREADABLE
 
 __all__ = ["Decoder", "Encoder"]
 
@@ -82,7 +83,7 @@ class Decoder:
                 break
             try:
                 self._read(_CHUNK.decode(data), data, events)
-            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
+            except UNREADABLE as exc:
                 events.append(self._fail(_malformed(f"a chunk that cannot be read: {exc}")))
             except UpstreamMalformed as fault:
                 events.append(self._fail(_malformed(fault.detail)))
@@ -224,6 +225,6 @@ def _malformed(detail: str) -> Outcome:
 def _is_json(data: bytes) -> bool:
     try:
         msgspec.json.decode(data)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except UNREADABLE:
         return False
     return True

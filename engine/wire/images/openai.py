@@ -8,12 +8,12 @@ from typing import Any
 
 import msgspec
 
-from engine.errors import UpstreamMalformed
 from engine.hub import Json
 from engine.wire.body import WISHES, finish, raw_fields, shaped
 from engine.wire.envelope import Encoded
 from engine.wire.images.values import Image, ImageReply, ImageRequest
 from engine.wire.json_edit import Fields
+from engine.wire.json_read import decoded
 from engine.wire.measures import read_tokens
 
 __all__ = ["decode_reply", "decode_request", "encode_reply", "encode_request", "finish"]
@@ -96,10 +96,7 @@ def decode_reply(body: bytes) -> ImageReply:
     Raises:
         UpstreamMalformed: it holds no list of pictures.
     """
-    try:
-        reply = _REPLY.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
-        raise UpstreamMalformed(f"not a list of images: {exc}", received=True) from exc
+    reply = decoded(_REPLY, body, "not a list of images")
     settings = {name: getattr(reply, name) for name in _SETTINGS}
     return ImageReply(
         created=reply.created if type(reply.created) is int else None,

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from engine.errors import UpstreamMalformed
+from engine.wire.json_read import decoded
 from engine.wire.moderations.values import ModerationReply
 from engine.wire.openai_chat.usage import read_usage
 
@@ -35,10 +35,7 @@ def decode_reply(body: bytes) -> ModerationReply:
     Raises:
         UpstreamMalformed: it holds no verdicts.
     """
-    try:
-        reply = _REPLY.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
-        raise UpstreamMalformed(f"not a moderation: {exc}", received=True) from exc
+    reply = decoded(_REPLY, body, "not a moderation")
     return ModerationReply(
         id=reply.id if isinstance(reply.id, str) else "",
         model=reply.model if isinstance(reply.model, str) else "",

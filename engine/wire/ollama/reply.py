@@ -8,6 +8,7 @@ import msgspec
 from engine import hub
 from engine.errors import UpstreamMalformed
 from engine.wire.classing import read_json
+from engine.wire.json_read import UNREADABLE
 from engine.wire.ollama.messages import PROTOCOL, Said, decode_parts, encode_message, is_object
 from engine.wire.ollama.usage import encode_usage, usage_of
 
@@ -93,7 +94,7 @@ def decode_reply(body: bytes) -> hub.Reply:
     """
     try:
         answer = read_answer(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
+    except UNREADABLE as exc:
         raise UpstreamMalformed(f"not an answer of Ollama's chat: {exc}", received=True) from exc
     if answer.message is None:
         raise UpstreamMalformed("an answer of Ollama's chat without a message", received=True)

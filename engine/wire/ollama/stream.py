@@ -3,11 +3,10 @@
 Source: docs.ollama.com/api/streaming, read 2026-11.
 """
 
-import msgspec
-
 from engine import hub
 from engine.errors import OutcomeKind, UpstreamFault, UpstreamMalformed, UpstreamReset
 from engine.values import Outcome
+from engine.wire.json_read import UNREADABLE
 from engine.wire.ollama.emit import Encoder
 from engine.wire.ollama.error import outcome_of
 from engine.wire.ollama.messages import arguments_of, image
@@ -85,7 +84,7 @@ class Decoder:
             return
         try:
             answer = read_answer(line)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
+        except UNREADABLE as exc:
             raise UpstreamMalformed(f"a line that cannot be read: {exc}", received=True) from exc
         if answer.error is not None:
             self._fail(outcome_of({"error": answer.error}))

@@ -30,6 +30,7 @@ from engine.wire.body import (
 )
 from engine.wire.envelope import Envelope
 from engine.wire.json_edit import Fields
+from engine.wire.json_read import decoded
 from engine.wire.openai_chat.usage import read_usage
 
 __all__ = ["Reply", "finish", "read_envelope", "read_reply"]
@@ -199,10 +200,7 @@ def read_reply(body: bytes) -> Reply:
     Raises:
         UpstreamMalformed: it is no chat completion, or has no choices.
     """
-    try:
-        completion = _COMPLETION.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
-        raise UpstreamMalformed(f"not a chat completion: {exc}", received=True) from exc
+    completion = decoded(_COMPLETION, body, "not a chat completion")
     if not completion.choices:
         raise UpstreamMalformed("a chat completion without choices", received=True)
     finish_reason = completion.choices[0].finish_reason

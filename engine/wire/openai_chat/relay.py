@@ -11,6 +11,7 @@ import msgspec
 from engine.errors import OutcomeKind, UpstreamFault, UpstreamMalformed, UpstreamReset
 from engine.values import NO_MEASURES, Outcome, Usage
 from engine.wire import sse
+from engine.wire.json_read import UNREADABLE
 from engine.wire.openai_chat.error import outcome_of, read_reply_error
 from engine.wire.openai_chat.usage import read_usage
 
@@ -178,7 +179,7 @@ class ChatStream:
             return b""
         try:
             chunk = _CHUNK.decode(data)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
+        except UNREADABLE as exc:
             self._fail(UpstreamMalformed(f"a chunk that cannot be read: {exc}", received=True))
             return b""
         passed = self._note(chunk, event)

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from engine import hub
+from engine.wire.json_read import UNREADABLE
 
 __all__ = ["decode_logprobs", "encode_logprobs"]
 
@@ -41,7 +42,7 @@ def decode_logprobs(raw: bytes) -> hub.Json | None:
     """
     try:
         lists = _LISTS.decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except UNREADABLE:
         return None
     if lists is None or None in lists.token_logprobs:
         return None
@@ -66,7 +67,7 @@ def encode_logprobs(logprobs: hub.Json | None, offset: int = 0) -> tuple[dict[st
         return None, offset
     try:
         tokens = _CONTENT.decode(logprobs).content
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except UNREADABLE:
         tokens = None
     if tokens is None:
         return None, offset

@@ -9,6 +9,7 @@ import msgspec
 
 from engine import hub
 from engine.errors import UpstreamMalformed
+from engine.wire.json_read import decoded
 from engine.wire.openai_chat.usage import read_usage, write_usage
 from engine.wire.openai_completions.logprobs import decode_logprobs, encode_logprobs
 from engine.wire.openai_completions.request import PROTOCOL
@@ -67,10 +68,7 @@ def decode_reply(body: bytes) -> hub.Reply:
     Raises:
         UpstreamMalformed: it is no text completion, or has no choices.
     """
-    try:
-        completion = _COMPLETION.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
-        raise UpstreamMalformed(f"not a text completion: {exc}", received=True) from exc
+    completion = decoded(_COMPLETION, body, "not a text completion")
     if not completion.choices:
         raise UpstreamMalformed("a text completion without choices", received=True)
     return hub.Reply(

@@ -13,6 +13,7 @@ from engine import hub
 from engine.errors import OutcomeKind, UpstreamFault, UpstreamMalformed, UpstreamReset
 from engine.values import Outcome, Usage
 from engine.wire import sse
+from engine.wire.json_read import decoded
 from engine.wire.openai_chat.usage import read_usage, write_usage
 from engine.wire.openai_completions.error import outcome_of, read_reply_error
 from engine.wire.openai_completions.logprobs import decode_logprobs, encode_logprobs
@@ -98,10 +99,7 @@ class Decoder:
                 self._unread = (self._unread + event)[:MOST_UNREAD_BYTES]
 
     def _chunk(self, data: bytes) -> None:
-        try:
-            chunk = _CHUNK.decode(data)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
-            raise UpstreamMalformed(f"a chunk that cannot be read: {exc}", received=True) from exc
+        chunk = decoded(_CHUNK, data, "a chunk that cannot be read")
         if not self._opened and (chunk.id or chunk.choices):  # Azure's first chunk has neither, only filter results
             self._opened = True
             created = chunk.created if type(chunk.created) is int else None

@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 
 from engine.values import Outcome
+from engine.wire.classing import read_json
 from engine.wire.openai_chat.error import error_body, outcome_of, read_error
 from engine.wire.told import Told
 
@@ -15,10 +16,7 @@ def read_reply_error(body: bytes) -> Outcome | None:
     """The failure that an answer with status 200 tells of; None where it does not, or cannot be read."""
     if b'"error"' not in body:
         return None
-    try:
-        answer = msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return None
+    answer = read_json(body)
     failed = isinstance(answer, dict) and answer.get("error")
     return failure(failed) if failed else None
 

@@ -13,12 +13,13 @@ import msgspec
 from engine import hub
 from engine.errors import OutcomeKind
 from engine.values import Outcome
+from engine.wire.json_read import UNREADABLE
 from engine.wire.openai_responses.content import read_annotation
 from engine.wire.openai_responses.error import failure
 from engine.wire.openai_responses.incoming import CallHead, Contents, Event, Item, State, Words
 from engine.wire.openai_responses.items import Ids, kind_of, read_output
 from engine.wire.openai_responses.reasoning import BETWEEN_PARTS, NEXT_CALL
-from engine.wire.openai_responses.reply import UNREADABLE, Ending, instant, text
+from engine.wire.openai_responses.reply import Ending, instant, text
 from engine.wire.openai_responses.response import finish_of
 from engine.wire.openai_responses.usage import read_usage
 

@@ -10,6 +10,7 @@ from engine import hub
 from engine.errors import UpstreamMalformed
 from engine.wire.fold import one_text
 from engine.wire.json_edit import Fields
+from engine.wire.json_read import UNREADABLE
 from engine.wire.openai_responses import PROTOCOL
 from engine.wire.openai_responses.content import read_logprobs
 from engine.wire.openai_responses.items import Ids, kind_of, output_items, read_message, read_output
@@ -53,9 +54,6 @@ KNOWN = frozenset(
 _ENDING = msgspec.json.Decoder(Ending)
 _OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _ENCODER = msgspec.json.Encoder()
-
-UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
-"""What reading JSON may raise."""
 
 
 def decode_reply(body: bytes) -> hub.Reply:

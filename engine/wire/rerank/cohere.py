@@ -7,12 +7,12 @@ from typing import Any
 
 import msgspec
 
-from engine.errors import UpstreamMalformed
 from engine.hub import Json
 from engine.values import Measures, Usage
 from engine.wire.body import WISHES, finish, raw_fields, shaped
 from engine.wire.envelope import Encoded
 from engine.wire.json_edit import Fields
+from engine.wire.json_read import decoded
 from engine.wire.measures import count, object_in
 from engine.wire.rerank.values import Ranked, RerankReply, RerankRequest
 
@@ -87,10 +87,7 @@ def decode_reply(body: bytes) -> RerankReply:
     Raises:
         UpstreamMalformed: it holds no ranking.
     """
-    try:
-        reply = _REPLY.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
-        raise UpstreamMalformed(f"not a ranking: {exc}", received=True) from exc
+    reply = decoded(_REPLY, body, "not a ranking")
     units = object_in(reply.meta, "billed_units")
     return RerankReply(
         id=reply.id if isinstance(reply.id, str) else "",

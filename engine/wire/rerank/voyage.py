@@ -7,11 +7,12 @@ from typing import Any
 
 import msgspec
 
-from engine.errors import BadRequest, UpstreamMalformed
+from engine.errors import BadRequest
 from engine.hub import Json
 from engine.values import Usage
 from engine.wire.body import finish, raw_fields
 from engine.wire.envelope import Encoded
+from engine.wire.json_read import decoded
 from engine.wire.measures import count, object_in
 from engine.wire.rerank.values import Ranked, RerankReply, RerankRequest
 
@@ -69,10 +70,7 @@ def decode_reply(body: bytes) -> RerankReply:
     Raises:
         UpstreamMalformed: it holds no ranking.
     """
-    try:
-        reply = _REPLY.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
-        raise UpstreamMalformed(f"not Voyage's ranking: {exc}", received=True) from exc
+    reply = decoded(_REPLY, body, "not Voyage's ranking")
     tokens = object_in({"usage": reply.usage}, "usage").get("total_tokens")
     return RerankReply(
         model=reply.model if isinstance(reply.model, str) else "",
