@@ -7,6 +7,7 @@ Source: OpenAI's OpenAPI document, ImageGenStreamEvent, CreateSpeechResponseStre
 CreateTranscriptionResponseStreamEvent, and docs.mistral.ai/api, "audio/transcriptions", read 2026-11.
 """
 
+from abc import ABC, abstractmethod
 from typing import Any
 
 import msgspec
@@ -37,7 +38,7 @@ class Said(msgspec.Struct):
 _SAID = msgspec.json.Decoder(Said)
 
 
-class MediaStream:
+class MediaStream(ABC):
     """One answer on its way through; implements `stream.AnswerStream`.
 
     Feed it every read; stop when `error` is set; `close` it at the end of the body.
@@ -153,6 +154,6 @@ class MediaStream:
             self.started = self._ended = True
             self._end(said)
 
+    @abstractmethod
     def _end(self, said: Said) -> None:
         """Take `usage` and `measures` from the event that ends a picture, a speech or a transcript."""
-        raise NotImplementedError
