@@ -18,7 +18,8 @@ from engine.server.discovery import models
 from engine.server.inference import Inference
 from engine.server.monitoring import health, metrics, ready
 from engine.server.service import Service
-from engine.server.surfaces import PATHS, ModelPaths, document
+from engine.server.surface_docs import document
+from engine.server.surfaces import PATHS, ModelPaths
 from engine.values import Surface
 
 __all__ = ["create", "inferences", "lanes"]
