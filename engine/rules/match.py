@@ -104,11 +104,6 @@ class Globs:
             return ""
         return next((pattern.carried(name) for pattern in self.patterns if pattern.matches(name)), None)
 
-    @property
-    def carries(self) -> bool:
-        """Whether every match leaves something to carry: each pattern has exactly one `*`."""
-        return not self.exact and all(pattern.star for pattern in self.patterns)
-
 
 def covers(wide: Globs, narrow: Globs) -> bool:
     """Whether *wide* matches every name that *narrow* matches. False also where that would be hard to tell."""

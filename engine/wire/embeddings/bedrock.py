@@ -1,7 +1,6 @@
 """Embeddings at Bedrock, by InvokeModel: the body is that of the model's maker, Amazon's Titan or Cohere's Embed.
 
-The model stands in the path (`engine.wire.bedrock.paths.invoke_path`), and how many tokens were read in a header of the
-answer, whatever its body says.
+The model stands in the path, and how many tokens were read in a header of the answer, whatever its body says.
 
 Source: Amazon Bedrock user guide, "Amazon Titan Text Embeddings models" and "Cohere Embed models", read 2026-11.
 """

@@ -86,13 +86,6 @@ def test_what_a_star_matched_is_carried(globs: tuple[str, ...], name: str, carri
     assert Globs(globs).carried(name) == carried
 
 
-def test_only_patterns_with_one_star_each_carry() -> None:
-    """A configuration can be told that nothing would be carried before a request finds out."""
-    assert Globs(("a/*", "b/[xy]*")).carries
-    assert not any(Globs((glob,)).carries for glob in ("a", "a?", "a*b*"))
-    assert not Globs(("a/*", "b")).carries
-
-
 @pytest.mark.parametrize(
     ("wide", "narrow", "answer"),
     [
