@@ -19,7 +19,7 @@ from engine.wire.envelope import Encoded, estimated
 from engine.wire.json_edit import Fields
 from engine.wire.stream import AnswerStream
 
-__all__ = ["Attempt", "asked_how"]
+__all__ = ["Attempt", "asked_how", "how"]
 
 ERROR_LIMIT_BYTES = 1 << 20
 """An error body is for people and a few codes; a mebibyte is a hundred times the largest recorded one."""
@@ -295,14 +295,26 @@ class Attempt(msgspec.Struct, kw_only=True):
         )
 
 
+def how(offer: Offer, surface: Surface, *, stream: bool) -> Spoken | None:
+    """How the offer's provider is asked; None when it cannot be asked on that surface."""
+    provider = offer.provider
+    return spoken(
+        surface,
+        protocol=provider.protocol,
+        paths=provider.paths,
+        dialect=provider.dialect,
+        model=offer.upstream_model,
+        stream=stream,
+    )
+
+
 def asked_how(offer: Offer, surface: Surface, *, stream: bool) -> Spoken:
-    """How the offer's provider is asked.
+    """As `how`.
 
     Raises:
         BadRequest: it cannot be asked on that surface.
     """
-    provider = offer.provider
-    found = spoken(surface, protocol=provider.protocol, paths=provider.paths, model=offer.upstream_model, stream=stream)
+    found = how(offer, surface, stream=stream)
     if found is None:
         raise BadRequest(f"{offer.id} is not served on this endpoint", code="surface_not_supported", param="model")
     return found

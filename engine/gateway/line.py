@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import assert_never
 
 from engine.errors import CallerFault, OutcomeKind, Refused
-from engine.gateway.attempt import Attempt, asked_how
+from engine.gateway.attempt import Attempt, asked_how, how
 from engine.gateway.decider import Decider
 from engine.gateway.exchange import Exchange, Inbound, Understood, milliseconds
 from engine.gateway.ports import Clock, Entropy, Journal, LiveState, Metrics, Sink, Upstream
@@ -18,7 +18,7 @@ from engine.rules.plan import AttemptPlan, Begin, Event, Finish, Start, Wait, Wo
 from engine.rules.program import Strategy
 from engine.snapshot import Snapshot
 from engine.values import NOTHING, Facts, Wishes
-from engine.wire.codecs import Beside, caller_codec, spoken
+from engine.wire.codecs import Beside, caller_codec
 from engine.wire.envelope import Envelope
 
 __all__ = ["Gateway"]
@@ -183,9 +183,7 @@ def _beside(exchange: Exchange) -> Beside:
 
 def _is_answered(exchange: Exchange, decision: Decision) -> bool:
     """Whether the first provider of the chain can itself answer on this surface."""
-    offer = decision.chain[0].offer
-    provider, surface = offer.provider, exchange.inbound.surface
-    return spoken(surface, protocol=provider.protocol, paths=provider.paths, model="", stream=False) is not None
+    return how(decision.chain[0].offer, exchange.inbound.surface, stream=False) is not None
 
 
 def _recorded(names: frozenset[str], headers: Mapping[bytes, bytes]) -> Mapping[str, str]:

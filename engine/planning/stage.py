@@ -12,10 +12,10 @@ from msgspec import structs
 
 from engine import hub
 from engine.errors import OutcomeKind, UpstreamMalformed, UpstreamReset, UpstreamTimeout, UpstreamUnreachable
+from engine.gateway.attempt import asked_how
 from engine.gateway.ports import Call, Headers
 from engine.planning.scenario import Scripted
 from engine.values import Record, RequestRecord, Usage
-from engine.wire.codecs import spoken
 from engine.wire.fold import spread
 
 __all__ = ["Collected", "FixedEntropy", "Remembered", "ScriptedUpstream", "VirtualClock"]
@@ -164,10 +164,8 @@ def _body(step: Scripted, call: Call) -> bytes:
         return step.body
     if not 200 <= step.status < 300:
         return msgspec.json.encode({"error": {"message": f"scripted answer with status {step.status}"}})
-    provider, model = call.offer.provider, call.offer.upstream_model
-    found = spoken(call.surface, protocol=provider.protocol, paths=provider.paths, model=model, stream=call.stream)
-    assert found is not None
-    codec = found.codec
+    model = call.offer.upstream_model
+    codec = asked_how(call.offer, call.surface, stream=call.stream).codec
     assert codec.encode_reply is not None
     assert codec.encoder is not None
     reply = structs.replace(_REPLY, model=model)

@@ -18,8 +18,8 @@ from engine.health import BreakerSettings
 from engine.limits.bucket import Rate
 from engine.pricing import Price
 from engine.values import CONVERSATIONS, ModelId, ProviderId, SecretRef, Surface
+from engine.wire.dialect import OPENAI, Dialect
 from engine.wire.json_edit import Edit
-from engine.wire.openai_chat.params import OPENAI, Dialect
 
 if TYPE_CHECKING:
     from engine.expr import Condition

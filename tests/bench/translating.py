@@ -9,7 +9,7 @@ from engine import hub
 from engine.values import Surface, Usage
 from engine.wire.codecs import CallerCodec, ProviderCodec, caller_codec, spoken
 from engine.wire.codecs.shapes import Beside
-from engine.wire.openai_chat.params import OPENAI
+from engine.wire.dialect import OPENAI
 from tests.bench.table import Figure
 
 ROUNDS = 7
@@ -66,7 +66,7 @@ def figures() -> Iterator[Figure]:
         ("Anthropic to OpenAI", Surface.MESSAGES, MESSAGES, "openai"),
     )
     for name, surface, asked, protocol in ways:
-        found = spoken(surface, protocol=protocol, paths={}, model="m", stream=True)
+        found = spoken(surface, protocol=protocol, paths={}, dialect=OPENAI, model="m", stream=True)
         assert found is not None
         assert not found.native
         caller, body = caller_codec(surface), msgspec.json.encode(asked)

@@ -16,6 +16,7 @@ import pytest
 from engine.config.build import build
 from engine.config.bundle import read
 from engine.gateway import Gateway, Inbound, PathSays
+from engine.gateway.attempt import how
 from engine.planning.scenario import Scripted
 from engine.planning.stage import Collected, FixedEntropy, Remembered, ScriptedUpstream, VirtualClock
 from engine.planning.world import PlannedLive
@@ -23,7 +24,6 @@ from engine.rules.program import Caller, Offer, Provider, Scheme
 from engine.snapshot import assemble
 from engine.upstream.credentials import MINTED, Heads
 from engine.values import SecretRef, Surface
-from engine.wire.codecs import spoken
 
 ROOT = Path(__file__).parents[2]
 BUILT = build(read(ROOT))
@@ -148,10 +148,10 @@ def test_its_request_can_be_built(provider: str) -> None:
         if found.auth.scheme in MINTED:  # made for each request: `tests/engine/upstream` has them
             continue
         surface = next(iter(sorted(offer.surfaces)))
-        how = spoken(surface, protocol=found.protocol, paths=found.paths, model=offer.upstream_model, stream=False)
-        assert how is not None, f"{offer.id} is offered on {surface}, which {found.protocol} does not have"
+        spoken = how(offer, surface, stream=False)
+        assert spoken is not None, f"{offer.id} is offered on {surface}, which {found.protocol} does not have"
         label = found.auth.keys[0].label if found.auth.keys else ""
-        head = Heads(MadeUp(found), None).head(found, how.path, label)  # type: ignore[arg-type] # nothing is minted
+        head = Heads(MadeUp(found), None).head(found, spoken.path, label)  # type: ignore[arg-type] # nothing is minted
 
         assert head.data.startswith(b"POST /")
         assert head.origin.scheme == "https" or found.allow_private

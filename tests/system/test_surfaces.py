@@ -2,7 +2,7 @@
 
 import json
 import threading
-from base64 import b64decode
+from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from struct import unpack
@@ -26,6 +26,9 @@ ANSWERS: dict[str, Any] = {
     "/v1/audio/transcriptions": {"text": "hello", "usage": {"type": "duration", "seconds": 3}},
     "/v1/audio/speech": SOUND,
     "/v1/messages/count_tokens": {"input_tokens": 42},
+    "/vague/messages/count_tokens": {"tokens": "some"},
+    "/odd/rerank": {"object": "list", "data": [{"index": 1, "relevance_score": 0.9}], "usage": {"total_tokens": 7}},
+    "/odd/audio/speech": {"audio_data": b64encode(SOUND).decode()},
 }
 FILES = """
 id: {id}
@@ -34,6 +37,7 @@ protocol: {protocol}
 base_url: http://127.0.0.1:{port}/{base}
 allow_private: [127.0.0.0/8]
 auth: {{scheme: none}}
+dialect: {{{dialect}}}
 models:
 {models}
 """
@@ -44,6 +48,10 @@ OPENAI = """\
   s/ear: {upstream: ear-1, input: [audio], surfaces: [transcriptions, translations], price: free}
   s/order: {upstream: order-1, surfaces: [rerank], price: free}
   omni-moderation-latest: {upstream: mod-1, surfaces: [moderations], price: free}
+"""
+ODD = """\
+  s/order: {upstream: order-1, surfaces: [rerank], price: free}
+  s/voice: {upstream: voice-1, output: [audio], features: [streaming], price: [{from: 2026-01-01, usd_per_mchar: 13}]}
 """
 GEMINI = "  s/gemini-vectors: {upstream: gemini-vectors, output: [embedding], price: free}\n"
 CLAUDE = "  s/claude: {upstream: claude-1, context: 1000, features: [tools, streaming], price: free}\n"
@@ -75,14 +83,18 @@ class Provider(BaseHTTPRequestHandler):
 def gateway(make_gateway: Callable[..., Any]) -> Iterator[Any]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), Provider)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    port = server.server_port
+
+    def file(name: str, protocol: str, base: str, models: str, *, dialect: str = "") -> str:
+        port = server.server_port
+        return FILES.format(id=name, protocol=protocol, port=port, base=base, models=models, dialect=dialect)
+
     gateway = make_gateway(
         {
-            "providers.d/small.yaml": FILES.format(id="small", protocol="openai", port=port, base="v1", models=OPENAI),
-            "providers.d/gem.yaml": FILES.format(id="gem", protocol="gemini", port=port, base="v1beta", models=GEMINI),
-            "providers.d/claude.yaml": FILES.format(
-                id="claude", protocol="anthropic", port=port, base="v1", models=CLAUDE
-            ),
+            "providers.d/small.yaml": file("small", "openai", "v1", OPENAI),
+            "providers.d/gem.yaml": file("gem", "gemini", "v1beta", GEMINI),
+            "providers.d/claude.yaml": file("claude", "anthropic", "v1", CLAUDE),
+            "providers.d/vague.yaml": file("vague", "anthropic", "vague", CLAUDE),
+            "providers.d/odd.yaml": file("odd", "openai", "odd", ODD, dialect="rerank: voyage, speech: base64"),
         }
     )
     gateway.start()
@@ -166,6 +178,41 @@ def test_speech_comes_as_it_is(post: Callable[..., httpx.Response]) -> None:
 
     assert answer.headers["content-type"] == "audio/mpeg"
     assert answer.content == SOUND
+
+
+def test_an_order_from_a_provider_with_words_of_its_own(gateway: Any, post: Callable[..., httpx.Response]) -> None:
+    """Cohere's request goes to Voyage as Voyage has it, the answer comes back as Cohere's, and its tokens are kept."""
+    asked = {"model": "s/order@odd", "query": "q", "documents": ["a", {"text": "b"}], "top_n": 1}
+    answer = post("/v1/rerank", json=asked).json()
+    path, _, body = seen[-1]
+
+    assert path == "/odd/rerank"
+    assert json.loads(body) == {"model": "order-1", "query": "q", "documents": ["a", "b"], "top_k": 1}
+    assert answer["results"] == [{"index": 1, "relevance_score": 0.9}]
+    assert gateway.sql("select input_tokens from requests where provider = 'odd'")[-1] == {"input_tokens": 7}
+
+
+def test_speech_is_unpacked(gateway: Any, post: Callable[..., httpx.Response]) -> None:
+    """A provider that sends it in JSON is heard like any other, and paid for its characters."""
+    asked = {"model": "s/voice@odd", "input": "say it", "voice": "alloy", "response_format": "wav"}
+    answer = post("/v1/audio/speech", json=asked)
+    events = post("/v1/audio/speech", json={**asked, "stream_format": "sse"})
+
+    assert answer.headers["content-type"] == "audio/wav"
+    assert answer.content == SOUND
+    assert events.status_code == 400
+    assert events.json()["error"]["code"] == "surface_not_supported"
+    rows = gateway.sql("select cost_usd from requests where requested_model = 's/voice@odd' and status = 200")
+    assert [float(row["cost_usd"]) for row in rows] == [6 * 13 / 1e6]
+
+
+def test_a_count_that_is_none_is_not_passed_on(post: Callable[..., httpx.Response]) -> None:
+    """The provider answered, but no count: 502, not its words with a 200."""
+    body = {"model": "s/claude@vague", "messages": [{"role": "user", "content": "hello"}]}
+    answer = post("/v1/messages/count_tokens", json=body)
+
+    assert answer.status_code == 502
+    assert answer.json()["type"] == "error"
 
 
 def test_tokens_are_counted_where_they_can_be(post: Callable[..., httpx.Response]) -> None:

@@ -11,11 +11,12 @@ import pytest
 
 from engine import hub
 from engine.values import Usage
+from engine.wire.dialect import Dialect
 from engine.wire.fold import fold, spread
 from engine.wire.openai_chat.envelope import read_envelope
 from engine.wire.openai_chat.error import read_reply_error
 from engine.wire.openai_chat.reply import decode_reply, encode_reply
-from engine.wire.openai_chat.request import Dialect, decode_request, encode_request
+from engine.wire.openai_chat.request import decode_request, encode_request
 from engine.wire.openai_chat.stream import Decoder, Encoder
 
 CORPUS = Path(__file__).parents[2].parent / "shared" / "corpus"

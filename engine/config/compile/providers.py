@@ -30,7 +30,7 @@ from engine.rules.program import (
     WhenFull,
 )
 from engine.values import ProviderId, Surface
-from engine.wire.openai_chat.params import Dialect
+from engine.wire.dialect import Dialect
 
 __all__ = ["OVERRIDABLE", "overridden", "provider"]
 

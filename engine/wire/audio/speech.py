@@ -15,9 +15,20 @@ from engine.wire.body import WISHES, finish, raw_fields, shaped
 from engine.wire.envelope import Encoded
 from engine.wire.json_edit import Fields
 
-__all__ = ["decode_request", "encode_request", "finish", "read_envelope"]
+__all__ = ["decode_request", "encode_request", "finish", "media_type", "read_envelope"]
 
 _READ = ("model", "input", "voice", "instructions", "response_format", "speed", "stream_format")
+
+
+MEDIA_TYPES = {
+    "mp3": "audio/mpeg",
+    "opus": "audio/opus",
+    "aac": "audio/aac",
+    "flac": "audio/flac",
+    "wav": "audio/wav",
+    "pcm": "audio/pcm",
+}
+"""`response_format` → Content-Type, as OpenAI answers; `mp3` where it is not said."""
 
 
 class _Request(msgspec.Struct):
@@ -62,6 +73,13 @@ def read_envelope(request: bytes) -> SpeechEnvelope:
         wishes=body.wishes(known),
         measures=Measures(characters=len(text)),
     )
+
+
+def media_type(asked: SpeechEnvelope) -> str:
+    """What the sound is that *asked* is answered with, where the provider does not say."""
+    raw = asked.fields.get("response_format")
+    wanted = msgspec.json.decode(raw) if raw is not None else None
+    return MEDIA_TYPES.get(wanted, MEDIA_TYPES["mp3"]) if isinstance(wanted, str) else MEDIA_TYPES["mp3"]
 
 
 def decode_request(fields: Fields) -> SpeechRequest:

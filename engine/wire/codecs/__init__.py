@@ -8,6 +8,7 @@ from urllib.parse import quote
 from engine.values import Surface
 from engine.wire.codecs import conversations, counting, media
 from engine.wire.codecs.shapes import Answered, Beside, CallerCodec, ProviderCodec, Sent, content_type
+from engine.wire.dialect import Dialect
 
 __all__ = [
     "Answered",
@@ -43,18 +44,19 @@ def caller_codec(surface: Surface, *, array: bool = False) -> CallerCodec:
     return conversations.ARRAY_CALLER if array else _CALLERS[surface]
 
 
-def spoken(surface: Surface, *, protocol: str, paths: Mapping[Surface, str], model: str, stream: bool) -> Spoken | None:
-    """How a provider of *protocol* is asked for *model*; *paths* are those that its file names.
+def spoken(
+    surface: Surface, *, protocol: str, paths: Mapping[Surface, str], dialect: Dialect, model: str, stream: bool
+) -> Spoken | None:
+    """How a provider of *protocol* is asked for *model*; *paths* and *dialect* are those of its file.
 
     A conversation that has a path there is spoken natively, whatever the provider's main protocol is. None where it
     cannot be asked at all: then the surface has an estimate, or the provider nothing to offer.
     """
     if surface not in conversations.CALLERS:
-        special = _SPECIAL.get((protocol, surface))
-        if special is None:
+        special = media.said_otherwise(surface, dialect) or _SPECIAL.get((protocol, surface))
+        if special is None or (stream and not special.streams):
             return None
-        native = (protocol, surface) not in media.TRANSLATED
-        return Spoken(special, native=native, path=_filled(paths.get(surface, special.path), model))
+        return Spoken(special, native=not special.is_translated, path=_filled(paths.get(surface, special.path), model))
     if surface in paths:
         return Spoken(conversations.NATIVE[surface], native=True, path=_filled(paths[surface], model))
     main, codec = conversations.MAIN[protocol]

@@ -3,6 +3,7 @@
 A provider of the same protocol counts exactly. For any other, our own estimate is what can be said.
 """
 
+from collections.abc import Callable
 from typing import Final
 
 import msgspec
@@ -11,7 +12,7 @@ from engine.values import Surface, Usage
 from engine.wire.anthropic_messages import count as messages_count
 from engine.wire.anthropic_messages import envelope as messages_envelope
 from engine.wire.anthropic_messages import error as messages_error
-from engine.wire.codecs.shapes import Answered, CallerCodec, Headers, ProviderCodec
+from engine.wire.codecs.shapes import Answered, Answerer, CallerCodec, Headers, ProviderCodec
 from engine.wire.envelope import Envelope
 from engine.wire.gemini import count as gemini_count
 from engine.wire.gemini import error as gemini_error
@@ -48,23 +49,26 @@ def _vertex_body(fields: Fields, *, model: str, stream: bool) -> bytes:  # noqa:
     return gemini_count.finish_count(fields, model=model, flat=True)
 
 
-def _counted(body: bytes, _asked: Envelope, _headers: Headers) -> Answered:
-    """The provider's own count; it is free of charge."""
-    return Answered(body, usage=Usage())
+def _counted(read: Callable[[bytes], int]) -> Answerer:
+    """Passes the provider's own count, which *read* finds in it; it is free of charge."""
+
+    def answered(body: bytes, _asked: Envelope, _headers: Headers) -> Answered:
+        read(body)
+        return Answered(body, usage=Usage())
+
+    return answered
 
 
 _MESSAGES: Final = ProviderCodec(
     path="/messages/count_tokens",
     finish=_messages_body,
-    decode_reply=messages_count.decode_count,
-    answer=_counted,
+    answer=_counted(messages_count.decode_count),
     read_error=messages_error.read_error,
 )
 _GENERATE: Final = ProviderCodec(
     path="/models/{model}:countTokens",
     finish=_generate_body,
-    decode_reply=gemini_count.read_count_reply,
-    answer=_counted,
+    answer=_counted(gemini_count.read_count_reply),
     read_error=gemini_error.read_error,
 )
 _VERTEX: Final = msgspec.structs.replace(_GENERATE, finish=_vertex_body)

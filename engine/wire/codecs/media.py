@@ -10,12 +10,14 @@ from typing import Any, Final
 from engine.values import NO_MEASURES, Surface, Usage
 from engine.wire import upload
 from engine.wire.audio import envelope as sound_envelope
+from engine.wire.audio import mistral as mistral_audio
 from engine.wire.audio import speech, transcript
 from engine.wire.audio.stream import SpeechStream, TranscriptStream
 from engine.wire.audio.values import SpeechEnvelope
 from engine.wire.bedrock import error as bedrock_error
 from engine.wire.codecs.shapes import Answered, CallerCodec, Headers, ProviderCodec, content_type, no_error
 from engine.wire.cohere import error as cohere_error
+from engine.wire.dialect import Dialect
 from engine.wire.embeddings import bedrock as bedrock_embeddings
 from engine.wire.embeddings import cohere as cohere_embeddings
 from engine.wire.embeddings import envelope as embeddings_envelope
@@ -35,10 +37,11 @@ from engine.wire.openai_chat import error as openai_error
 from engine.wire.raw_stream import RawStream
 from engine.wire.rerank import cohere as cohere_rerank
 from engine.wire.rerank import envelope as rerank_envelope
+from engine.wire.rerank import voyage as voyage_rerank
 from engine.wire.rerank.values import RerankReply
 from engine.wire.stream import AnswerStream
 
-__all__ = ["CALLERS", "PROVIDERS", "TRANSLATED"]
+__all__ = ["CALLERS", "PROVIDERS", "said_otherwise"]
 
 
 def _caller(read: Callable[[bytes, str], Envelope], **more: Any) -> CallerCodec:
@@ -80,6 +83,13 @@ def _embeddings(body: bytes, asked: Envelope, _headers: Headers) -> Answered:
     as_base64 = embeddings_envelope.wants_base64(asked.fields)
     reply, passed = openai_embeddings.relay(body, as_base64=as_base64)
     return Answered(passed, usage=reply.usage or estimated(asked, 0))
+
+
+def _unpacked(body: bytes, asked: Envelope, _headers: Headers) -> Answered:
+    """Speech out of the JSON that it came in."""
+    assert isinstance(asked, SpeechEnvelope)
+    sound = mistral_audio.decode_speech(body)
+    return Answered(sound, content_type=speech.media_type(asked), usage=Usage(), measures=asked.measures)
 
 
 def _reranked(body: bytes, _asked: Envelope, _headers: Headers) -> Answered:
@@ -162,8 +172,6 @@ PROVIDERS: Final = {
     ("cohere", Surface.RERANK): ProviderCodec(
         path="/v2/rerank",
         finish=rerank_envelope.finish,
-        decode_reply=cohere_rerank.decode_reply,
-        summary=_summary,
         answer=_reranked,
         read_error=cohere_error.read_error,
     ),
@@ -173,12 +181,21 @@ PROVIDERS: Final = {
 }
 """(Protocol of the provider, surface) → how it is asked."""
 
-TRANSLATED: Final = frozenset(
-    {
-        ("cohere", Surface.EMBEDDINGS),
-        ("gemini", Surface.EMBEDDINGS),
-        ("ollama", Surface.EMBEDDINGS),
-        ("bedrock", Surface.EMBEDDINGS),
-    }
+_VOYAGE_RERANK: Final = ProviderCodec(
+    path="/rerank",
+    encode_request=lambda request, _most, _dialect: voyage_rerank.encode_request(request),
+    finish=voyage_rerank.finish,
+    decode_reply=voyage_rerank.decode_reply,
+    summary=_summary,
+    read_error=openai_error.read_error,
 )
-"""Those of them that have words of their own."""
+_PACKED_SPEECH: Final = _passing("/audio/speech", _unpacked)
+
+
+def said_otherwise(surface: Surface, dialect: Dialect) -> ProviderCodec | None:
+    """How a provider is asked that speaks *surface* otherwise than its protocol; None where it does not."""
+    if surface is Surface.RERANK and dialect.rerank == "voyage":
+        return _VOYAGE_RERANK
+    if surface is Surface.SPEECH and dialect.speech == "base64":
+        return _PACKED_SPEECH
+    return None

@@ -12,15 +12,16 @@ import msgspec
 from engine import hub
 from engine.errors import Bug
 from engine.values import NO_MEASURES, Measures, Outcome, Usage
+from engine.wire.dialect import Dialect
 from engine.wire.envelope import Encoded, Envelope
 from engine.wire.json_edit import Fields
-from engine.wire.openai_chat.params import Dialect
 from engine.wire.stream import AnswerStream, Decoder, Encoder, Relay, Translation
 from engine.wire.told import Told
 from engine.wire.upload import Upload
 
 __all__ = [
     "Answered",
+    "Answerer",
     "Beside",
     "CallerCodec",
     "Finisher",
@@ -67,6 +68,10 @@ class Answered(NamedTuple):
     """Of the first choice, in the provider's word."""
     usage: Usage | None = None
     measures: Measures = NO_MEASURES
+
+
+Answerer = Callable[[bytes, Envelope, Headers], Answered]
+"""Reads a whole answer that passes as it is: of its body, what was asked, and its headers. Raises UpstreamMalformed."""
 
 
 class Reader(Protocol):
@@ -133,9 +138,8 @@ class ProviderCodec(msgspec.Struct, frozen=True, kw_only=True):
     decode_reply: Callable[[bytes], Any] = untranslated
     summary: Callable[[Any], tuple[str | None, Usage | None]] = untranslated
     """Finish reason and usage of what `decode_reply` read."""
-    answer: Callable[[bytes, Envelope, Headers], Answered] | None = None
-    """Reads an answer that passes as it is, where that is quicker than `decode_reply`, or more is to be done to it; of
-    its body, what was asked, and its headers."""
+    answer: Answerer | None = None
+    """Reads an answer that passes as it is, where that is quicker than `decode_reply`, or more is to be done to it."""
     decoder: Callable[[], Decoder] | None = None
     """None where there are no streams."""
     relay: Callable[[Envelope], AnswerStream] | None = None
@@ -146,6 +150,16 @@ class ProviderCodec(msgspec.Struct, frozen=True, kw_only=True):
     encode_reply: Callable[[Any], bytes] | None = None
     encoder: Callable[[str], Encoder] | None = None
     """As the provider writes, of the model's name: both are for stand-ins of providers."""
+
+    @property
+    def is_translated(self) -> bool:
+        """Whether requests of another protocol can be put into this one."""
+        return self.encode_request is not untranslated
+
+    @property
+    def streams(self) -> bool:
+        """Whether it has streams."""
+        return self.relay is not None or self.decoder is not None
 
     def finished(self, asked: Envelope, fields: Fields, dialect: Dialect, model: str) -> Sent:
         """The body that goes to a provider: *fields* of the request *asked*, with its own name for the model."""

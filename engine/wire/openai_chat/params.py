@@ -1,10 +1,10 @@
-"""The answer's shape, and reasoning, as a request asks for them; and how look-alikes want a request written.
+"""The answer's shape, and reasoning, as a request asks for them.
 
 Source: https://platform.openai.com/docs/api-reference/chat/create and
 https://openrouter.ai/docs/use-cases/reasoning-tokens, read 2026-11.
 """
 
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 
@@ -12,8 +12,6 @@ from engine import hub
 from engine.errors import BadRequest
 
 __all__ = [
-    "OPENAI",
-    "Dialect",
     "read_format",
     "read_reasoning",
     "write_effort",
@@ -27,37 +25,6 @@ DEFAULT_SCHEMA_NAME = "response"
 EFFORT_BUDGETS = ((2_048, "low"), (8_192, "medium"))
 """A budget of tokens up to this much is this effort, a larger one is `high`: our own reckoning, after OpenRouter, which
 turns efforts into 20, 50 and 80 per cent of the output."""
-
-
-class Dialect(msgspec.Struct, frozen=True, kw_only=True):
-    """Where a look-alike takes more than OpenAI, or other words for it. OpenAI refuses fields that it does not know."""
-
-    max_tokens: str = "max_completion_tokens"
-    """`max_tokens` at those who know only the older name."""
-    reasoning: Literal["effort", "object"] = "effort"
-    """`reasoning_effort`, or OpenRouter's and Vercel's `reasoning`."""
-    thoughts: Literal["fields", "parts", "none"] = "none"
-    """Earlier reasoning: in `reasoning_content` and `reasoning_details`, as Mistral's content parts, or left out.
-
-    DeepSeek refuses a conversation of its thinking models that lacks it; strict providers refuse fields that they do
-    not know, so it is left out unless told otherwise.
-    """
-    developer: bool = False
-    """Knows the role; without it, it is `system`."""
-    cache: bool = False
-    """Takes Anthropic's `cache_control`."""
-    top_k: bool = False
-    tool_media: bool = False
-    """Takes pictures in answers of tools; without it, they follow in a message of the user's."""
-    short_ids: bool = False
-    """Takes only ids of calls that are nine letters and digits, as Mistral documents."""
-    stream_usage: bool = True
-    """Takes `stream_options.include_usage`."""
-    thinking: Literal["budget", "adaptive"] = "budget"
-    """Of Claude: is told how many tokens to think with, or takes an effort and decides itself."""
-
-
-OPENAI = Dialect()
 
 
 class _Schema(msgspec.Struct):

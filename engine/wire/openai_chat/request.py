@@ -7,12 +7,11 @@ import msgspec
 
 from engine import hub
 from engine.errors import BadRequest
+from engine.wire.dialect import OPENAI, Dialect
 from engine.wire.envelope import Encoded
 from engine.wire.json_edit import Fields
 from engine.wire.openai_chat import PROTOCOL
 from engine.wire.openai_chat.params import (
-    OPENAI,
-    Dialect,
     read_format,
     read_reasoning,
     write_effort,
@@ -22,7 +21,7 @@ from engine.wire.openai_chat.params import (
 from engine.wire.openai_chat.tools import read_choice, read_tools, write_choice, write_tools
 from engine.wire.openai_chat.turns import read_turns, write_turns
 
-__all__ = ["OPENAI", "Dialect", "decode_request", "encode_request"]
+__all__ = ["decode_request", "encode_request"]
 
 PLAIN = (
     "temperature",

@@ -11,9 +11,9 @@ from typing import Any, Literal
 import msgspec
 
 from engine import hub
+from engine.wire.dialect import Dialect
 from engine.wire.openai_chat.content import no_place, read_content, write_content
 from engine.wire.openai_chat.message import Said, read_assistant, write_assistant
-from engine.wire.openai_chat.params import Dialect
 
 __all__ = ["read_turns", "write_turns"]
 
@@ -154,11 +154,6 @@ def _assistant(message: hub.Message, dialect: Dialect, dropped: list[str]) -> di
 def _unsigned(part: hub.Part) -> hub.Part:
     """*part* without Gemini's signature, which stands in a field that strict providers refuse."""
     return msgspec.structs.replace(part, signature="") if isinstance(part, hub.Text | hub.ToolCall) else part
-
-
-def _is_sayable(media: hub.Media) -> bool:
-    """Of an assistant's turn: sound by the id that OpenAI gave it, pictures by all but an id."""
-    return bool(media.file_id) if media.kind == "audio" else media.kind == "image" and not media.file_id
 
 
 def _answers(

@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 from engine import hub
 from engine.errors import BadRequest
+from engine.wire.dialect import Dialect
 from engine.wire.openai_chat.envelope import read_envelope
-from engine.wire.openai_chat.request import DROPPED, Dialect, decode_request, encode_request
+from engine.wire.openai_chat.request import DROPPED, decode_request, encode_request
 
 HI = hub.Message(role=hub.Role.USER, parts=(hub.Text(text="hi"),))
 OBJECT = msgspec.Raw(b'{"type":"object"}')

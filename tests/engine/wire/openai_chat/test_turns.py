@@ -6,7 +6,7 @@ import pytest
 
 from engine import hub
 from engine.errors import BadRequest
-from engine.wire.openai_chat.params import OPENAI, Dialect
+from engine.wire.dialect import OPENAI, Dialect
 from engine.wire.openai_chat.turns import read_turns, write_turns
 
 PICTURE = hub.Media(kind="image", data="QUJD", media_type="image/png")
