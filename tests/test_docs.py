@@ -18,6 +18,7 @@ import yaml
 from engine.cli import COMMANDS, main
 from engine.config.compile.roles import PERMISSIONS, SHIPPED
 from engine.config.slugs import SLUGS
+from engine.expr.facts import MESSAGE_TABLE, PICTURES_TABLE
 from engine.live.metrics import FAMILIES
 from engine.store.layout import Layout
 from engine.store.projector import Projector
@@ -136,6 +137,12 @@ def test_paths_are_documented() -> None:
     assert {path.split()[1] for path in names("Paths") if path.startswith(("GET /", "POST /"))} - {"/schema"} == served
 
 
+def test_facts_of_templates_are_documented() -> None:
+    """The table has every fact, and none that does not exist."""
+    lists = {"request.messages", "request.turns"}
+    assert names("A provider with an API of its own") == {*MESSAGE_TABLE, *PICTURES_TABLE, *lists}
+
+
 def test_permissions_and_roles_are_documented() -> None:
     """The table of permissions is the one in the code, cell by cell."""
     table = [row for row in rows("Paths") if len(row) == 1 + len(SHIPPED)]
@@ -203,8 +210,9 @@ def test_slugs_used_are_those_documented() -> None:
 
 @pytest.mark.parametrize(("name", "text"), re.findall(r"```yaml\n# (\S+)\n(.*?)```", README, re.DOTALL))
 def test_yaml_in_the_readme_is_the_example(name: str, text: str) -> None:
-    """The configuration that is shown is examples/minimal, file by file."""
-    assert text == (EXAMPLES / "minimal" / name).read_text(encoding="utf-8")
+    """The configuration that is shown is examples/minimal, file by file; others say where they stand."""
+    path = ROOT / name if name.startswith("examples/") else EXAMPLES / "minimal" / name
+    assert text == path.read_text(encoding="utf-8")
 
 
 def consoles() -> list[tuple[str, str]]:
@@ -227,10 +235,11 @@ def test_what_the_readme_shows_is_printed(command: str, output: str) -> None:
     assert run(command).stdout == output
 
 
+@pytest.mark.parametrize("root", ["minimal", "template"])
 @pytest.mark.parametrize("arguments", ["validate --strict", "test --cover --fail-under 90"])
-def test_the_example_passes_its_own_ci(arguments: str) -> None:
-    """The smallest root is clean by the strictest rules of examples/ci."""
-    done = run(f"engine {arguments} --config examples/minimal")
+def test_the_examples_pass_their_own_ci(arguments: str, root: str) -> None:
+    """The roots that are shown are clean by the strictest rules of examples/ci."""
+    done = run(f"engine {arguments} --config examples/{root}")
     assert done.returncode == 0, done.stdout
 
 

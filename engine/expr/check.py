@@ -7,11 +7,11 @@ from datetime import date
 
 from engine.errors import Flaw, PatternInvalid, did_you_mean
 from engine.expr import tree
-from engine.expr.facts import KEYED, QUIRK_TABLE, Fact, Kind
+from engine.expr.facts import KEYED, MESSAGE_TABLE, QUIRK_TABLE, Fact, Kind
 from engine.expr.network import Network
 from engine.expr.regex import Regex
 
-__all__ = ["check"]
+__all__ = ["check", "check_value"]
 
 _MEMBERSHIP = {tree.Operator.IN, tree.Operator.NOT_IN}
 _EQUALITY = {tree.Operator.EQ, tree.Operator.NE}
@@ -22,6 +22,13 @@ def check(root: tree.Node, table: Mapping[str, Fact]) -> list[Flaw]:
     """Everything that is wrong with the condition *root* over the facts of *table*."""
     checker = _Checker(table)
     checker.flag(root)
+    return list(dict.fromkeys(checker.flaws))
+
+
+def check_value(root: tree.Node | tree.Choice, table: Mapping[str, Fact]) -> list[Flaw]:
+    """Everything that is wrong with *root*, an expression of a template, over the facts of *table*."""
+    checker = _Checker(table)
+    checker.value(root)
     return list(dict.fromkeys(checker.flaws))
 
 
@@ -39,6 +46,26 @@ class _Checker:
             self._flaw(node, f"{_spelt(node)} is {kind}, not true or false", _COMPARE.get(kind or Kind.FLAG, ""))
         elif isinstance(node, tree.Constant):
             self._flaw(node, f"{_spelt(node)} is the same for every request", slug="expression-constant")
+
+    def value(self, node: tree.Node | tree.Choice) -> None:
+        """*node* may be of any kind, and knows the facts of its table alone."""
+        if isinstance(node, tree.Choice):
+            self._closed(node.test)
+            self.flag(node.test)
+            self.value(node.then)
+            self.value(node.other)
+        else:
+            self._closed(node)
+            self._kind(node)
+
+    def _closed(self, node: tree.Node) -> None:
+        """Nothing in *node* is looked up by a key, or asks for what was sent."""
+        for part in tree.parts(node):
+            if isinstance(part, tree.Keyed):
+                self._flaw(part, f"templates know no {part.of}", slug="unknown-fact")
+            elif isinstance(part, tree.Sets):
+                hint = "what was not said leaves its key out"
+                self._flaw(part, "templates know no request.sets('…')", hint, slug="unknown-fact")
 
     def _flaw(self, node: tree.Node, message: str, hint: str = "", slug: str = "expression-type") -> None:
         self.flaws.append(Flaw(slug=slug, message=message, offset=node.at, hint=hint))
@@ -72,6 +99,8 @@ class _Checker:
             return "write request.sets('…')"
         if subject in KEYED:
             return f"write {subject}['{rest or '…'}']"
+        if subject == "message" and name in MESSAGE_TABLE:
+            return "only the item of an `each` knows it"
         if name in QUIRK_TABLE:
             return "only quirks know it"
         full = next((known for known in self._table if known.endswith(f".{name}")), "")

@@ -1,4 +1,4 @@
-"""A compiled condition: what `when` and `unless` have become. Nothing here parses."""
+"""Compiled expressions: what `when`, `unless` and the leaves of templates have become. Nothing here parses."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -10,16 +10,16 @@ from engine.errors import Place
 from engine.expr.network import Network
 from engine.expr.regex import Regex
 
-__all__ = ["Condition", "Constant", "Sets"]
+__all__ = ["Condition", "Constant", "Sets", "Value"]
 
 Sets = Callable[[str], bool]
 """Whether the request sets a dotted path: the one function that conditions may call, as `request.sets('…')`."""
 
 Constant = Regex | Network | Fraction
-"""What a condition needs beside the constants that code can hold by itself."""
+"""What an expression needs beside the constants that code can hold by itself."""
 
 _NO_NAMES: dict[str, Any] = {"__builtins__": {}}
-"""The globals of every condition: it reaches its arguments and its constants, and nothing else."""
+"""The globals of every expression: it reaches its arguments and its constants, and nothing else."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,3 +46,31 @@ class Condition:
     def __call__(self, facts: Any, caller: Any, sets: Sets, offer: Any = None) -> bool:
         """Whether it holds. *facts* is a `values.Facts`, *caller* a `rules.program.Caller`; *offer* only for quirks."""
         return self._holds(facts, caller, sets, offer)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Value:
+    """What a template's expression is worth for a request. Never raises: it was type-checked when it was compiled."""
+
+    text: str
+    """As written."""
+    place: Place
+    code: CodeType = field(repr=False)
+    """Of a function of what is asked, message, and then the constants."""
+    reads: frozenset[str] = frozenset()
+    """The facts it looks at: `request.temperature`, `message.text`, …"""
+    constants: tuple[Constant, ...] = field(default=(), repr=False)
+    _of: Callable[..., Any] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_of", FunctionType(self.code, _NO_NAMES, "value", self.constants))
+
+    def __reduce__(self) -> tuple[type["Value"], tuple[Any, ...]]:
+        return Value, (self.text, self.place, self.code, self.reads, self.constants)
+
+    def __call__(self, asked: Any, message: Any = None) -> Any:
+        """A text, a number, true or false, a list of texts; None where it is absent.
+
+        *asked* is what the template's kind of request has (`wire.template.chat.Asked`); *message* one of its messages.
+        """
+        return self._of(asked, message)

@@ -6,12 +6,12 @@ from types import CodeType
 
 from engine.errors import Place
 from engine.expr import tree
-from engine.expr.condition import Condition, Constant
+from engine.expr.condition import Condition, Constant, Value
 from engine.expr.facts import Fact, keyed
 from engine.expr.network import Network
 from engine.expr.regex import Regex
 
-__all__ = ["emit"]
+__all__ = ["emit", "emit_value"]
 
 _NEGATED = {tree.Operator.NE, tree.Operator.NOT_IN}
 
@@ -25,6 +25,20 @@ def emit(root: tree.Node, table: Mapping[str, Fact], text: str, place: Place) ->
         text=text,
         place=place,
         code=_compiled(f"lambda f, c, sets, o{names}: {body}"),
+        reads=frozenset(emitter.reads),
+        constants=tuple(emitter.constants),
+    )
+
+
+def emit_value(root: tree.Node | tree.Choice, table: Mapping[str, Fact], text: str, place: Place) -> Value:
+    """The expression of a template that *root* says, compiled."""
+    emitter = _Emitter(table)
+    body = emitter.value(root)
+    names = "".join(f", k{number}" for number in range(len(emitter.constants)))
+    return Value(
+        text=text,
+        place=place,
+        code=_compiled(f"lambda a, m{names}: {body}"),
         reads=frozenset(emitter.reads),
         constants=tuple(emitter.constants),
     )
@@ -59,6 +73,16 @@ class _Emitter:
                 return self._number(node)
             case _:
                 return self._flag(node)
+
+    def value(self, node: tree.Node | tree.Choice) -> str:
+        """The same over `a`, `m` and the constants: None where a number that is reckoned with is absent."""
+        if isinstance(node, tree.Choice):
+            return f"({self.value(node.then)} if {self.code(node.test)} else {self.value(node.other)})"
+        code = self.code(node)
+        if isinstance(node, tree.Arithmetic | tree.Negative) and (absent := self._optional(node)):
+            tests = " or ".join(f"{fact} is None" for fact in absent)
+            return f"(None if {tests} else {code})"
+        return code
 
     def _flag(self, node: tree.Flag) -> str:
         match node:
@@ -107,6 +131,6 @@ class _Emitter:
             )
         return comparison
 
-    def _optional(self, node: tree.Compare) -> list[str]:
+    def _optional(self, node: tree.Node) -> list[str]:
         names = {part.text for part in tree.parts(node) if isinstance(part, tree.Name)}
         return sorted(self._table[name].code for name in names if self._table[name].optional)

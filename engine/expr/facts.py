@@ -14,7 +14,19 @@ from typing import Any
 from engine.errors import ExpressionInvalid, Flaw, did_you_mean
 from engine.values import Facts, Surface
 
-__all__ = ["KEYED", "QUIRK_TABLE", "STICKY", "TABLE", "Fact", "Kind", "keyed", "sticky"]
+__all__ = [
+    "CHAT_TABLE",
+    "KEYED",
+    "MESSAGE_TABLE",
+    "PICTURES_TABLE",
+    "QUIRK_TABLE",
+    "STICKY",
+    "TABLE",
+    "Fact",
+    "Kind",
+    "keyed",
+    "sticky",
+]
 
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
@@ -37,7 +49,8 @@ class Fact:
     kind: Kind
     doc: str
     code: str
-    """Python over `f` (`values.Facts`), `c` (`rules.program.Caller`) and `o` (`rules.program.Offer`)."""
+    """Python over `f` (`values.Facts`), `c` (`rules.program.Caller`) and `o` (`rules.program.Offer`); of templates over
+    `a` (what is asked) and `m` (one message)."""
     choices: tuple[str, ...] = ()
     """All values that a text can have; empty where they are not known beforehand."""
     optional: bool = False
@@ -93,6 +106,59 @@ TABLE: Mapping[str, Fact] = MappingProxyType({fact.name: fact for fact in _FACTS
 
 QUIRK_TABLE: Mapping[str, Fact] = MappingProxyType({**TABLE, **{fact.name: fact for fact in _QUIRK_FACTS}})
 """What `when` and `unless` of a quirk may look at."""
+
+_UPSTREAM_MODEL = _fact("upstream.model", Kind.TEXT, "a.model", "What the provider calls the model.")
+_USER = _fact("request.user", Kind.TEXT, "a.user", "The end user that the caller names.", optional=True)
+_COUNT = _fact("request.n", Kind.NUMBER, "a.n", "How many answers are wanted.", optional=True)
+
+_CHAT_FACTS = (
+    _UPSTREAM_MODEL,
+    _fact(
+        "request.prompt",
+        Kind.TEXT,
+        "a.prompt",
+        "What the user says. A template that reads it, and neither turns nor messages, takes one turn of the user's.",
+        optional=True,
+    ),
+    _fact("request.system", Kind.TEXT, "a.system", "The system's texts, as one.", optional=True),
+    _fact("request.stream", Kind.FLAG, "a.stream", "Whether a stream is asked for, and the template has one."),
+    _fact("request.max_tokens", Kind.NUMBER, "a.max_tokens", "The cap on output tokens.", optional=True),
+    _fact("request.temperature", Kind.NUMBER, "a.temperature", "The temperature.", optional=True),
+    _fact("request.top_p", Kind.NUMBER, "a.top_p", "The share of probability that is drawn from.", optional=True),
+    _fact("request.top_k", Kind.NUMBER, "a.top_k", "The tokens that are drawn from.", optional=True),
+    _fact("request.frequency_penalty", Kind.NUMBER, "a.frequency_penalty", "OpenAI's, from -2 to 2.", optional=True),
+    _fact("request.presence_penalty", Kind.NUMBER, "a.presence_penalty", "OpenAI's, from -2 to 2.", optional=True),
+    _fact("request.stop", Kind.TEXTS, "a.stop", "The texts that end the answer.", optional=True),
+    _fact("request.seed", Kind.NUMBER, "a.seed", "The seed of the draw.", optional=True),
+    _COUNT,
+    _USER,
+)
+
+_MESSAGE_FACTS = (
+    _fact("message.role", Kind.TEXT, "m.role", "Who speaks.", choices=("system", "user", "assistant")),
+    _fact("message.text", Kind.TEXT, "m.text", "What is said."),
+)
+
+_PICTURES_FACTS = (
+    _UPSTREAM_MODEL,
+    _fact("request.prompt", Kind.TEXT, "a.prompt", "What is to be seen."),
+    _COUNT,
+    _fact("request.size", Kind.TEXT, "a.size", "`1024x1024`, or `auto`.", optional=True),
+    _fact("request.width", Kind.NUMBER, "a.width", "Pixels of the size, where it says any.", optional=True),
+    _fact("request.height", Kind.NUMBER, "a.height", "The same.", optional=True),
+    _fact("request.quality", Kind.TEXT, "a.quality", "A word of the model's.", optional=True),
+    _fact("request.output_format", Kind.TEXT, "a.output_format", "`png`, `jpeg`, `webp`.", optional=True),
+    _USER,
+)
+
+CHAT_TABLE: Mapping[str, Fact] = MappingProxyType({fact.name: fact for fact in _CHAT_FACTS})
+"""What a template for conversations may look at."""
+
+MESSAGE_TABLE: Mapping[str, Fact] = MappingProxyType({**CHAT_TABLE, **{fact.name: fact for fact in _MESSAGE_FACTS}})
+"""The same inside `each`."""
+
+PICTURES_TABLE: Mapping[str, Fact] = MappingProxyType({fact.name: fact for fact in _PICTURES_FACTS})
+"""What a template for pictures may look at."""
 
 KEYED = ("headers", "metadata")
 """Facts that are looked up by a key of the configuration's choosing, each a text, '' when absent."""

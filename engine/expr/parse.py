@@ -1,4 +1,6 @@
-"""Conditions from text. Jinja2's parser reads them; what it returns is cut down to our own tree. Home of jinja2.
+"""Conditions, and the expressions of templates, from text. Home of jinja2.
+
+Jinja2's parser reads them; what it returns is cut down to our own tree.
 
 Texts in quotes are taken as they are written, so that a regular expression needs no second backslash: only a
 backslash before the closing kind of quote is taken out.
@@ -15,12 +17,12 @@ from jinja2.parser import Parser
 
 from engine.errors import ExpressionInvalid, Flaw, Place, did_you_mean
 from engine.expr import tree
-from engine.expr.check import check
-from engine.expr.condition import Condition
-from engine.expr.emit import emit
-from engine.expr.facts import KEYED, QUIRK_TABLE, TABLE
+from engine.expr.check import check, check_value
+from engine.expr.condition import Condition, Value
+from engine.expr.emit import emit, emit_value
+from engine.expr.facts import KEYED, QUIRK_TABLE, TABLE, Fact
 
-__all__ = ["condition"]
+__all__ = ["condition", "value"]
 
 _LONGEST_TEXT = 8_192
 """Characters; a list of names that is longer belongs into a virtual model."""
@@ -54,11 +56,24 @@ def condition(text: str, place: Place, *, quirk: bool) -> Condition:
         ExpressionInvalid: it is outside the grammar, or `check` has found flaws; each with its offset in *text*.
     """
     table = QUIRK_TABLE if quirk else TABLE
-    root = _parsed(text)
+    root = _node(_parsed(text))
     flaws = check(root, table)
     if flaws:
         raise ExpressionInvalid(*flaws)
     return emit(root, table, text, place)
+
+
+def value(text: str, place: Place, table: Mapping[str, Fact]) -> Value:
+    """The value that *text*, an expression of a template, says over the facts of *table*.
+
+    Raises:
+        ExpressionInvalid: as `condition`.
+    """
+    root = _choice(_parsed(text))
+    flaws = check_value(root, table)
+    if flaws:
+        raise ExpressionInvalid(*flaws)
+    return emit_value(root, table, text, place)
 
 
 class _Environment(Environment):
@@ -100,7 +115,7 @@ def _token(offset: int, kind: str, text: str) -> str:
     return text
 
 
-def _parsed(text: str) -> tree.Node:
+def _parsed(text: str) -> nodes.Node:
     if len(text) > _LONGEST_TEXT:
         _refuse(0, f"the condition is longer than {_LONGEST_TEXT} characters")
     try:
@@ -113,7 +128,7 @@ def _parsed(text: str) -> tree.Node:
     if not parser.stream.eos:
         _refuse_unread(text, parser.stream.current.lineno)
     _check_depth(root)
-    return _node(root)
+    return root
 
 
 def _check_depth(root: nodes.Node) -> None:
@@ -142,6 +157,15 @@ def _refuse(offset: int, message: str, hint: str = "", slug: str = "expression-s
 
 def _node(node: nodes.Node) -> tree.Node:
     return _READERS.get(type(node), _unsupported)(node)
+
+
+def _choice(node: nodes.Node) -> tree.Node | tree.Choice:
+    """The same where the outermost parts may be `… if … else …`."""
+    if not isinstance(node, nodes.CondExpr):
+        return _node(node)
+    if node.expr2 is None:
+        _refuse(_start(node), "'if' needs an 'else'", "write … if … else …")
+    return tree.Choice(_start(node), _node(node.test), _choice(node.expr1), _choice(node.expr2))
 
 
 def _unsupported(node: nodes.Node) -> NoReturn:

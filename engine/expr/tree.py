@@ -11,6 +11,7 @@ from typing import Literal
 
 __all__ = [
     "Arithmetic",
+    "Choice",
     "Compare",
     "Constant",
     "Flag",
@@ -159,25 +160,37 @@ class Sets:
     path: str
 
 
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """`then if test else other`, in templates."""
+
+    at: int
+    test: "Node"
+    then: "Node | Choice"
+    other: "Node | Choice"
+
+
 Flag = Compare | Logic | Not | Matching | Within | Sets
 """What is true or false by its form."""
 
 Node = Name | Keyed | Constant | Listing | Arithmetic | Negative | Flag
 
 
-def parts(node: Node) -> Iterator[Node]:
+def parts(node: Node | Choice) -> Iterator[Node | Choice]:
     """*node* and every part of it, itself first."""
     yield node
     for child in _children(node):
         yield from parts(child)
 
 
-def _children(node: Node) -> tuple[Node, ...]:
+def _children(node: Node | Choice) -> tuple[Node | Choice, ...]:
     match node:
         case Compare():
             return (node.first, *(part for _, part in node.rest))
         case Logic() | Arithmetic():
             return (node.left, node.right)
+        case Choice():
+            return (node.test, node.then, node.other)
         case Not() | Negative() | Matching() | Within():
             return (node.part,)
         case Name() | Keyed() | Constant() | Listing() | Sets():

@@ -13,7 +13,7 @@ from engine.rules.edits import edited
 from engine.rules.outcomes import sharpen
 from engine.rules.plan import Ended, Full, Start
 from engine.rules.program import Offer
-from engine.values import NO_MEASURES, AttemptRecord, Measures, Outcome, Surface, Usage, UsageSource
+from engine.values import NO_MEASURES, AttemptRecord, Headers, Measures, Outcome, Surface, Usage, UsageSource
 from engine.wire.codecs import Answered, Spoken, content_type, spoken
 from engine.wire.envelope import Encoded, estimated
 from engine.wire.json_edit import Fields
@@ -51,6 +51,8 @@ class Attempt(msgspec.Struct, kw_only=True):
     stream: AnswerStream | None = None
     usage: Usage | None = None
     measures: Measures = NO_MEASURES
+    headers: Headers = ()
+    """What the provider's protocol says beside the body."""
     detail: str = ""
     ttfb_ms: float | None = None
     sent_bytes: int = 0
@@ -97,7 +99,7 @@ class Attempt(msgspec.Struct, kw_only=True):
         codec = self.spoken.codec
         sent = codec.finished(envelope, fields, provider.dialect, offer.upstream_model)
         self.sent_bytes = len(sent.body)
-        timeouts, forwarded = provider.timeouts, provider.forward_headers
+        timeouts = provider.timeouts
         total_s = min(timeouts.total_s, self.start.left_s)
         return Call(
             offer=offer,
@@ -107,16 +109,23 @@ class Attempt(msgspec.Struct, kw_only=True):
             stream=envelope.stream,
             body=sent.body,
             content_type=sent.content_type,
-            headers=[h for h in exchange.inbound.headers if h[0].decode("latin-1") in forwarded] if forwarded else (),
+            headers=[*self.headers, *self._forwarded()] if self.headers or provider.forward_headers else (),
             head_timeout_s=min(timeouts.first_token_s, total_s) if envelope.stream else total_s,
             total_timeout_s=total_s,
         )
+
+    def _forwarded(self) -> Headers:
+        """Those of the caller's headers that may pass."""
+        names = self.start.candidate.offer.provider.forward_headers
+        return [header for header in self.exchange.inbound.headers if header[0].decode("latin-1") in names]
 
     def _translate(self, fields: Fields) -> Encoded:
         """The caller's *fields* in the provider's protocol. Raises BadRequest for what it cannot express."""
         offer = self.start.candidate.offer
         request = structs.replace(self.exchange.codec.decode_request(fields), model=offer.upstream_model)
-        return self.spoken.codec.encode_request(request, offer.max_output, offer.provider.dialect)
+        codec = self.spoken.codec
+        self.headers = codec.headers(request)
+        return codec.encode_request(request, offer.max_output, offer.provider.dialect)
 
     def _report(self, dropped: tuple[str, ...]) -> None:
         """Remember what this offer cannot express; under `x-engine-strict: 1` refuse instead."""
@@ -163,7 +172,8 @@ class Attempt(msgspec.Struct, kw_only=True):
         finish_reason, usage = codec.summary(reply)
         named = structs.replace(reply, **self._named(getattr(reply, "id", None), reply.model))
         encoded = exchange.codec.encode_reply(named, self.asked.envelope, int(exchange.at.timestamp()))
-        return Answered(encoded, finish_reason=finish_reason, usage=usage)
+        measures = getattr(reply, "measures", NO_MEASURES)
+        return Answered(encoded, finish_reason=finish_reason, usage=usage, measures=measures)
 
     def _stream(self) -> AnswerStream:
         """The provider's stream on its way to the caller."""
@@ -297,15 +307,7 @@ class Attempt(msgspec.Struct, kw_only=True):
 
 def how(offer: Offer, surface: Surface, *, stream: bool) -> Spoken | None:
     """How the offer's provider is asked; None when it cannot be asked on that surface."""
-    provider = offer.provider
-    return spoken(
-        surface,
-        protocol=provider.protocol,
-        paths=provider.paths,
-        dialect=provider.dialect,
-        model=offer.upstream_model,
-        stream=stream,
-    )
+    return spoken(surface, offer.provider.manner, model=offer.upstream_model, stream=stream)
 
 
 def asked_how(offer: Offer, surface: Surface, *, stream: bool) -> Spoken:

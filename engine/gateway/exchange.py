@@ -6,11 +6,10 @@ from datetime import datetime
 import msgspec
 
 from engine.errors import CallerFault, OutcomeKind, Refused
-from engine.gateway.ports import Headers
 from engine.rules.decision import Decision
 from engine.rules.program import Caller, Offer
 from engine.snapshot import Snapshot
-from engine.values import NOTHING, AttemptRecord, Facts, Measures, RequestRecord, Surface, Usage
+from engine.values import NOTHING, AttemptRecord, Facts, Headers, Measures, RequestRecord, Surface, Usage
 from engine.wire.codecs import CallerCodec
 from engine.wire.envelope import Envelope
 

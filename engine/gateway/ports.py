@@ -1,6 +1,5 @@
 """The ports: what the straight line needs of the world, each the smallest thing that serves it."""
 
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -8,7 +7,7 @@ import msgspec
 
 from engine.rules.program import Offer
 from engine.rules.world import Live
-from engine.values import Outcome, Record, RequestRecord, Surface, Usage
+from engine.values import Headers, Outcome, Record, RequestRecord, Surface, Usage
 
 __all__ = [
     "Admission",
@@ -16,7 +15,6 @@ __all__ = [
     "Call",
     "Clock",
     "Entropy",
-    "Headers",
     "Journal",
     "LiveState",
     "Metrics",
@@ -25,7 +23,7 @@ __all__ = [
     "Upstream",
 ]
 
-Headers = Sequence[tuple[bytes, bytes]]
+
 """Names in lower case."""
 
 

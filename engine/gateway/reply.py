@@ -4,7 +4,7 @@ import math
 
 from engine.errors import CallerFault, Refused
 from engine.gateway.exchange import Exchange
-from engine.gateway.ports import Headers
+from engine.values import Headers
 from engine.wire.told import Told
 
 __all__ = ["cost_comment", "error_reply", "failed_event", "plain_head", "stream_head"]

@@ -13,9 +13,9 @@ from msgspec import structs
 from engine import hub
 from engine.errors import OutcomeKind, UpstreamMalformed, UpstreamReset, UpstreamTimeout, UpstreamUnreachable
 from engine.gateway.attempt import asked_how
-from engine.gateway.ports import Call, Headers
+from engine.gateway.ports import Call
 from engine.planning.scenario import Scripted
-from engine.values import Record, RequestRecord, Usage
+from engine.values import Headers, Record, RequestRecord, Usage
 from engine.wire.fold import spread
 
 __all__ = ["Collected", "FixedEntropy", "Remembered", "ScriptedUpstream", "VirtualClock"]

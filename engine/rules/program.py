@@ -20,6 +20,8 @@ from engine.pricing import Price
 from engine.values import CONVERSATIONS, ModelId, ProviderId, SecretRef, Surface
 from engine.wire.dialect import OPENAI, Dialect
 from engine.wire.json_edit import Edit
+from engine.wire.manner import Manner
+from engine.wire.template.values import Template
 
 if TYPE_CHECKING:
     from engine.expr import Condition
@@ -202,6 +204,8 @@ class Provider:
     paths: Mapping[Surface, str]
     """Surface → path below `base_url`, where it is not the protocol's own."""
     dialect: Dialect = OPENAI
+    template: Template | None = None
+    """Of the protocol `template`."""
     headers: tuple[tuple[str, str], ...] = ()
     query: tuple[tuple[str, str], ...] = ()
     forward_headers: frozenset[str] = frozenset()
@@ -225,6 +229,11 @@ class Provider:
     """A missing secret makes it unconfigured instead of stopping the start."""
     disabled: str = ""
     """The reason it is not to be used; empty when it is."""
+
+    @property
+    def manner(self) -> Manner:
+        """How it is spoken to."""
+        return Manner(protocol=self.protocol, paths=self.paths, dialect=self.dialect, template=self.template)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

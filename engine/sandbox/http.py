@@ -5,9 +5,10 @@ from typing import Any
 
 import msgspec
 
-from engine.gateway.ports import Clock, Headers
+from engine.gateway.ports import Clock
 from engine.sandbox.provider import Scripts
 from engine.sandbox.script import MODELS, Ending, Script, Step, refusal
+from engine.values import Headers
 
 __all__ = ["SandboxApp"]
 

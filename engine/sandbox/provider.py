@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 
 from engine.errors import BadRequest, OutcomeKind, UpstreamMalformed, UpstreamReset, UpstreamTimeout
-from engine.gateway.ports import Call, Clock, Headers
+from engine.gateway.ports import Call, Clock
 from engine.sandbox.faults import HEADER, FaultCounts
 from engine.sandbox.script import Ending, Script, Step, refusal, script
+from engine.values import Headers
 
 __all__ = ["Sandbox", "SandboxAnswer", "Scripts"]
 

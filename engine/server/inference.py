@@ -9,11 +9,11 @@ from typing import Any, Protocol
 from litestar.exceptions import MethodNotAllowedException
 
 from engine.errors import Bug, TooLarge
-from engine.gateway import NOTHING_SAID, Gateway, Headers, Inbound, PathSays, Sink
+from engine.gateway import NOTHING_SAID, Gateway, Inbound, PathSays, Sink
 from engine.live.current import Current
 from engine.live.log import Log
 from engine.server.hangup import HANGUP, Hangup
-from engine.values import Surface
+from engine.values import Headers, Surface
 from engine.wire.codecs import caller_codec
 from engine.wire.told import Told
 

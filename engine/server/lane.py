@@ -11,8 +11,8 @@ from typing import Protocol
 from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
-from engine.gateway import Headers
 from engine.server.inference import Inference, client_ip
+from engine.values import Headers
 
 __all__ = ["LaneConnection", "LaneCycle"]
 

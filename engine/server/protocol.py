@@ -10,10 +10,10 @@ from typing import Any, cast
 import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from engine.gateway import Headers
 from engine.server.hangup import HANGUP, Hangup
 from engine.server.inference import Inference
 from engine.server.lane import LaneCycle
+from engine.values import Headers
 
 __all__ = ["GatewayProtocol"]
 

@@ -13,12 +13,12 @@ from urllib.parse import quote, urlencode
 
 from engine import __version__
 from engine.errors import UpstreamUnreachable
-from engine.gateway import Call, Headers
+from engine.gateway import Call
 from engine.rules.program import Key, Provider, Scheme
 from engine.upstream.minters import Minter, Minters
 from engine.upstream.origin import Origin, split_base_url
 from engine.upstream.secrets import Secrets, expand, references
-from engine.values import SecretRef
+from engine.values import Headers, SecretRef
 
 __all__ = ["FRAMING", "HEADER_VALUE", "JSON", "MINTED", "TOKEN", "Head", "Heads", "missing"]
 

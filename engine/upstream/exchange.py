@@ -5,9 +5,9 @@ from math import inf
 from typing import Protocol
 
 from engine.errors import OutcomeKind, UpstreamFault, UpstreamMalformed, UpstreamReset, UpstreamTimeout
-from engine.gateway import Headers
 from engine.upstream.http1 import ResponseParser
 from engine.upstream.inflate import Inflater
+from engine.values import Headers
 
 __all__ = ["Exchange"]
 

@@ -12,7 +12,7 @@ import httpcore
 import httpx
 
 from engine.errors import OutcomeKind, UpstreamFault, UpstreamMalformed, UpstreamTimeout, UpstreamUnreachable
-from engine.gateway import Call, Headers
+from engine.gateway import Call
 from engine.rules.program import Connections
 from engine.upstream.credentials import JSON, Heads
 from engine.upstream.dial import reason
@@ -21,6 +21,7 @@ from engine.upstream.faults import our_faults
 from engine.upstream.inflate import Inflater
 from engine.upstream.origin import Origin
 from engine.upstream.tls import TlsContexts
+from engine.values import Headers
 
 __all__ = ["GuardedTransport", "HttpxUpstream"]
 

@@ -6,7 +6,7 @@ provider or a protocol by name.
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -14,12 +14,11 @@ from typing import Any
 import msgspec
 
 from engine.errors import OutcomeKind
-from engine.values import Outcome
+from engine.values import Headers, Outcome
 from engine.wire.json_read import UNREADABLE
 from engine.wire.redact import clean
 
 __all__ = [
-    "Headers",
     "Said",
     "first_text",
     "kind_of",
@@ -32,7 +31,7 @@ __all__ = [
     "word",
 ]
 
-Headers = Sequence[tuple[bytes, bytes]]
+
 """Names in lower case."""
 
 _BY_STATUS = {

@@ -15,14 +15,14 @@ from pathlib import Path
 from engine.cli.system import SystemClock, SystemEntropy
 from engine.config.build import build
 from engine.config.bundle import read
-from engine.gateway import Answer, Call, Gateway, Headers, Inbound
+from engine.gateway import Answer, Call, Gateway, Inbound
 from engine.live.board import Board, Directory
 from engine.live.metrics import Metrics
 from engine.live.slots import RETRY_BUDGET, names
 from engine.live.state import BoardState
 from engine.snapshot import Parts, Snapshot, assemble
 from engine.store.journal import SegmentWriter
-from engine.values import Surface
+from engine.values import Headers, Surface
 from tests.bench.harness import Silent
 from tests.bench.roots import KEY, MODEL, write_small
 

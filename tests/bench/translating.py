@@ -10,6 +10,7 @@ from engine.values import Surface, Usage
 from engine.wire.codecs import CallerCodec, ProviderCodec, caller_codec, spoken
 from engine.wire.codecs.shapes import Beside
 from engine.wire.dialect import OPENAI
+from engine.wire.manner import Manner
 from tests.bench.table import Figure
 
 ROUNDS = 7
@@ -66,7 +67,7 @@ def figures() -> Iterator[Figure]:
         ("Anthropic to OpenAI", Surface.MESSAGES, MESSAGES, "openai"),
     )
     for name, surface, asked, protocol in ways:
-        found = spoken(surface, protocol=protocol, paths={}, dialect=OPENAI, model="m", stream=True)
+        found = spoken(surface, Manner(protocol=protocol), model="m", stream=True)
         assert found is not None
         assert not found.native
         caller, body = caller_codec(surface), msgspec.json.encode(asked)

@@ -10,6 +10,8 @@ from types import UnionType
 from typing import Any
 
 import pytest
+from msgspec import Struct
+from msgspec.structs import fields as struct_fields
 
 from engine.config import bundle as bundles
 from engine.config.build import build
@@ -19,7 +21,7 @@ from engine.config.link import link
 from engine.config.report import Report
 from engine.config.shape import check
 from engine.errors import Place
-from engine.expr import Condition
+from engine.expr.condition import Condition, Value
 from engine.rules.match import Globs
 from engine.rules.program import Offer
 from engine.snapshot import Parts, RootPart
@@ -49,7 +51,7 @@ def _written(form: Mapping[str, Any]) -> Bundle:
 
 PLAIN: tuple[tuple[type | UnionType, Callable[[Any], Any]], ...] = (
     (Place | date, str),
-    (Condition, lambda condition: condition.text),
+    (Condition | Value, lambda expression: expression.text),
     (Globs, lambda globs: list(globs.texts)),
     (Enum | str | bool | int | float | None, lambda value: value),
     (bytes, bytes.decode),
@@ -68,6 +70,9 @@ def _plain(value: Any) -> Any:
     if is_dataclass(value) and not isinstance(value, type):
         own = ((field, getattr(value, field.name)) for field in fields(value) if field.init)
         return {field.name: _plain(inner) for field, inner in own if inner != field.default}
+    if isinstance(value, Struct):
+        named = ((field.name, getattr(value, field.name), field.default) for field in struct_fields(value))
+        return {name: _plain(inner) for name, inner, default in named if inner != default}
     return str(value)
 
 

@@ -28,6 +28,7 @@ from engine.wire.dialect import OPENAI
 from engine.wire.envelope import Envelope
 from engine.wire.fold import fold
 from engine.wire.json_edit import Fields
+from engine.wire.manner import Manner
 from engine.wire.stream import AnswerStream, Decoder
 from engine.wire.told import Told
 
@@ -135,7 +136,7 @@ class Sent(NamedTuple):
 
 
 def spoken_to(surface: Surface, protocol: str, *, stream: bool) -> Spoken:
-    to = spoken(surface, protocol=protocol, paths={}, dialect=OPENAI, model=MODELS[protocol], stream=stream)
+    to = spoken(surface, Manner(protocol=protocol), model=MODELS[protocol], stream=stream)
     assert to is not None
     return to
 
@@ -301,7 +302,7 @@ def meaning(reply: hub.Reply) -> Any:
 def test_streams_say_what_answers_say(surface: str, protocol: str, name: str) -> None:
     """A caller who reads the stream learns what one who waits for the whole answer does."""
     home = Surface(surface)
-    own = spoken(home, protocol=protocol, paths={home: "/"}, dialect=OPENAI, model="m", stream=True)
+    own = spoken(home, Manner(protocol=protocol, paths={home: "/"}), model="m", stream=True)
     assert own is not None
     assert own.codec.decoder is not None
     whole, stream = answered(home, protocol, name), streamed(home, protocol, name, 1 << 20)

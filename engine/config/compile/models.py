@@ -50,7 +50,7 @@ def _offer(name: str, provider: Provider, at: Placed, model: Placed, report: Rep
         input=frozenset(map(Modality, model["input"].value)),
         output=output,
         features=frozenset(model["features"].value),
-        surfaces=_surfaces(model, output),
+        surfaces=_surfaces(provider, model, output),
         prices=prices(model["price"], f"{provider.id}/{name}", report),
         on_unpriced=on_unpriced(model["on_unpriced"], report),
         lifecycle=_lifecycle(model["lifecycle"]),
@@ -73,11 +73,12 @@ OF_OUTPUT: Final[Mapping[Modality, frozenset[Surface]]] = MappingProxyType(
 """The endpoints that a model serves by what it puts out; reranking, moderation and transcripts have to be said."""
 
 
-def _surfaces(model: Placed, output: frozenset[Modality]) -> frozenset[Surface]:
-    """The endpoints that a model serves: those named, or else what follows from its output."""
+def _surfaces(provider: Provider, model: Placed, output: frozenset[Modality]) -> frozenset[Surface]:
+    """The endpoints that a model serves: those named, or else what follows from its output and a template has."""
     if "surfaces" in model:
         return frozenset(map(Surface, model["surfaces"].value))
-    return frozenset(surface for kind in output for surface in OF_OUTPUT.get(kind, ()))
+    served = frozenset(surface for kind in output for surface in OF_OUTPUT.get(kind, ()))
+    return served if provider.template is None else served & provider.template.surfaces
 
 
 def _lifecycle(at: Placed) -> Lifecycle:

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from engine.config import scalars
 from engine.config.compile.bounds import fact
+from engine.config.compile.templates import template
 from engine.config.compile.texts import condition, edit
 from engine.config.placed import Placed, merged
 from engine.config.report import Report
@@ -126,6 +127,10 @@ def _paths(at: Placed, report: Report) -> Fields:
 def _dialect(at: Placed, report: Report) -> Fields:
     del report
     return {"dialect": Dialect(**at.value)}
+
+
+def _template(at: Placed, report: Report) -> Fields:
+    return {"template": template(at, report)}
 
 
 def _headers(at: Placed, report: Report) -> Fields:
@@ -253,6 +258,7 @@ PARTS: Final[Mapping[str, Compiled]] = {
     "auth": _auth,
     "paths": _paths,
     "dialect": _dialect,
+    "template": _template,
     "headers": _headers,
     "query": _query,
     "forward_headers": _forward_headers,

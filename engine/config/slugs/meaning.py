@@ -180,6 +180,11 @@ MEANING: dict[str, Slug] = {
         "routes: [{name: a, …}, {name: a, …}]",
         "Give each its own.",
     ),
+    "says-nothing": Slug(
+        "The body of a template reads nothing that the caller asked.",
+        'body: {model: "{{ upstream.model }}"}',
+        "Read `request.messages`, `request.turns` or `request.prompt` in it.",
+    ),
     "set-twice": Slug(
         "Two files set the same thing.",
         "# policies/a.yaml and policies/b.yaml\nprivacy: {default: {retention: 90d}}",
@@ -201,7 +206,7 @@ MEANING: dict[str, Slug] = {
         "Raise `total`, or lower the phase.",
     ),
     "unknown-fact": Slug(
-        "A condition, or `sticky`, names a fact that does not exist.",
+        "A condition, a template, or `sticky`, names a fact that does not exist there.",
         "when: request.modle == 'x'",
         "Correct the spelling; the hint names the nearest fact.",
     ),

@@ -5,9 +5,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from engine.errors import OutcomeKind
-from engine.values import Outcome
+from engine.values import Headers, Outcome
 from engine.wire.classing import (
-    Headers,
     Said,
     first_text,
     outcome_inside,

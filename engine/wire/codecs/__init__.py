@@ -6,9 +6,9 @@ from typing import Final, NamedTuple
 from urllib.parse import quote
 
 from engine.values import Surface
-from engine.wire.codecs import conversations, counting, media
+from engine.wire.codecs import conversations, counting, media, templates
 from engine.wire.codecs.shapes import Answered, Beside, CallerCodec, ProviderCodec, Sent, content_type
-from engine.wire.dialect import Dialect
+from engine.wire.manner import Manner
 
 __all__ = [
     "Answered",
@@ -44,25 +44,28 @@ def caller_codec(surface: Surface, *, array: bool = False) -> CallerCodec:
     return conversations.ARRAY_CALLER if array else _CALLERS[surface]
 
 
-def spoken(
-    surface: Surface, *, protocol: str, paths: Mapping[Surface, str], dialect: Dialect, model: str, stream: bool
-) -> Spoken | None:
-    """How a provider of *protocol* is asked for *model*; *paths* and *dialect* are those of its file.
+def spoken(surface: Surface, manner: Manner, *, model: str, stream: bool) -> Spoken | None:
+    """How a provider of that *manner* is asked for *model*.
 
     A conversation that has a path there is spoken natively, whatever the provider's main protocol is. None where it
     cannot be asked at all: then the surface has an estimate, or the provider nothing to offer.
     """
+    paths = manner.paths
+    if manner.template is not None:
+        own = templates.codec(surface, manner.template)
+        path = own and ((stream and own.stream_path) or own.path)
+        return Spoken(own, native=False, path=_filled(path, model, safe="/")) if own and path else None
     if surface not in conversations.CALLERS:
-        special = media.said_otherwise(surface, dialect) or _SPECIAL.get((protocol, surface))
+        special = media.said_otherwise(surface, manner.dialect) or _SPECIAL.get((manner.protocol, surface))
         if special is None or (stream and not special.streams):
             return None
         return Spoken(special, native=not special.is_translated, path=_filled(paths.get(surface, special.path), model))
     if surface in paths:
         return Spoken(conversations.NATIVE[surface], native=True, path=_filled(paths[surface], model))
-    main, codec = conversations.MAIN[protocol]
+    main, codec = conversations.MAIN[manner.protocol]
     path = (paths.get(main) if main else None) or (stream and codec.stream_path) or codec.path
     return Spoken(codec, native=main is surface, path=_filled(path, model))
 
 
-def _filled(path: str, model: str) -> str:
-    return path.replace("{model}", quote(model, safe="")) if "{" in path else path
+def _filled(path: str, model: str, *, safe: str = "") -> str:
+    return path.replace("{model}", quote(model, safe=safe)) if "{" in path else path

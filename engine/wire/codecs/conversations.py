@@ -12,7 +12,7 @@ from typing import Final
 import msgspec
 
 from engine import hub
-from engine.values import Surface, Usage
+from engine.values import Headers, Surface, Usage
 from engine.wire.anthropic_messages import envelope as messages_envelope
 from engine.wire.anthropic_messages import error as messages_error
 from engine.wire.anthropic_messages import reply as messages_reply
@@ -22,7 +22,7 @@ from engine.wire.bedrock import error as converse_error
 from engine.wire.bedrock import reply as converse_reply
 from engine.wire.bedrock import request as converse_request
 from engine.wire.bedrock import stream as converse_stream
-from engine.wire.codecs.shapes import Answered, CallerCodec, Headers, ProviderCodec, Reader
+from engine.wire.codecs.shapes import Answered, CallerCodec, ProviderCodec, Reader
 from engine.wire.cohere import error as cohere_error
 from engine.wire.cohere import reply as cohere_reply
 from engine.wire.cohere import request as cohere_request

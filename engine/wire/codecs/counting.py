@@ -8,11 +8,11 @@ from typing import Final
 
 import msgspec
 
-from engine.values import Surface, Usage
+from engine.values import Headers, Surface, Usage
 from engine.wire.anthropic_messages import count as messages_count
 from engine.wire.anthropic_messages import envelope as messages_envelope
 from engine.wire.anthropic_messages import error as messages_error
-from engine.wire.codecs.shapes import Answered, Answerer, CallerCodec, Headers, ProviderCodec
+from engine.wire.codecs.shapes import Answered, Answerer, CallerCodec, ProviderCodec
 from engine.wire.envelope import Envelope
 from engine.wire.gemini import count as gemini_count
 from engine.wire.gemini import error as gemini_error

@@ -7,7 +7,7 @@ providers that have them.
 from collections.abc import Callable
 from typing import Any, Final
 
-from engine.values import NO_MEASURES, Surface, Usage
+from engine.values import NO_MEASURES, Headers, Surface, Usage
 from engine.wire import upload
 from engine.wire.audio import envelope as sound_envelope
 from engine.wire.audio import mistral as mistral_audio
@@ -15,7 +15,7 @@ from engine.wire.audio import speech, transcript
 from engine.wire.audio.stream import SpeechStream, TranscriptStream
 from engine.wire.audio.values import SpeechEnvelope
 from engine.wire.bedrock import error as bedrock_error
-from engine.wire.codecs.shapes import Answered, CallerCodec, Headers, ProviderCodec, content_type, no_error
+from engine.wire.codecs.shapes import Answered, CallerCodec, ProviderCodec, content_type, no_error
 from engine.wire.cohere import error as cohere_error
 from engine.wire.dialect import Dialect
 from engine.wire.embeddings import bedrock as bedrock_embeddings
@@ -68,7 +68,11 @@ CALLERS: Final = {
         encode_reply=lambda reply, _asked, _now: cohere_rerank.encode_reply(reply),
     ),
     Surface.MODERATIONS: _caller(lambda body, _type: moderations_envelope.read_envelope(body)),
-    Surface.IMAGES: _caller(images_envelope.read_envelope),
+    Surface.IMAGES: _caller(
+        images_envelope.read_envelope,
+        decode_request=openai_images.decode_request,
+        encode_reply=lambda reply, _asked, now: openai_images.encode_reply(reply, created=now),
+    ),
     Surface.IMAGE_EDITS: _caller(lambda body, kind: images_envelope.read_envelope(body, kind, surface="edits")),
     Surface.IMAGE_VARIATIONS: _caller(
         lambda body, kind: images_envelope.read_envelope(body, kind, surface="variations")

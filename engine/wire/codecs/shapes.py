@@ -4,14 +4,14 @@ What is meant between the two (a `hub.Request`, an `EmbedRequest`, …) is the a
 alone, so it is `Any` here.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, NamedTuple, NoReturn, Protocol
 
 import msgspec
 
 from engine import hub
 from engine.errors import Bug
-from engine.values import NO_MEASURES, Measures, Outcome, Usage
+from engine.values import NO_MEASURES, Headers, Measures, Outcome, Usage
 from engine.wire.dialect import Dialect
 from engine.wire.envelope import Encoded, Envelope
 from engine.wire.json_edit import Fields
@@ -33,7 +33,7 @@ __all__ = [
     "untranslated",
 ]
 
-Headers = Sequence[tuple[bytes, bytes]]
+
 JSON = "application/json"
 
 
@@ -100,6 +100,11 @@ def no_error(_body: bytes) -> Outcome | None:
     return None
 
 
+def no_headers(_meant: object) -> Headers:
+    """Nothing: stands where all is said in the body."""
+    return ()
+
+
 class CallerCodec(msgspec.Struct, frozen=True, kw_only=True):
     """How a surface's requests are read, and answered."""
 
@@ -135,6 +140,8 @@ class ProviderCodec(msgspec.Struct, frozen=True, kw_only=True):
     """Without asking for the usage of a stream, for providers that refuse to be asked."""
     encode_request: Callable[[Any, int | None, Dialect], Encoded] = untranslated
     """Of what is meant, the most that the model puts out, where that is known, and the provider's dialect."""
+    headers: Callable[[Any], Headers] = no_headers
+    """What is said beside the body, of what is meant."""
     decode_reply: Callable[[bytes], Any] = untranslated
     summary: Callable[[Any], tuple[str | None, Usage | None]] = untranslated
     """Finish reason and usage of what `decode_reply` read."""

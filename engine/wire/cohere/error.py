@@ -1,8 +1,8 @@
 """Cohere's errors → `Outcome`. Source: docs.cohere.com/reference/errors, read 2026-11."""
 
 from engine.errors import OutcomeKind
-from engine.values import Outcome
-from engine.wire.classing import Headers, Said, first_text, outcome_inside, outcome_of_status, plain, read_json, word
+from engine.values import Headers, Outcome
+from engine.wire.classing import Said, first_text, outcome_inside, outcome_of_status, plain, read_json, word
 from engine.wire.redact import clean
 
 __all__ = ["outcome_of", "read_error", "read_reply_error"]

@@ -11,9 +11,8 @@ import msgspec
 
 from engine.errors import BadRequest, UpstreamMalformed
 from engine.hub import Json
-from engine.values import Usage
+from engine.values import Headers, Usage
 from engine.wire.body import raw_fields
-from engine.wire.classing import Headers
 from engine.wire.embeddings import cohere
 from engine.wire.embeddings.values import EmbedReply, EmbedRequest
 from engine.wire.embeddings.words import dropped_of, only_texts

@@ -9,9 +9,9 @@ from typing import Any
 import msgspec
 
 from engine.errors import OutcomeKind
-from engine.values import Outcome
+from engine.values import Headers, Outcome
 from engine.wire import classing
-from engine.wire.classing import LONGEST_RETRY_AFTER_S, Headers, Said
+from engine.wire.classing import LONGEST_RETRY_AFTER_S, Said
 from engine.wire.redact import clean
 from engine.wire.told import Told
 

@@ -115,9 +115,9 @@ def _image(said: _Image) -> Image:
     )
 
 
-def encode_reply(reply: ImageReply) -> bytes:
-    """*reply* as OpenAI writes it."""
-    written: dict[str, Any] = {"created": reply.created or 0, "data": [_written(image) for image in reply.images]}
+def encode_reply(reply: ImageReply, *, created: int) -> bytes:
+    """*reply* as OpenAI writes it; *created*, in seconds since 1970, is the time of one that tells none."""
+    written: dict[str, Any] = {"created": reply.created or created, "data": [_written(image) for image in reply.images]}
     written |= {name: getattr(reply, name) for name in _SETTINGS if getattr(reply, name)}
     usage = reply.usage
     if usage is not None:

@@ -44,6 +44,8 @@ class Image(msgspec.Struct, frozen=True, kw_only=True):
 class ImageReply(msgspec.Struct, frozen=True, kw_only=True):
     """The pictures."""
 
+    model: str = ""
+    """The provider's name for it; empty where it does not say. Callers are not told."""
     created: int | None = None
     """Seconds since 1970; None when it was not said."""
     images: tuple[Image, ...]

@@ -1,8 +1,8 @@
 """Ollama's errors, `{"error": "text"}` → `Outcome`. Source: docs.ollama.com/api/errors, read 2026-11."""
 
 from engine.errors import OutcomeKind
-from engine.values import Outcome
-from engine.wire.classing import Headers, Said, first_text, outcome_inside, outcome_of_status, plain, read_json
+from engine.values import Headers, Outcome
+from engine.wire.classing import Said, first_text, outcome_inside, outcome_of_status, plain, read_json
 from engine.wire.redact import clean
 
 __all__ = ["outcome_of", "read_error", "read_reply_error"]

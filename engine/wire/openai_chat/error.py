@@ -8,9 +8,9 @@ from typing import Any
 import msgspec
 
 from engine.errors import OutcomeKind
-from engine.values import Outcome
+from engine.values import Headers, Outcome
 from engine.wire import classing
-from engine.wire.classing import Headers, Said
+from engine.wire.classing import Said
 from engine.wire.redact import clean
 from engine.wire.told import Told
 

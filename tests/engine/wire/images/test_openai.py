@@ -4,6 +4,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from engine.errors import BadRequest, UpstreamMalformed
 from engine.hub import Json
@@ -81,7 +82,7 @@ def test_both_ways(asked: ImageRequest, reply: ImageReply) -> None:
     encoded = encode_request(asked)
     assert encoded.dropped == ()
     assert decode_request(read_fields(finish(encoded.fields, model="m"))) == asked
-    assert decode_reply(encode_reply(reply)) == reply
+    assert decode_reply(encode_reply(reply, created=0)) == replace(reply, created=reply.created or 0)
 
 
 @pytest.mark.parametrize(("fields", "param"), [({"n": "2"}, "n"), ({"size": 7}, "size"), ({"prompt": None}, "prompt")])

@@ -1,0 +1,165 @@
+"""The `template` of a provider file → `wire.template`: shapes with compiled expressions, and paths into answers."""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any, Final
+
+from engine.config.placed import Placed
+from engine.config.report import Report
+from engine.errors import ExpressionInvalid, Flaw
+from engine.expr.condition import Value
+from engine.expr.facts import CHAT_TABLE, MESSAGE_TABLE, PICTURES_TABLE, Fact
+from engine.expr.parse import value
+from engine.hub import Finish
+from engine.wire.template.pointer import Pointer, read
+from engine.wire.template.values import Ask, Chat, Each, Leaf, Pictures, Shape, Stream, Template
+
+__all__ = ["template"]
+
+Table = Mapping[str, Fact]
+
+_EXPRESSION: Final = re.compile(r"\{\{(.*)\}\}", re.DOTALL)
+_EACH: Final = {"each", "item"}
+_LISTS: Final = ("request.messages", "request.turns")
+_ASKED: Final = frozenset({"request.prompt", *_LISTS})
+"""What a caller says stands in one of them."""
+
+
+def template(at: Placed, report: Report) -> Template:
+    """The template written at *at*."""
+    return Template(
+        chat=_chat(at["chat"], report) if "chat" in at else None,
+        pictures=_pictures(at["pictures"], report) if "pictures" in at else None,
+    )
+
+
+def _chat(at: Placed, report: Report) -> Chat:
+    answer = at["answer"]
+    usage = _pointers(answer.get("usage"))
+    finish = _pointer(answer.get("finish"))
+    return Chat(
+        ask=_ask(at, _Compiler(CHAT_TABLE, report), report),
+        text=read(answer["text"].value),
+        id=_pointer(answer.get("id")),
+        finish=finish,
+        finishes={word: Finish(kind.value) for word, kind in answer["finishes"].items()},
+        usage=usage,
+        stream=_stream(at, usage, finish) if "stream" in at else None,
+    )
+
+
+def _stream(at: Placed, usage: Mapping[str, Pointer], finish: Pointer | None) -> Stream:
+    stream = at["stream"]
+    return Stream(
+        path=stream["path"].value if "path" in stream else at["path"].value,
+        framing=stream["framing"].value,
+        text=read(stream["text"].value),
+        finish=_pointer(stream["finish"]) if "finish" in stream else finish,
+        usage=_pointers(stream["usage"]) if "usage" in stream else usage,
+        end=stream["end"].value,
+    )
+
+
+def _pictures(at: Placed, report: Report) -> Pictures:
+    answer = at["answer"]
+    return Pictures(
+        ask=_ask(at, _Compiler(PICTURES_TABLE, report), report),
+        url=_pointer(answer.get("url")),
+        base64=_pointer(answer.get("base64")),
+    )
+
+
+def _ask(at: Placed, compiler: "_Compiler", report: Report) -> Ask:
+    headers = tuple((name.lower(), compiler.leaf(text)) for name, text in at["headers"].items())
+    body = {name: compiler.shape(inner) for name, inner in at["body"].items()}
+    if compiler.is_whole and not compiler.reads & _ASKED:
+        hint = f"read one of {', '.join(sorted(_ASKED))}"
+        report.error("says-nothing", at["body"], "the body never says what the caller asked", hint=hint)
+    error = at.get("error")
+    return Ask(
+        path=at["path"].value,
+        headers=headers,
+        body=body,
+        reads=frozenset(compiler.reads),
+        message=_pointer(error.get("message")) if error else None,
+        code=_pointer(error.get("code")) if error else None,
+    )
+
+
+def _pointer(at: Placed | None) -> Pointer | None:
+    return None if at is None else read(at.value)
+
+
+def _pointers(at: Placed | None) -> dict[str, Pointer]:
+    return {} if at is None else {name: read(pointer.value) for name, pointer in at.items()}
+
+
+class _Compiler:
+    """Compiles the leaves of one template, and remembers what they read."""
+
+    def __init__(self, table: Table, report: Report) -> None:
+        self._table = table
+        self._report = report
+        self.reads: set[str] = set()
+        self.is_whole = True
+        """Every expression so far could be compiled."""
+
+    def shape(self, at: Placed) -> Shape:
+        """The shape written at *at*; a list over messages is `{each: …, item: …}`."""
+        if isinstance(at.value, dict):
+            if at.value.keys() == _EACH and self._table is CHAT_TABLE:
+                return self._each(at)
+            return {name: self.shape(inner) for name, inner in at.items()}
+        if isinstance(at.value, list):
+            return tuple(self.shape(inner) for inner in at.each())
+        return self.leaf(at) if isinstance(at.value, str) else _constant(at.value)
+
+    def leaf(self, at: Placed) -> Leaf | str:
+        """The text at *at*, or the expression that it is from `{{` to `}}`."""
+        text: str = at.value
+        if "{{" not in text and "}}" not in text:
+            return text
+        try:
+            compiled = self._compiled(text, at)
+        except ExpressionInvalid as exc:
+            self.is_whole = False
+            self._report.flaws(at, exc)
+            return text
+        self.reads |= compiled.reads
+        return Leaf(compiled)
+
+    def _compiled(self, text: str, at: Placed) -> Value:
+        found = _EXPRESSION.fullmatch(text)
+        if found is None or "{{" in found[1] or "}}" in found[1]:
+            hint = "write the whole text as one {{ … }}"
+            message = "an expression stands alone, with nothing before or after it"
+            raise ExpressionInvalid(Flaw(slug="expression-syntax", message=message, hint=hint))
+        try:
+            return value(found[1], at.place, self._table)
+        except ExpressionInvalid as exc:
+            raise ExpressionInvalid(*_shifted(exc.flaws, found.start(1))) from exc
+
+    def _each(self, at: Placed) -> Shape:
+        over = at["each"]
+        if over.value not in _LISTS:
+            self.is_whole = False
+            hint = f"one of {', '.join(_LISTS)}"
+            self._report.error("unknown-fact", over, f"'{over.value}' is no list of messages", hint=hint)
+        self.reads.add(str(over.value))
+        outer, self._table = self._table, MESSAGE_TABLE
+        try:
+            item = self.shape(at["item"])
+        finally:
+            self._table = outer
+        return Each("turns" if over.value == "request.turns" else "messages", item)
+
+
+def _shifted(flaws: tuple[Flaw, ...], by: int) -> Iterator[Flaw]:
+    """*flaws* of a text that begins so many characters into the one that they are reported for."""
+    return (replace(flaw, offset=flaw.offset + by) for flaw in flaws)
+
+
+def _constant(value: Any) -> Any:
+    """A number, true or false, which stand for themselves."""
+    return value

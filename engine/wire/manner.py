@@ -1,0 +1,24 @@
+"""How a provider is spoken to, as its file says."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+import msgspec
+
+from engine.values import Surface
+from engine.wire.dialect import OPENAI, Dialect
+from engine.wire.template.values import Template
+
+__all__ = ["Manner"]
+
+
+class Manner(msgspec.Struct, frozen=True, kw_only=True):
+    """A protocol, and what differs from it."""
+
+    protocol: str
+    """A word of `wire.codecs`: `openai`, `anthropic`, `gemini`, `bedrock`, …"""
+    paths: Mapping[Surface, str] = MappingProxyType({})
+    """Surface → path below `base_url`, where it is not the protocol's own."""
+    dialect: Dialect = OPENAI
+    template: Template | None = None
+    """What the protocol `template` is here; None for every other one."""
