@@ -77,7 +77,7 @@ COMMENT ON COLUMN requests.tags IS 'Tags from the request''s metadata, as `recor
 COMMENT ON COLUMN requests.headers IS 'Request headers listed under `record`, names in lower case.';
 COMMENT ON COLUMN requests.metadata IS 'Metadata keys listed under `record`.';
 COMMENT ON COLUMN requests.trace_id IS 'W3C trace id; empty when none came.';
-COMMENT ON COLUMN requests.surface IS 'Kind of endpoint: chat.';
+COMMENT ON COLUMN requests.surface IS 'Kind of endpoint: chat, messages, embeddings, images, …';
 COMMENT ON COLUMN requests.stream IS 'Whether a stream was asked for.';
 COMMENT ON COLUMN requests.requested_model IS 'The name asked for, as sent.';
 COMMENT ON COLUMN requests.resolved_model IS 'Canonical model that answered; NULL when none did.';

@@ -7,12 +7,12 @@ from engine import hub
 from engine.errors import OutcomeKind, UpstreamFault, UpstreamMalformed, UpstreamReset
 from engine.values import Outcome
 from engine.wire.json_read import UNREADABLE
+from engine.wire.lines import LineBlocks
 from engine.wire.ollama.emit import Encoder
 from engine.wire.ollama.error import outcome_of
 from engine.wire.ollama.messages import arguments_of, image
 from engine.wire.ollama.reply import Answer, created_of, finish_of, prefix_of, read_answer
 from engine.wire.ollama.usage import usage_of
-from engine.wire.sse import MOST_EVENT_BYTES
 
 __all__ = ["Decoder", "Encoder"]
 
@@ -23,11 +23,10 @@ class Decoder:
     `Failed` is the last event where the provider failed or its bytes are not the protocol; nothing follows it.
     """
 
-    __slots__ = ("_calls", "_held", "_opened", "_out", "_prefix", "done")
+    __slots__ = ("_blocks", "_calls", "_opened", "_out", "_prefix", "done")
 
     def __init__(self) -> None:
-        self._held = bytearray()
-        """A line that has no end yet."""
+        self._blocks = LineBlocks()
         self._out: list[hub.Event] = []
         self._opened = False
         self._prefix = ""
@@ -39,16 +38,9 @@ class Decoder:
         """The events of the lines that *data* completes."""
         if self.done:
             return []
-        end = data.rfind(b"\n")
-        lines, rest = (bytes(self._held) + data[:end], data[end + 1 :]) if end >= 0 else (b"", data)
-        if end >= 0:
-            self._held.clear()
-        self._held += rest
         try:
-            for line in lines.split(b"\n"):
+            for line in self._blocks.feed(data).split(b"\n"):
                 self._read(line)
-            if len(self._held) > MOST_EVENT_BYTES:
-                raise UpstreamMalformed(f"a line of more than {MOST_EVENT_BYTES} bytes", received=True)
         except UpstreamFault as fault:
             self._fail(Outcome(kind=OutcomeKind.MALFORMED, status=200, message=fault.detail, received=True))
         return self._taken()
@@ -62,7 +54,7 @@ class Decoder:
         """
         if not self.done:
             try:
-                self._read(bytes(self._held))
+                self._read(self._blocks.rest())
             except UpstreamMalformed:
                 if not self._opened:
                     raise
@@ -76,7 +68,6 @@ class Decoder:
 
     def _fail(self, outcome: Outcome) -> None:
         self.done = True
-        self._held.clear()
         self._out.append(hub.Failed(outcome=outcome))
 
     def _read(self, line: bytes) -> None:

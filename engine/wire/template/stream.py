@@ -6,11 +6,12 @@ from typing import Final
 import msgspec
 
 from engine import hub
-from engine.errors import OutcomeKind, UpstreamFault, UpstreamMalformed, UpstreamReset
+from engine.errors import OutcomeKind, UpstreamFault, UpstreamReset
 from engine.values import Outcome
 from engine.wire import sse
 from engine.wire.fold import fold, spread
 from engine.wire.json_read import decoded
+from engine.wire.lines import LineBlocks
 from engine.wire.template.chat import decode_reply, encode_reply, finish_of, text_at, usage_of, with_usage, word_of
 from engine.wire.template.error import outcome_of, read_reply_error
 from engine.wire.template.pointer import put
@@ -22,29 +23,6 @@ _PIECE: Final = msgspec.json.Decoder()
 _ENCODER: Final = msgspec.json.Encoder()
 MOST_WHOLE_BYTES = 16 * 1024 * 1024
 """Of an answer in one piece; far above any text."""
-
-
-class _Lines:
-    """Bytes in, whole lines out, however the bytes were cut."""
-
-    __slots__ = ("_held",)
-
-    def __init__(self) -> None:
-        self._held = bytearray()
-
-    def feed(self, data: bytes) -> bytes:
-        self._held += data
-        end = self._held.rfind(b"\n") + 1
-        if not end and len(self._held) > sse.MOST_EVENT_BYTES:
-            raise UpstreamMalformed(f"a line of more than {sse.MOST_EVENT_BYTES} bytes", received=True)
-        lines = bytes(self._held[:end])
-        del self._held[:end]
-        return lines
-
-    def rest(self) -> bytes:
-        rest = bytes(self._held)
-        self._held.clear()
-        return rest
 
 
 def _pieces(framing: Framing, whole: bytes) -> Iterator[bytes]:
@@ -64,7 +42,7 @@ class Decoder:
     def __init__(self, chat: Chat, stream: Stream) -> None:
         self._chat = chat
         self._stream = stream
-        self._blocks: sse.EventBlocks | _Lines = sse.EventBlocks() if stream.framing == "sse" else _Lines()
+        self._blocks: sse.EventBlocks | LineBlocks = sse.EventBlocks() if stream.framing == "sse" else LineBlocks()
         self._finished = False
         self._opened = False
         self.done = False
