@@ -6,7 +6,7 @@ as a dataclass, and built in a fifth of the time (a request record: 1.4 against 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
@@ -18,7 +18,9 @@ from engine.errors import OutcomeKind
 
 __all__ = [
     "CONVERSATIONS",
+    "LEASE_S",
     "NO_MEASURES",
+    "AccessToken",
     "AttemptRecord",
     "ConfigRecord",
     "EventRecord",
@@ -36,6 +38,7 @@ __all__ = [
     "Role",
     "SecretRef",
     "Surface",
+    "TokenStanding",
     "Usage",
     "UsageSource",
     "Wishes",
@@ -110,6 +113,47 @@ class SecretRef:
 
     def __str__(self) -> str:
         return f"${{{self.scheme}:{self.name}}}"
+
+
+LEASE_S = 15.0
+"""How long one worker alone may fetch the token of an account: longer than a fetch can take, so that only one that has
+stopped in the middle of it loses the lease to another."""
+
+
+@dataclass(frozen=True, slots=True)
+class AccessToken:
+    """What a credential was exchanged for."""
+
+    text: str = field(repr=False)
+    ends_s: float
+    """On CLOCK_MONOTONIC, which is one clock for all processes of a host (clock_gettime(2)), and is never set."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenStanding:
+    """What is known of an account's token: the newest, and how the last fetch went."""
+
+    version: int = 0
+    """How many fetches have ended, well or not."""
+    token: AccessToken | None = None
+    failures: int = 0
+    """In a row, since the token."""
+    detail: str = ""
+    """Why the last fetch failed; holds no secret."""
+    at_s: float = 0.0
+    """When the last fetch ended, on the clock of `AccessToken.ends_s`."""
+
+    def fetched(self, token: AccessToken, now_s: float) -> "TokenStanding":
+        """What is known once *token* has come."""
+        return TokenStanding(version=self.version + 1, token=token, at_s=now_s)
+
+    def failed(self, detail: str, now_s: float) -> "TokenStanding":
+        """What is known once a fetch has failed: the token stays as it is."""
+        return replace(self, version=self.version + 1, failures=self.failures + 1, detail=detail, at_s=now_s)
+
+    def holding(self, now_s: float) -> "TokenStanding":
+        """What is known without a token that has ended."""
+        return replace(self, token=None) if self.token is not None and self.token.ends_s <= now_s else self
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

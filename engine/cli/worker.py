@@ -92,7 +92,7 @@ class Worker:
         gc.freeze()
         over = asyncio.Event()
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, over.set)
-        following = asyncio.create_task(self._link.run())
+        following = asyncio.create_task(self._link.run(over))
         following.add_done_callback(lambda _: over.set())
         beside = (asyncio.create_task(self._count_losses()), asyncio.create_task(self._drain(over, current, server)))
         await server.serve_listener()

@@ -1,6 +1,7 @@
 """What supervisor and workers say to each other: messages, and their framing on a stream socket.
 
-A frame is four bytes of length (big-endian) and a MessagePack message that names its own kind.
+A frame is four bytes of length (big-endian) and a MessagePack message that names its own kind. Times of tokens are
+seconds of CLOCK_MONOTONIC, which is one clock for all processes of a host.
 """
 
 from typing import Final
@@ -9,6 +10,7 @@ import msgspec
 
 from engine.errors import Bug
 from engine.live.current import Status
+from engine.values import AccessToken, TokenStanding
 
 __all__ = [
     "Drain",
@@ -21,6 +23,13 @@ __all__ = [
     "Swap",
     "SwapFailed",
     "Swapped",
+    "TokenAsk",
+    "TokenFailed",
+    "TokenFetched",
+    "TokenLease",
+    "TokenLeave",
+    "TokenTold",
+    "TokenWord",
     "encode",
 ]
 
@@ -85,7 +94,60 @@ class Reload(msgspec.Struct, frozen=True, tag=True):
     ask: int
 
 
-Message = Part | Swap | Report | Reloaded | Drain | Swapped | SwapFailed | Reload
+class TokenTold(msgspec.Struct, frozen=True, tag=True):
+    """To a worker that uses the account: what is known of its token now."""
+
+    account: str
+    """A digest of everything that the token depends on, secrets included; it gives none of them away."""
+    standing: TokenStanding
+
+
+class TokenLease(msgspec.Struct, frozen=True, tag=True):
+    """To a worker: it alone fetches the account's token. Answered by `TokenFetched` or `TokenFailed`."""
+
+    account: str
+    ask: int
+    """The `TokenAsk` that it answers."""
+
+
+class TokenAsk(msgspec.Struct, frozen=True, tag=True):
+    """From a worker: it uses the account. Answered by what is newer than it has seen, now or when there is, or a lease.
+
+    Whoever asks is not fetching: a lease that it has is over.
+    """
+
+    account: str
+    seen: int
+    """The version of the standing that it has; 0 when it has none."""
+    ask: int
+    """Tells its asks apart: what answers an earlier one counts no more."""
+
+
+class TokenFetched(msgspec.Struct, frozen=True, tag=True):
+    """From a worker that has the lease: the token."""
+
+    account: str
+    ask: int
+    token: AccessToken
+
+
+class TokenFailed(msgspec.Struct, frozen=True, tag=True):
+    """From a worker that has the lease: there is none, and this is why."""
+
+    account: str
+    ask: int
+    detail: str
+
+
+class TokenLeave(msgspec.Struct, frozen=True, tag=True):
+    """From a worker: it does not use the account any more."""
+
+    account: str
+
+
+TokenWord = TokenAsk | TokenFetched | TokenFailed | TokenLeave
+"""What a worker says of tokens."""
+Message = Part | Swap | Report | Reloaded | Drain | Swapped | SwapFailed | Reload | TokenTold | TokenLease | TokenWord
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder: msgspec.msgpack.Decoder[Message] = msgspec.msgpack.Decoder(Message)

@@ -18,10 +18,13 @@ from engine.live.control import (
     Swap,
     SwapFailed,
     Swapped,
+    TokenLease,
+    TokenTold,
     encode,
 )
 from engine.live.current import Current, Status
 from engine.live.state import BoardState
+from engine.live.token_link import TokenLink
 from engine.snapshot import Parts, ProviderPart, RootPart, Snapshot, assemble_steps, load
 
 __all__ = ["Link"]
@@ -47,6 +50,8 @@ class Link:
         self._asks = count(1)
         self._answers: dict[int, asyncio.Future[Status]] = {}
         self._first = 0
+        self.tokens = TokenLink(self._send)
+        """The broker of access tokens; must not be asked before `connect` has returned."""
         self._reader: asyncio.StreamReader
         self._writer: asyncio.StreamWriter
         self.current: Current
@@ -64,8 +69,11 @@ class Link:
             self._keep(message)
         return None
 
-    async def run(self) -> None:
-        """Follow the supervisor until it says `Drain` or goes away; a worker without one must not go on."""
+    async def run(self, over: asyncio.Event) -> None:
+        """Follow the supervisor until it goes away: a worker without one must not go on. It is *over* at `Drain`.
+
+        What is served while draining may need a new token.
+        """
         self._send(Swapped(self._first))
         while (message := await self._next()) is not None:
             match message:
@@ -75,8 +83,10 @@ class Link:
                     self.current.status = message.status
                 case Reloaded():
                     self._answer(message)
+                case TokenTold() | TokenLease():
+                    self.tokens.take(message)
                 case Drain():
-                    return
+                    over.set()
                 case _:
                     self._keep(message)
 
@@ -158,7 +168,9 @@ class Link:
             answer.set_result(message.status)
 
     def _send(self, message: Message) -> None:
-        self._writer.write(encode(message))
+        """Queue a message; one to a supervisor that is gone is lost."""
+        if not self._writer.is_closing():
+            self._writer.write(encode(message))
 
 
 async def _run(steps: Generator[None, None, Snapshot]) -> Snapshot:

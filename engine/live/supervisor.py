@@ -1,14 +1,16 @@
 """The supervisor: owns the sockets and the board, starts workers and projector, reloads, and drains at the end.
 
-It never serves a request and never parses a configuration, so nothing that goes wrong there can take it down.
+It never serves a request, never parses a configuration and never fetches a token, so nothing that goes wrong there can
+take it down.
 """
 
 import asyncio
 import fcntl
 import os
 import signal
+import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -19,10 +21,12 @@ from engine.gateway import Journal
 from engine.live.board import COLUMNS, Board, zero_column
 from engine.live.child import Child, Launch
 from engine.live.configuration import Configuration, Source
+from engine.live.control import TokenWord
 from engine.live.current import Status
 from engine.live.last_good import LastGood
 from engine.live.log import Log
 from engine.live.sockets import listen
+from engine.live.token_broker import Said, TokenBroker
 from engine.live.watch import changes, signature
 from engine.live.worker_child import WorkerChild, WorkerCommand
 from engine.values import EventRecord
@@ -72,6 +76,7 @@ class Supervisor:
         self._askers: list[asyncio.Future[Status]] = []
         self._workers: tuple[WorkerChild, ...] = ()
         self._projector: Child | None = None
+        self._tokens = TokenBroker()
         self._board: Board
         self._configuration: Configuration
 
@@ -109,6 +114,8 @@ class Supervisor:
                 loaded=self._configuration.loaded,
                 died=self._worker_died,
                 reload=self._ask,
+                heard=self._heard,
+                hung_up=self._hung_up,
             )
             for slot, listener in enumerate(listeners)
         )
@@ -192,6 +199,18 @@ class Supervisor:
         else:
             for worker in self._workers:
                 worker.report(self._configuration.loaded)
+
+    def _heard(self, slot: int, word: TokenWord) -> None:
+        """Pass on what follows from a worker's word about tokens."""
+        self._tell(self._tokens.take(slot, word, time.monotonic()))
+
+    def _hung_up(self, slot: int) -> None:
+        """What a worker was to fetch, another one fetches."""
+        self._tell(self._tokens.gone(slot, time.monotonic()))
+
+    def _tell(self, said: Iterable[Said]) -> None:
+        for slot, message in said:
+            self._workers[slot].send(message)
 
     def _worker_died(self, slot: int, code: int) -> None:
         """Forget what it had in flight, and write down that it died."""

@@ -19,6 +19,11 @@ from engine.live.control import (
     Swap,
     SwapFailed,
     Swapped,
+    TokenAsk,
+    TokenFailed,
+    TokenFetched,
+    TokenLeave,
+    TokenWord,
     encode,
 )
 from engine.live.current import Status
@@ -49,7 +54,11 @@ class Loaded:
 
 
 class WorkerChild:
-    """One worker slot. Its socket and its slot number outlive the processes that come and go in it."""
+    """One worker slot. Its socket and its slot number outlive the processes that come and go in it.
+
+    *heard* is called with what a process says of tokens, and *hung_up* once it has said its last: before the next one
+    is heard.
+    """
 
     def __init__(
         self,
@@ -62,6 +71,8 @@ class WorkerChild:
         loaded: Loaded,
         died: Callable[[int, int], None],
         reload: Callable[[], asyncio.Future[Status]],
+        heard: Callable[[int, TokenWord], None],
+        hung_up: Callable[[int], None],
     ) -> None:
         self.slot = slot
         self.child = Child(
@@ -77,6 +88,8 @@ class WorkerChild:
         self._log = log
         self._loaded = loaded
         self._reload = reload
+        self._heard = heard
+        self._hung_up = hung_up
         self._told: dict[str, str] = {}
         self._serving = 0
         self._changed = asyncio.Event()
@@ -105,7 +118,12 @@ class WorkerChild:
     def report(self, loaded: Loaded) -> None:
         """Let the worker know of a reload that was refused: *loaded* is what it serves already, with a new status."""
         self._loaded = loaded
-        self._send(Report(loaded.status))
+        self.send(Report(loaded.status))
+
+    def send(self, message: Message) -> None:
+        """Queue a message. One to a process that has just died is lost: the next one is told everything."""
+        if self._writer is not None and not self._writer.is_closing():
+            self._writer.write(encode(message))
 
     async def end(self, grace_s: float) -> None:
         """Drain the worker within *grace_s*; kill it when it does not keep to that.
@@ -113,7 +131,7 @@ class WorkerChild:
         Our descriptor of its socket is closed first: the worker alone then says when no more connections are queued.
         """
         self._listener.close()
-        self._send(Drain())
+        self.send(Drain())
         await self.child.end(grace_s + KILL_AFTER_S)
 
     def _launch(self) -> Launch:
@@ -128,6 +146,7 @@ class WorkerChild:
             self._theirs.close()
         if self._conversation is not None:
             self._conversation.cancel()
+            await asyncio.wait((self._conversation,))
         reader, self._writer = await asyncio.open_connection(sock=self._ours)
         self._told, self._serving = {}, 0
         self._conversation = asyncio.create_task(self._listen(reader, self._writer))
@@ -138,18 +157,21 @@ class WorkerChild:
         loaded = self._loaded
         for name, part in loaded.parts.items():
             if self._told.get(name) != loaded.digests[name]:
-                self._send(part)
+                self.send(part)
         self._told = dict(loaded.digests)
-        self._send(Swap(loaded.seq, tuple(loaded.parts), loaded.status))
+        self.send(Swap(loaded.seq, tuple(loaded.parts), loaded.status))
 
     async def _listen(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Take what the process says until it is gone."""
         decoder = FrameDecoder()
-        with contextlib.suppress(ConnectionError):
-            while data := await reader.read(READ_BYTES):
-                for message in decoder.feed(data):
-                    self._take(message)
-        writer.close()
+        try:
+            with contextlib.suppress(ConnectionError):
+                while data := await reader.read(READ_BYTES):
+                    for message in decoder.feed(data):
+                        self._take(message)
+        finally:
+            writer.close()
+            self._hung_up(self.slot)
 
     def _take(self, message: Message) -> None:
         match message:
@@ -162,14 +184,11 @@ class WorkerChild:
             case Reload():
                 ask = message.ask
                 self._reload().add_done_callback(lambda done: self._reloaded(ask, done))
+            case TokenAsk() | TokenFetched() | TokenFailed() | TokenLeave():
+                self._heard(self.slot, message)
             case _:
                 self._log.error("worker_said_nonsense", worker=self.slot, message=type(message).__name__)
 
     def _reloaded(self, ask: int, done: asyncio.Future[Status]) -> None:
         if not done.cancelled():
-            self._send(Reloaded(ask, done.result()))
-
-    def _send(self, message: Message) -> None:
-        """Queue a message. One to a process that has just died is lost: the next one is told everything."""
-        if self._writer is not None and not self._writer.is_closing():
-            self._writer.write(encode(message))
+            self.send(Reloaded(ask, done.result()))

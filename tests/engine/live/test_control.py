@@ -19,9 +19,16 @@ from engine.live.control import (
     Swap,
     SwapFailed,
     Swapped,
+    TokenAsk,
+    TokenFailed,
+    TokenFetched,
+    TokenLease,
+    TokenLeave,
+    TokenTold,
     encode,
 )
 from engine.live.current import Result, Status
+from engine.values import AccessToken, TokenStanding
 
 STATUS = Status(config_hash="ab", result=Result.REFUSED, diagnostics="routes.yaml:1:1: no", previous=("cd",))
 MESSAGES: list[Message] = [
@@ -33,6 +40,13 @@ MESSAGES: list[Message] = [
     Drain(),
     Swapped(7),
     SwapFailed(8, "KeyError: 'root'"),
+    TokenAsk("ac", 0, 1),
+    TokenLease("ac", 1),
+    TokenFetched("ac", 1, AccessToken("t0k-canary", 12.5)),
+    TokenFailed("ac", 1, "the token endpoint answered 503"),
+    TokenTold("ac", TokenStanding(version=2, token=AccessToken("t0k-canary", 12.5), failures=1, detail="no", at_s=9.0)),
+    TokenTold("ac", TokenStanding()),
+    TokenLeave("ac"),
 ]
 
 
@@ -48,6 +62,11 @@ def test_one_byte_at_a_time() -> None:
         seen += decoder.feed(bytes([byte]))
 
     assert seen == MESSAGES
+
+
+def test_no_message_shows_a_token() -> None:
+    """What a message's `repr` says may be logged."""
+    assert "canary" not in repr(MESSAGES)
 
 
 @given(st.lists(st.integers(0, 2000)))

@@ -66,7 +66,7 @@ async def main(slot: int, listener: int, control: int, data: Path) -> None:
     server = await asyncio.start_server(connected, sock=socket.socket(fileno=listener))
     ended = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, ended.set)
-    following = asyncio.create_task(link.run())
+    following = asyncio.create_task(link.run(ended))
     following.add_done_callback(lambda _: ended.set())
     await ended.wait()
     server.close()
