@@ -71,15 +71,15 @@ class Worker:
         self._journal = SegmentWriter(self._layout.journal, f"worker-{settings.slot}", log=self._log)
         self._metrics = Metrics(self._layout.data / "metrics" / f"{settings.slot}{SUFFIX}")
         self._clock = SystemClock()
-        self._upstreams = Upstreams(secrets, {"sandbox": Sandbox(self._clock)}, log=self._log)
         self._state = BoardState(
             Board(self._layout.data / "board"),
             column=settings.slot,
-            configured=self._upstreams.configured,
+            configured=self._configured,
             emit=self._emit,
             first_turn=randrange(FIRST_TURNS),  # noqa: S311 - spreads traffic; nobody gains by guessing it
         )
         self._link = Link(socket.socket(fileno=settings.control), self._state, self._swapped)
+        self._upstreams = Upstreams(secrets, {"sandbox": Sandbox(self._clock)}, log=self._log, broker=self._link.tokens)
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def run(self) -> None:
@@ -155,6 +155,10 @@ class Worker:
         task = asyncio.get_running_loop().create_task(self._upstreams.retain(_providers(snapshot)))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+    def _configured(self, provider: Provider) -> bool:
+        """Whether *provider* has every secret it refers to."""
+        return self._upstreams.configured(provider)
 
     def _emit(self, event: str, subject: str, detail: Mapping[str, str]) -> None:
         """A breaker moved or a key rests: into the journal and the log."""

@@ -11,18 +11,22 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
+from hashlib import sha256
 from importlib import import_module
 from types import ModuleType
 from typing import Protocol
 
 import httpx
+import msgspec
 
 from engine.errors import UpstreamUnreachable
 from engine.rules.program import Key, Provider, Scheme
 from engine.upstream.azure_ad import client_credentials
+from engine.upstream.broker import Alone, Broker
 from engine.upstream.log import Log
 from engine.upstream.secrets import Secrets, expand
-from engine.upstream.tokens import Ask, Inputs, Network, Pace, Token, Tokens, TokenSource, fetch
+from engine.upstream.token_source import Credential, Inputs, Pace, Tokens, TokenSource
+from engine.upstream.tokens import Ask, Network, Token, fetch
 from engine.values import SecretRef
 
 __all__ = ["Client", "Minter", "Minters", "utc_now"]
@@ -91,9 +95,16 @@ class _Account:
         """The values of its references, and of its tenant."""
         return (*(secrets.read(ref) for ref in self.refs), expand(self.tenant, secrets))
 
+    def digest(self, inputs: Inputs) -> str:
+        """SHA-256 (hex) of it and the values that were read: what its token is known by outside this process."""
+        return sha256(msgspec.json.encode((self, inputs), enc_hook=str)).hexdigest()
+
 
 class Minters:
-    """All minters of a worker. *now* is the wall clock, which signatures and assertions are dated by."""
+    """All minters of a worker. *now* is the wall clock, which signatures and assertions are dated by.
+
+    Tokens are shared over *broker*; without one they are this worker's alone.
+    """
 
     def __init__(
         self,
@@ -101,6 +112,7 @@ class Minters:
         client: Client,
         log: Log,
         *,
+        broker: Broker | None = None,
         now: Callable[[], datetime] = utc_now,
         pace: Pace | None = None,
         metadata_url: str = METADATA_URL,
@@ -109,7 +121,7 @@ class Minters:
         self._client = client
         self._now = now
         self._metadata_url = metadata_url
-        self._tokens = Tokens(log, pace=pace)
+        self._tokens = Tokens(log, broker or Alone(), pace=pace)
 
     def minter(self, provider: Provider, key: Key | None) -> Minter:
         """What authenticates requests to *provider* with *key*, or without one as the machine itself.
@@ -135,7 +147,7 @@ class Minters:
         return signer
 
     async def retain(self, providers: Iterable[Provider]) -> None:
-        """Fetch the tokens of *providers* from now on, and no others; load what their schemes need.
+        """Have the tokens of *providers* from now on, and no others; load what their schemes need.
 
         What is not installed is said when it is asked for.
         """
@@ -149,7 +161,7 @@ class Minters:
                 await asyncio.to_thread(_module, Scheme.AWS_SIGV4)
 
     def close(self) -> None:
-        """Fetch no more."""
+        """Ask for no more tokens."""
         self._tokens.close()
 
     def _sources(self, provider: Provider) -> list[TokenSource]:
@@ -168,8 +180,12 @@ class Minters:
             ca_file=provider.ca_file,
         )
         label = key.label if key else ""
-        read = partial(account.read, self._secrets)
-        return self._tokens.source(account, partial(self._fetched, account), read, provider=provider.id, key=label)
+        credential = Credential(
+            read=partial(account.read, self._secrets),
+            account=account.digest,
+            fetch=partial(self._fetched, account),
+        )
+        return self._tokens.source(account, credential, provider=provider.id, key=label)
 
     async def _fetched(self, account: _Account, inputs: Inputs) -> Token:
         ask = await asyncio.to_thread(self._asked, account, inputs)  # reading a private key takes milliseconds

@@ -10,6 +10,7 @@ import httpx
 from engine.errors import Bug
 from engine.gateway import Answer, Call, Upstream
 from engine.rules.program import Connections, Provider
+from engine.upstream.broker import Broker
 from engine.upstream.credentials import MINTED, Heads, missing
 from engine.upstream.dial import Dialer
 from engine.upstream.egress import Guard
@@ -37,18 +38,25 @@ _TOKEN_TIMEOUT_S = 5.0
 class Upstreams:
     """Implements `gateway.Upstream`; one for each worker, outliving snapshots.
 
-    *injected* are the protocols that are served in process (`sandbox`), by name.
+    *injected* are the protocols that are served in process (`sandbox`), by name. Access tokens are shared over
+    *broker*; without one they are this worker's alone.
     """
 
     def __init__(
-        self, secrets: Secrets, injected: Mapping[str, Upstream], *, guard: Guard | None = None, log: Log | None = None
+        self,
+        secrets: Secrets,
+        injected: Mapping[str, Upstream],
+        *,
+        guard: Guard | None = None,
+        log: Log | None = None,
+        broker: Broker | None = None,
     ) -> None:
         self._secrets = secrets
         self._injected = dict(injected)
         dialer = Dialer(guard or Guard(), TlsContexts())
         self._pools = Pools(dialer)
         tokens_client = partial(client, self._pools, timeout_s=_TOKEN_TIMEOUT_S, connections=_CLIENT_CONNECTIONS)
-        self._minters = Minters(secrets, tokens_client, log or Silent())
+        self._minters = Minters(secrets, tokens_client, log or Silent(), broker=broker)
         self._heads = Heads(secrets, self._minters)
         self._own = OwnUpstream(self._heads, self._pools)
         self._httpx = HttpxUpstream(self._heads, dialer.guard, dialer.contexts)
@@ -78,7 +86,7 @@ class Upstreams:
         """Keep connections, heads and tokens of *providers*, all that a new snapshot's offers hold; drop the others'.
 
         Connections whose origin is unchanged stay open; exchanges under way end in peace. Tokens that are not there yet
-        are fetched from now on.
+        are asked for from now on.
         """
         kept = {id(provider): provider for provider in providers}
         origins: set[Origin] = set()

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
@@ -18,6 +19,7 @@ from engine.errors import UpstreamUnreachable
 from engine.gateway import Call
 from engine.rules.program import Auth, Connections, Key, Provider, Scheme
 from engine.upstream import EnvAndFiles, Upstreams
+from engine.upstream.broker import Hear
 from engine.upstream.dial import Dialer
 from engine.upstream.egress import Guard
 from engine.upstream.log import Silent
@@ -25,7 +27,7 @@ from engine.upstream.minters import Minters
 from engine.upstream.pool import Pools
 from engine.upstream.tls import TlsContexts
 from engine.upstream.transport import client
-from engine.values import SecretRef
+from engine.values import AccessToken, SecretRef
 
 MakeProvider = Callable[..., Provider]
 MakeCall = Callable[..., Call]
@@ -222,6 +224,40 @@ async def test_tokens_are_fetched_before_requests(loopback: Loopback, make_provi
     await asyncio.sleep(0.05)
     await upstreams.close()
     assert len(endpoint.heads) == 1
+
+
+class Listening:
+    """A broker that lets nobody fetch, and keeps the accounts that it is asked about."""
+
+    def __init__(self) -> None:
+        self.accounts: list[str] = []
+
+    def ask(self, account: str, seen: int, hear: Hear) -> None:
+        self.accounts.append(account)
+
+    def fetched(self, account: str, token: AccessToken) -> None:
+        pass
+
+    def failed(self, account: str, detail: str) -> None:
+        pass
+
+    def leave(self, account: str) -> None:
+        pass
+
+
+async def test_an_account_is_known_by_a_digest(make_provider: MakeProvider) -> None:
+    """Workers that read the same mean the same account; another secret or scope is another; none of it is told."""
+    broker = Listening()
+    for secret, changes in (("canary", {}), ("canary", {}), ("canary2", {}), ("canary", {"scope": "other"})):
+        secrets = EnvAndFiles({"TENANT": "contoso.com", "CLIENT": "c1", "SECRET": secret})
+        upstreams = Upstreams(secrets, {}, broker=broker)
+        await upstreams.retain([make_provider(auth=azure(1, **changes), allow_private=LOOPBACK)])
+        await asyncio.sleep(0)
+        await upstreams.close()
+    first, same, *others = broker.accounts
+    assert first == same
+    assert len({first, *others}) == 3
+    assert all(re.fullmatch("[0-9a-f]{64}", account) for account in broker.accounts)
 
 
 async def test_an_endpoint_that_refuses(loopback: Loopback, make_provider: MakeProvider, make_call: MakeCall) -> None:
