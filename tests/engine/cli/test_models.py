@@ -19,6 +19,8 @@ def test_models_as_a_table() -> None:
         ["openai/*", "alpha"],
         ["openai/gpt-4o", "alpha"],
         ["openai/gpt-4o-mini", "alpha"],
+        ["own/pictures", "own"],
+        ["own/words", "own"],
         ["qwen/embed", "beta"],
         ["qwen/qwen-3-32b", "beta"],
         ["qwen/qwen-3-32b", "azure-ad"],
