@@ -17,6 +17,7 @@ from engine.config.report import Report
 from engine.rules.match import covers
 from engine.rules.program import Rule
 from engine.snapshot import Parts
+from engine.wire.dialect import CLOUDS
 
 __all__ = ["lint"]
 
@@ -35,6 +36,8 @@ def lint(tree: Tree, names: Names, parts: Parts, today: date | None, report: Rep
     if names.has_all_policies:
         _check_recorded(tree, parts, report)
     _check_grants(tree, report)
+    for provider in tree.providers.values():
+        _check_messages(provider, report)
     if today is not None:
         _check_keys(tree.policies["consumers"], today, report)
 
@@ -183,6 +186,21 @@ def _check_grants(tree: Tree, report: Report) -> None:
             if "models" in subject and not subject["models"].value and subject.is_whole("models"):
                 message = f"'{subject.name}' may ask for nothing"
                 report.warning("empty-grant", subject["models"], message, hint="list names, or leave `models` out")
+
+
+def _check_messages(provider: Placed, report: Report) -> None:
+    """Nobody asks by the Messages API, as at a cloud, where there is no such way."""
+    protocol = provider["protocol"]
+    if protocol.value in CLOUDS or not provider.is_whole("protocol"):
+        return
+    already = protocol.value == "anthropic"
+    hint = "remove it: that is the Messages API" if already else "remove it, or say where it is under `paths.messages`"
+    for at in (provider, *provider["models"].values()):
+        said = at["dialect"].get("messages")
+        if said is not None and said.value:
+            message = f"the protocol '{protocol.value}' wraps no Messages API; bedrock and vertex do"
+            related = (("protocol", protocol.place),)
+            report.error("messages-unspoken", said, message, hint=hint, related=related)
 
 
 def _check_keys(consumers: Placed, today: date, report: Report) -> None:

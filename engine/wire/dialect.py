@@ -4,7 +4,10 @@ from typing import Literal
 
 import msgspec
 
-__all__ = ["OPENAI", "Dialect"]
+__all__ = ["CLOUDS", "OPENAI", "Dialect"]
+
+CLOUDS = frozenset({"bedrock", "vertex"})
+"""The protocols of clouds that can be asked for Claude in its own words, see `Dialect.messages`."""
 
 
 class Dialect(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,6 +40,8 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     """Takes `stream_options.include_usage`."""
     thinking: Literal["budget", "adaptive"] = "budget"
     """Of Claude: is told how many tokens to think with, or takes an effort and decides itself."""
+    messages: bool = False
+    """At a cloud: asks by Anthropic's Messages API, in the cloud's wrapping, and not in the cloud's own words."""
     rerank: Literal["cohere", "voyage"] = "cohere"
     """Whose reranking it speaks."""
     speech: Literal["bytes", "base64"] = "bytes"

@@ -1,12 +1,13 @@
-"""Seven providers on loopback in one process, each answering in the shape of its own protocol's documentation.
+"""Providers on loopback in one process, each answering in the shape of its own protocol's documentation.
 
     python protocols.py PORT
 
 Written without the gateway's encoders, as plain JSON, so that both cannot be wrong alike. A path begins with the
-protocol's name: `/anthropic/v1/messages`. What is answered follows from what is asked, read where the protocol has it:
-a tool's result is told, a tool is called, a schema filled in, a picture described; else it says hello. The model's
-name makes it think (`think`) or fail (`error-429`). Requests that it would not take in earnest are refused: unknown ids
-of calls, a call of Gemini's without its signature, a picture that is none.
+protocol's name: `/anthropic/v1/messages`; `bedrock-claude` and `vertex-claude` are Anthropic's as the clouds have it.
+What is answered follows from what is asked, read where the protocol has it: a tool's result is told, a tool is called,
+a schema filled in, a picture described; else it says hello. The model's name makes it think (`think`) or fail
+(`error-429`). Requests that it would not take in earnest are refused: unknown ids of calls, a call of Gemini's without
+its signature, a picture that is none.
 """
 
 import asyncio
@@ -488,6 +489,15 @@ def json_line(line: str) -> bytes:
     return f"{line}\n".encode()
 
 
+def chunk_of(line: str) -> bytes:
+    """An event of Anthropic's as InvokeModelWithResponseStream sends it; the last one has metrics beside it."""
+    event = json.loads(line)
+    if event["type"] == "message_stop":
+        event["amazon-bedrock-invocationMetrics"] = {"inputTokenCount": 99, "outputTokenCount": 99}
+    wrapped = base64.b64encode(json.dumps(event).encode()).decode()
+    return message_of(json.dumps({"chunk": {"bytes": wrapped, "p": "ab"}}))
+
+
 def message_of(line: str) -> bytes:
     """A message of AWS's event stream: lengths and their CRC, headers, payload, the CRC of it all."""
     [(name, payload)] = json.loads(line).items()
@@ -509,6 +519,18 @@ class Protocol(NamedTuple):
     framed: Callable[[str], bytes]
     error: Callable[[int, str], dict[str, Any]]
     stream_type: str = "text/event-stream"
+
+
+def read_invoked(body: dict[str, Any]) -> Asked:
+    expect(body["anthropic_version"] == "bedrock-2023-05-31", "anthropic_version: Field required")
+    expect(not {"model", "stream"} & body.keys(), "model, stream: Extra inputs are not permitted")
+    return read_anthropic(body)
+
+
+def read_predicted(body: dict[str, Any]) -> Asked:
+    expect(body["anthropic_version"] == "vertex-2023-10-16", "anthropic_version: Field required")
+    expect("model" not in body, "model: Extra inputs are not permitted")
+    return read_anthropic(body)
 
 
 def openai_error(status: int, message: str) -> dict[str, Any]:
@@ -538,6 +560,15 @@ PROTOCOLS = {
         lambda _, message: {"message": message},
         "application/vnd.amazon.eventstream",
     ),
+    "bedrock-claude": Protocol(
+        read_invoked,
+        whole_anthropic,
+        stream_anthropic,
+        chunk_of,
+        lambda _, message: {"message": message},
+        "application/vnd.amazon.eventstream",
+    ),
+    "vertex-claude": Protocol(read_predicted, whole_anthropic, stream_anthropic, named_event, anthropic_error),
     "cohere": Protocol(
         read_cohere, whole_cohere, stream_cohere, named_event, lambda _, message: {"id": "e-1", "message": message}
     ),
@@ -570,6 +601,16 @@ def understood(path: str, body: dict[str, Any]) -> tuple[str, str, bool]:
         _, model, verb = rest.split("/")
         expect(verb in {"converse", "converse-stream"}, verb)
         return name, unquote(model), verb == "converse-stream"
+    if name == "bedrock-claude":
+        _, model, verb = rest.split("/")
+        expect(verb in {"invoke", "invoke-with-response-stream"}, verb)
+        return name, unquote(model), verb != "invoke"
+    if name == "vertex-claude":
+        publisher, _, rest = rest.removeprefix("v1/locations/x/publishers/").partition("/models/")
+        model, _, verb = rest.partition(":")
+        expect((publisher, body.get("stream", False)) == ("anthropic", verb == "streamRawPredict"), "another stream")
+        expect(verb in {"rawPredict", "streamRawPredict"}, verb)
+        return name, unquote(model), verb != "rawPredict"
     expect(f"/{rest}" == PATHS[name], path)
     return name, body["model"], bool(body.get("stream", name == "ollama"))
 

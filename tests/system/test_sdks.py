@@ -20,13 +20,31 @@ import pytest
 from google import genai
 from google.genai import errors, types
 
-PROTOCOLS = ("openai", "openai-responses", "anthropic", "gemini", "bedrock", "cohere", "ollama")
-PATHS = {"openai": "/v1", "openai-responses": "/v1", "anthropic": "/v1", "gemini": "/v1beta"}
+PROTOCOLS = (
+    "openai",
+    "openai-responses",
+    "anthropic",
+    "gemini",
+    "bedrock",
+    "bedrock-claude",
+    "vertex-claude",
+    "cohere",
+    "ollama",
+)
+"""Those of `protocols.py`. Behind a dash stands what is asked of a cloud in its maker's words."""
+PATHS = {
+    "openai": "/v1",
+    "openai-responses": "/v1",
+    "anthropic": "/v1",
+    "gemini": "/v1beta",
+    "vertex-claude": "/v1/locations/x",
+}
 PROVIDER = """
-id: {protocol}
-name: {protocol}
+id: {name}
+name: {name}
 protocol: {protocol}
-base_url: http://127.0.0.1:{port}/{protocol}{path}
+dialect: {{messages: {messages}}}
+base_url: http://127.0.0.1:{port}/{name}{path}
 allow_private: [127.0.0.0/8]
 timeouts: {{connect: 1s, first_token: 5s, between_tokens: 5s, total: 10s}}
 health: {{breaker: {{failures: 1000, min_requests: 100000}}}}
@@ -403,10 +421,13 @@ def provider(until: Callable[..., None]) -> Iterator[int]:
 @pytest.fixture(scope="module")
 def clients(make_gateway: Callable[..., Any], provider: int, key: str) -> Iterator[dict[str, Any]]:
     """Every client, before one gateway."""
-    files = {
-        f"providers.d/{name}.yaml": PROVIDER.format(protocol=name, port=provider, path=PATHS.get(name, ""))
-        for name in PROTOCOLS
-    }
+
+    def file(name: str) -> str:
+        protocol, claude, _ = name.partition("-claude")
+        messages = "true" if claude else "false"
+        return PROVIDER.format(name=name, protocol=protocol, messages=messages, port=provider, path=PATHS.get(name, ""))
+
+    files = {f"providers.d/{name}.yaml": file(name) for name in PROTOCOLS}
     gateway = make_gateway(files)
     gateway.write("routes.yaml", ROUTES)
     gateway.write("policies/access.yaml", POLICIES.format(digest=sha256(key.encode()).hexdigest()))

@@ -27,6 +27,7 @@ ANSWERS: dict[str, Any] = {
     "/v1/audio/speech": SOUND,
     "/v1/messages/count_tokens": {"input_tokens": 42},
     "/vague/messages/count_tokens": {"tokens": "some"},
+    "/vx/publishers/anthropic/models/count-tokens:rawPredict": {"input_tokens": 43},
     "/odd/rerank": {"object": "list", "data": [{"index": 1, "relevance_score": 0.9}], "usage": {"total_tokens": 7}},
     "/odd/audio/speech": {"audio_data": b64encode(SOUND).decode()},
 }
@@ -94,6 +95,8 @@ def gateway(make_gateway: Callable[..., Any]) -> Iterator[Any]:
             "providers.d/gem.yaml": file("gem", "gemini", "v1beta", GEMINI),
             "providers.d/claude.yaml": file("claude", "anthropic", "v1", CLAUDE),
             "providers.d/vague.yaml": file("vague", "anthropic", "vague", CLAUDE),
+            "providers.d/vx.yaml": file("vx", "vertex", "vx", CLAUDE, dialect="messages: true"),
+            "providers.d/br.yaml": file("br", "bedrock", "br", CLAUDE, dialect="messages: true"),
             "providers.d/odd.yaml": file("odd", "openai", "odd", ODD, dialect="rerank: voyage, speech: base64"),
         }
     )
@@ -223,6 +226,19 @@ def test_tokens_are_counted_where_they_can_be(post: Callable[..., httpx.Response
 
     assert counted.json() == {"input_tokens": 42}
     assert "x-engine-estimated" not in counted.headers
+    assert estimated.json()["input_tokens"] > 0
+    assert estimated.headers["x-engine-estimated"] == "1"
+
+
+def test_claude_is_counted_at_the_cloud_that_can(post: Callable[..., httpx.Response]) -> None:
+    """Vertex counts for the model that the body names; for Bedrock our estimate answers."""
+    body = {"messages": [{"role": "user", "content": "hello"}], "max_tokens": 9}
+    counted = post("/v1/messages/count_tokens", json={"model": "s/claude@vx", **body})
+    estimated = post("/v1/messages/count_tokens", json={"model": "s/claude@br", **body})
+
+    assert counted.json() == {"input_tokens": 43}
+    assert "x-engine-estimated" not in counted.headers
+    assert json.loads(seen[-1][2]) == {"model": "claude-1", "messages": body["messages"]}
     assert estimated.json()["input_tokens"] > 0
     assert estimated.headers["x-engine-estimated"] == "1"
 

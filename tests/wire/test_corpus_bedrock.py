@@ -15,7 +15,7 @@ from engine.errors import OutcomeKind
 from engine.values import Usage
 from engine.wire.bedrock.encoder import frame
 from engine.wire.bedrock.error import read_error
-from engine.wire.bedrock.invoke import InvokeDecoder
+from engine.wire.bedrock.invoke import Decoder as InvokeDecoder
 from engine.wire.bedrock.reply import decode_reply
 from engine.wire.bedrock.request import decode_request, encode_request, finish
 from engine.wire.bedrock.stream import Decoder

@@ -105,6 +105,11 @@ MEANING: dict[str, Slug] = {
         "consumers: {a: {keys: {k: {sha256: X}}}, b: {keys: {k: {sha256: X}}}}",
         "Make a key for each use.",
     ),
+    "messages-unspoken": Slug(
+        "A dialect asks by Anthropic's Messages API in a cloud's wrapping, and the protocol is of no such cloud.",
+        "protocol: openai\ndialect: {messages: true}",
+        "Remove it; a provider that has the API beside its own says where under `paths.messages`.",
+    ),
     "mixed-embeddings": Slug(
         "One chain has two different embedding models, whose vectors cannot be compared.",
         "targets: [openai/text-embedding-3-small, cohere/embed-v4]",

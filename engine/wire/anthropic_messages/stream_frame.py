@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-__all__ = ["begun", "delta_prefix", "ended", "event", "filled", "is_stream"]
+__all__ = ["begun", "delta_prefix", "ended", "event", "filled", "is_stream", "named"]
 
 _json = msgspec.json.Encoder().encode
 
@@ -12,6 +12,11 @@ _json = msgspec.json.Encoder().encode
 def event(name: bytes, value: dict[str, Any]) -> bytes:
     """An event of any type."""
     return b"event: %b\ndata: %b\n\n" % (name, _json(value))
+
+
+def named(name: bytes, raw: bytes) -> bytes:
+    """An event of any type that is JSON already, and may have line breaks."""
+    return b"event: %b\ndata: %b\n\n" % (name, _line(raw))
 
 
 def begun(index: int, block: bytes) -> bytes:

@@ -25,8 +25,6 @@ __all__ = [
 _CALLERS: Final[Mapping[Surface, CallerCodec]] = MappingProxyType(
     {**conversations.CALLERS, **counting.CALLERS, **media.CALLERS}
 )
-_SPECIAL: Final[Mapping[tuple[str, Surface], ProviderCodec]] = MappingProxyType({**counting.NATIVE, **media.PROVIDERS})
-"""(Protocol of a provider, surface) → how it is asked, for surfaces that are no conversations."""
 
 
 class Spoken(NamedTuple):
@@ -56,13 +54,14 @@ def spoken(surface: Surface, manner: Manner, *, model: str, stream: bool) -> Spo
         path = own and ((stream and own.stream_path) or own.path)
         return Spoken(own, native=False, path=_filled(path, model, safe="/")) if own and path else None
     if surface not in conversations.CALLERS:
-        special = media.said_otherwise(surface, manner.dialect) or _SPECIAL.get((manner.protocol, surface))
+        speaker = counting.spoken if surface in counting.CALLERS else media.spoken
+        special = speaker(manner.protocol, surface, manner.dialect)
         if special is None or (stream and not special.streams):
             return None
         return Spoken(special, native=not special.is_translated, path=_filled(paths.get(surface, special.path), model))
-    if surface in paths:
+    main, codec = conversations.main(manner.protocol, manner.dialect)
+    if surface in paths and surface is not main:
         return Spoken(conversations.NATIVE[surface], native=True, path=_filled(paths[surface], model))
-    main, codec = conversations.MAIN[manner.protocol]
     path = (paths.get(main) if main else None) or (stream and codec.stream_path) or codec.path
     return Spoken(codec, native=main is surface, path=_filled(path, model))
 

@@ -19,6 +19,7 @@ from engine.wire.anthropic_messages import reply as messages_reply
 from engine.wire.anthropic_messages import request as messages_request
 from engine.wire.anthropic_messages import stream as messages_stream
 from engine.wire.bedrock import error as converse_error
+from engine.wire.bedrock import invoke
 from engine.wire.bedrock import reply as converse_reply
 from engine.wire.bedrock import request as converse_request
 from engine.wire.bedrock import stream as converse_stream
@@ -27,6 +28,7 @@ from engine.wire.cohere import error as cohere_error
 from engine.wire.cohere import reply as cohere_reply
 from engine.wire.cohere import request as cohere_request
 from engine.wire.cohere import stream as cohere_stream
+from engine.wire.dialect import Dialect
 from engine.wire.envelope import Envelope
 from engine.wire.gemini import envelope as gemini_envelope
 from engine.wire.gemini import error as gemini_error
@@ -55,8 +57,9 @@ from engine.wire.openai_responses import request as responses_request
 from engine.wire.openai_responses import stream as responses_stream
 from engine.wire.openai_responses.portable import check_portable
 from engine.wire.openai_responses.response import echoed
+from engine.wire.vertex import raw_predict
 
-__all__ = ["ARRAY_CALLER", "CALLERS", "MAIN", "NATIVE"]
+__all__ = ["ARRAY_CALLER", "CALLERS", "CLAUDE", "NATIVE", "main"]
 
 
 def _in_body(read: Callable[[bytes], Envelope]) -> Reader:
@@ -208,6 +211,29 @@ _GENERATE: Final = ProviderCodec(
     encode_reply=gemini_reply.encode_reply,
     encoder=lambda model: gemini_stream.Encoder(model=model),
 )
+_VERTEX: Final = msgspec.structs.replace(
+    _GENERATE,
+    path="/publishers/google/models/{model}:generateContent",
+    stream_path="/publishers/google/models/{model}:streamGenerateContent?alt=sse",
+)
+_RAW_PREDICT: Final = msgspec.structs.replace(
+    _MESSAGES,
+    finish=raw_predict.finish,
+    read_error=raw_predict.read_error,
+    read_reply_error=raw_predict.read_reply_error,
+    path="/publishers/anthropic/models/{model}:rawPredict",
+    stream_path="/publishers/anthropic/models/{model}:streamRawPredict",
+)
+_INVOKE: Final = msgspec.structs.replace(
+    _MESSAGES,
+    finish=invoke.finish,
+    decoder=invoke.Decoder,
+    relay=lambda _asked: invoke.Stream(),
+    read_error=converse_error.read_error,
+    path="/model/{model}/invoke",
+    stream_path="/model/{model}/invoke-with-response-stream",
+    encoder=lambda model: invoke.Encoder(model=model),
+)
 _CONVERSE: Final = ProviderCodec(
     encode_request=lambda request, _most, dialect: converse_request.encode_request(
         request, adaptive=True if dialect.thinking == "adaptive" else None
@@ -247,7 +273,7 @@ _OLLAMA: Final = ProviderCodec(
     encoder=lambda model: ollama_stream.Encoder(model=model),
 )
 
-MAIN: Final[Mapping[str, tuple[Surface | None, ProviderCodec]]] = MappingProxyType(
+_MAIN: Final[Mapping[str, tuple[Surface | None, ProviderCodec]]] = MappingProxyType(
     {
         "openai": (Surface.CHAT, _CHAT),
         "sandbox": (Surface.CHAT, _CHAT),
@@ -255,13 +281,16 @@ MAIN: Final[Mapping[str, tuple[Surface | None, ProviderCodec]]] = MappingProxyTy
         "openai-responses": (Surface.RESPONSES, _RESPONSES),
         "anthropic": (Surface.MESSAGES, _MESSAGES),
         "gemini": (Surface.GENERATE, _GENERATE),
-        "vertex": (Surface.GENERATE, _GENERATE),
+        "vertex": (Surface.GENERATE, _VERTEX),
         "bedrock": (None, _CONVERSE),
         "cohere": (None, _COHERE),
         "ollama": (None, _OLLAMA),
     }
 )
 """Protocol of a provider → the surface whose protocol it is, and how it is spoken."""
+
+CLAUDE: Final[Mapping[str, ProviderCodec]] = MappingProxyType({"bedrock": _INVOKE, "vertex": _RAW_PREDICT})
+"""Protocol of a cloud → how Claude is asked there in its own words."""
 
 NATIVE: Final[Mapping[Surface, ProviderCodec]] = MappingProxyType(
     {
@@ -273,3 +302,9 @@ NATIVE: Final[Mapping[Surface, ProviderCodec]] = MappingProxyType(
     }
 )
 """What a provider may offer beside its main protocol: where its `paths` say so."""
+
+
+def main(protocol: str, dialect: Dialect) -> tuple[Surface | None, ProviderCodec]:
+    """The surface whose protocol a provider speaks first of all, None where no caller does; and how it is spoken."""
+    claude = CLAUDE.get(protocol) if dialect.messages else None
+    return _MAIN[protocol] if claude is None else (Surface.MESSAGES, claude)

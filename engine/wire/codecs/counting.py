@@ -13,12 +13,14 @@ from engine.wire.anthropic_messages import count as messages_count
 from engine.wire.anthropic_messages import envelope as messages_envelope
 from engine.wire.anthropic_messages import error as messages_error
 from engine.wire.codecs.shapes import Answered, Answerer, CallerCodec, ProviderCodec
+from engine.wire.dialect import Dialect
 from engine.wire.envelope import Envelope
 from engine.wire.gemini import count as gemini_count
 from engine.wire.gemini import error as gemini_error
 from engine.wire.json_edit import Fields
+from engine.wire.vertex import raw_predict
 
-__all__ = ["CALLERS", "NATIVE"]
+__all__ = ["CALLERS", "spoken"]
 
 
 CALLERS: Final = {
@@ -71,11 +73,31 @@ _GENERATE: Final = ProviderCodec(
     answer=_counted(gemini_count.read_count_reply),
     read_error=gemini_error.read_error,
 )
-_VERTEX: Final = msgspec.structs.replace(_GENERATE, finish=_vertex_body)
+_VERTEX: Final = msgspec.structs.replace(
+    _GENERATE, path="/publishers/google/models/{model}:countTokens", finish=_vertex_body
+)
+_RAW_COUNT: Final = msgspec.structs.replace(
+    _MESSAGES,
+    path="/publishers/anthropic/models/count-tokens:rawPredict",
+    finish=raw_predict.finish_count,
+    read_error=raw_predict.read_error,
+)
 
-NATIVE: Final = {
+_NATIVE: Final = {
     ("anthropic", Surface.COUNT_MESSAGES): _MESSAGES,
     ("gemini", Surface.COUNT_GENERATE): _GENERATE,
     ("vertex", Surface.COUNT_GENERATE): _VERTEX,
 }
 """(Protocol of the provider, surface) → how it is asked."""
+
+_CLAUDE: Final = {("vertex", Surface.COUNT_MESSAGES): _RAW_COUNT}
+"""The same, where Claude is asked in its own words.
+
+Bedrock's `CountTokens` is not among them: it does not count for models that are offered across regions only, as Claude
+is. Source: Amazon Bedrock user guide, "Monitor your token usage by counting tokens before running inference", 2026-11.
+"""
+
+
+def spoken(protocol: str, surface: Surface, dialect: Dialect) -> ProviderCodec | None:
+    """How a provider is asked to count; None where an estimate is what can be said."""
+    return (_CLAUDE if dialect.messages else _NATIVE).get((protocol, surface))

@@ -41,7 +41,7 @@ from engine.wire.rerank import voyage as voyage_rerank
 from engine.wire.rerank.values import RerankReply
 from engine.wire.stream import AnswerStream
 
-__all__ = ["CALLERS", "PROVIDERS", "said_otherwise"]
+__all__ = ["CALLERS", "spoken"]
 
 
 def _caller(read: Callable[[bytes, str], Envelope], **more: Any) -> CallerCodec:
@@ -169,7 +169,7 @@ _OPENAI: Final = {
     ),
 }
 
-PROVIDERS: Final = {
+_PROVIDERS: Final = {
     **{("openai", surface): codec for surface, codec in _OPENAI.items()},
     **{("azure", surface): codec for surface, codec in _OPENAI.items()},
     ("cohere", Surface.EMBEDDINGS): _embedder("/v2/embed", cohere_embeddings, cohere_error),
@@ -196,10 +196,10 @@ _VOYAGE_RERANK: Final = ProviderCodec(
 _PACKED_SPEECH: Final = _passing("/audio/speech", _unpacked)
 
 
-def said_otherwise(surface: Surface, dialect: Dialect) -> ProviderCodec | None:
-    """How a provider is asked that speaks *surface* otherwise than its protocol; None where it does not."""
+def spoken(protocol: str, surface: Surface, dialect: Dialect) -> ProviderCodec | None:
+    """How a provider is asked on *surface*; None where it cannot be."""
     if surface is Surface.RERANK and dialect.rerank == "voyage":
         return _VOYAGE_RERANK
     if surface is Surface.SPEECH and dialect.speech == "base64":
         return _PACKED_SPEECH
-    return None
+    return _PROVIDERS.get((protocol, surface))
