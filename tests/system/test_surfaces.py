@@ -20,6 +20,13 @@ ANSWERS: dict[str, Any] = {
         "usage": {"prompt_tokens": 3, "total_tokens": 3},
     },
     "/v1beta/models/gemini-vectors:batchEmbedContents": {"embeddings": [{"values": [0.5, -0.25]}]},
+    "/vx/publishers/google/models/gemini-embedding-2:batchEmbedContents": {
+        "embeddings": [{"values": [0.5, -0.25]}, {"values": [0.5, 0.25]}],
+        "usageMetadata": {"promptTokenCount": 2},
+    },
+    "/vx/publishers/google/models/text-embedding-005:predict": {
+        "predictions": [{"embeddings": {"values": [0.5, -0.25], "statistics": {"truncated": False, "token_count": 3}}}]
+    },
     "/v1/rerank": {"id": "r", "results": [{"index": 1, "relevance_score": 0.9}]},
     "/v1/moderations": {"id": "m", "model": "x", "results": [{"flagged": True, "categories": {}}]},
     "/v1/images/generations": {"created": 1, "data": [{"b64_json": "QUJD"}]},
@@ -55,6 +62,11 @@ ODD = """\
   s/voice: {upstream: voice-1, output: [audio], features: [streaming], price: [{from: 2026-01-01, usd_per_mchar: 13}]}
 """
 GEMINI = "  s/gemini-vectors: {upstream: gemini-vectors, output: [embedding], price: free}\n"
+VERTEX = """\
+  s/contents: {upstream: gemini-embedding-2, output: [embedding], price: free}
+  s/instances: {upstream: text-embedding-005, output: [embedding], price: free}
+  s/claude: {upstream: claude-1, dialect: {messages: true}, price: free}
+"""
 CLAUDE = "  s/claude: {upstream: claude-1, context: 1000, features: [tools, streaming], price: free}\n"
 
 seen: list[tuple[str, str, bytes]] = []
@@ -95,7 +107,7 @@ def gateway(make_gateway: Callable[..., Any]) -> Iterator[Any]:
             "providers.d/gem.yaml": file("gem", "gemini", "v1beta", GEMINI),
             "providers.d/claude.yaml": file("claude", "anthropic", "v1", CLAUDE),
             "providers.d/vague.yaml": file("vague", "anthropic", "vague", CLAUDE),
-            "providers.d/vx.yaml": file("vx", "vertex", "vx", CLAUDE, dialect="messages: true"),
+            "providers.d/vx.yaml": file("vx", "vertex", "vx", VERTEX),
             "providers.d/br.yaml": file("br", "bedrock", "br", CLAUDE, dialect="messages: true"),
             "providers.d/odd.yaml": file("odd", "openai", "odd", ODD, dialect="rerank: voyage, speech: base64"),
         }
@@ -134,6 +146,23 @@ def test_vectors_from_a_provider_with_words_of_its_own(post: Callable[..., httpx
     assert json.loads(body)["requests"][0]["content"] == {"parts": [{"text": "hi"}]}
     assert answer["data"][0]["embedding"] == [0.5, -0.25]
     assert answer["model"] == "gemini-vectors"
+
+
+def test_vectors_of_vertex_in_either_of_its_ways(gateway: Any, post: Callable[..., httpx.Response]) -> None:
+    """Gemini's models take many texts as Gemini has them, the older ones as instances; tokens are counted in both."""
+    many = post("/v1/embeddings", json={"model": "s/contents@vx", "input": ["a", "b"], "dimensions": 2}).json()
+    asked = json.loads(seen[-1][2])
+    one = post("/v1/embeddings", json={"model": "s/instances@vx", "input": "a", "dimensions": 2}).json()
+
+    assert [each["embedding"] for each in many["data"]] == [[0.5, -0.25], [0.5, 0.25]]
+    assert asked == {"requests": [{"content": {"parts": [{"text": t}]}, "outputDimensionality": 2} for t in "ab"]}
+    assert json.loads(seen[-1][2]) == {
+        "instances": [{"content": "a"}],
+        "parameters": {"autoTruncate": False, "outputDimensionality": 2},
+    }
+    assert (many["usage"]["prompt_tokens"], one["usage"]["prompt_tokens"]) == (2, 3)
+    rows = gateway.sql("select input_tokens from requests where provider = 'vx' and surface = 'embeddings' order by 1")
+    assert [row["input_tokens"] for row in rows] == [2, 3]
 
 
 def test_vectors_are_no_tokens(gateway: Any, post: Callable[..., httpx.Response]) -> None:

@@ -18,7 +18,7 @@ from engine.wire.audio import speech
 from engine.wire.audio.stream import TranscriptStream
 from engine.wire.audio.transcript import decode_reply as decode_transcript
 from engine.wire.body import read_fields
-from engine.wire.embeddings import cohere, gemini, ollama, openai, vector
+from engine.wire.embeddings import cohere, gemini, ollama, openai, vector, vertex
 from engine.wire.embeddings import envelope as embeddings_envelope
 from engine.wire.embeddings.values import EmbedReply
 from engine.wire.images import envelope as images_envelope
@@ -77,7 +77,7 @@ def form(record: dict[str, Any]) -> tuple[bytes, str] | None:
 EMBEDDERS: dict[str, Callable[[bytes], EmbedReply]] = {
     "cohere": cohere.decode_reply,
     "gemini": gemini.decode_reply,
-    "vertex": gemini.decode_reply,
+    "vertex": vertex.decode_reply,
     "ollama": ollama.decode_reply,
 }
 
@@ -86,6 +86,8 @@ def told_vectors(whole: dict[str, Any]) -> list[Any]:
     """The vectors of an answer of any protocol, read without the decoders under test."""
     if "data" in whole:
         return [each["embedding"] for each in whole["data"]]
+    if "predictions" in whole:
+        return [each["embeddings"]["values"] for each in whole["predictions"]]
     if "embedding" in whole:
         one = whole["embedding"]
         return [one["values"] if isinstance(one, dict) else one]
@@ -95,6 +97,8 @@ def told_vectors(whole: dict[str, Any]) -> list[Any]:
 
 
 def told_tokens(whole: dict[str, Any]) -> int | None:
+    if "predictions" in whole:
+        return sum(int(each["embeddings"]["statistics"]["token_count"]) for each in whole["predictions"])
     usage = whole.get("usage") or whole.get("usageMetadata") or (whole.get("meta") or {}).get("billed_units") or whole
     names = ("prompt_tokens", "total_tokens", "promptTokenCount", "input_tokens", "prompt_eval_count")
     return next((usage[name] for name in names if name in usage), None)
@@ -107,6 +111,7 @@ def shown(reply: EmbedReply) -> list[Any]:
 @answered(
     *(f"{provider}/embeddings" for provider in ("openai", "azure", "mistral", "voyage", "openrouter", "ollama")),
     *(f"{provider}/embeddings" for provider in ("cohere", "gemini", "vertex", "local-openai-compat")),
+    "vertex/images",  # where the recordings of `predict` are filed
 )
 def test_recorded_embeddings_are_read(record: dict[str, Any]) -> None:
     """Vectors and tokens of every recorded answer are what its bytes say, and a caller gets them in either spelling."""

@@ -13,7 +13,7 @@ import msgspec
 import pytest
 
 from engine.errors import BadRequest, UpstreamMalformed
-from engine.wire.embeddings import bedrock, cohere, gemini, ollama, openai
+from engine.wire.embeddings import bedrock, cohere, gemini, ollama, openai, vertex
 from engine.wire.embeddings.envelope import read_envelope, wants_base64
 from engine.wire.embeddings.values import EmbedReply
 
@@ -25,6 +25,7 @@ PROTOCOLS: dict[str, ModuleType] = {
     "gemini": gemini,
     "ollama": ollama,
     "bedrock": bedrock,
+    "vertex": vertex,
 }
 Golden = Callable[[Path, str], None]
 

@@ -54,8 +54,10 @@ def spoken(surface: Surface, manner: Manner, *, model: str, stream: bool) -> Spo
         path = own and ((stream and own.stream_path) or own.path)
         return Spoken(own, native=False, path=_filled(path, model, safe="/")) if own and path else None
     if surface not in conversations.CALLERS:
-        speaker = counting.spoken if surface in counting.CALLERS else media.spoken
-        special = speaker(manner.protocol, surface, manner.dialect)
+        if surface in counting.CALLERS:
+            special = counting.spoken(manner.protocol, surface, manner.dialect)
+        else:
+            special = media.spoken(manner.protocol, surface, manner.dialect, model)
         if special is None or (stream and not special.streams):
             return None
         return Spoken(special, native=not special.is_translated, path=_filled(paths.get(surface, special.path), model))

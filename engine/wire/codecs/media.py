@@ -24,6 +24,7 @@ from engine.wire.embeddings import envelope as embeddings_envelope
 from engine.wire.embeddings import gemini as gemini_embeddings
 from engine.wire.embeddings import ollama as ollama_embeddings
 from engine.wire.embeddings import openai as openai_embeddings
+from engine.wire.embeddings import vertex as vertex_embeddings
 from engine.wire.embeddings.values import EmbedReply
 from engine.wire.envelope import Envelope, estimated
 from engine.wire.gemini import error as gemini_error
@@ -180,11 +181,15 @@ _PROVIDERS: Final = {
         read_error=cohere_error.read_error,
     ),
     ("gemini", Surface.EMBEDDINGS): _embedder("/models/{model}:batchEmbedContents", gemini_embeddings, gemini_error),
+    ("vertex", Surface.EMBEDDINGS): _embedder(
+        "/publishers/google/models/{model}:predict", vertex_embeddings, gemini_error
+    ),
     ("ollama", Surface.EMBEDDINGS): _embedder("/api/embed", ollama_embeddings, ollama_error),
     ("bedrock", Surface.EMBEDDINGS): _embedder("/model/{model}/invoke", bedrock_embeddings, bedrock_error),
 }
 """(Protocol of the provider, surface) → how it is asked."""
 
+_CONTENTS: Final = _embedder("/publishers/google/models/{model}:batchEmbedContents", vertex_embeddings, gemini_error)
 _VOYAGE_RERANK: Final = ProviderCodec(
     path="/rerank",
     encode_request=lambda request, _most, _dialect: voyage_rerank.encode_request(request),
@@ -196,10 +201,12 @@ _VOYAGE_RERANK: Final = ProviderCodec(
 _PACKED_SPEECH: Final = _passing("/audio/speech", _unpacked)
 
 
-def spoken(protocol: str, surface: Surface, dialect: Dialect) -> ProviderCodec | None:
-    """How a provider is asked on *surface*; None where it cannot be."""
+def spoken(protocol: str, surface: Surface, dialect: Dialect, model: str) -> ProviderCodec | None:
+    """How a provider is asked for *model* on *surface*; None where it cannot be."""
     if surface is Surface.RERANK and dialect.rerank == "voyage":
         return _VOYAGE_RERANK
     if surface is Surface.SPEECH and dialect.speech == "base64":
         return _PACKED_SPEECH
+    if (protocol, surface) == ("vertex", Surface.EMBEDDINGS) and vertex_embeddings.takes_contents(model):
+        return _CONTENTS
     return _PROVIDERS.get((protocol, surface))
