@@ -27,6 +27,19 @@ ANSWERS: dict[str, Any] = {
     "/vx/publishers/google/models/text-embedding-005:predict": {
         "predictions": [{"embeddings": {"values": [0.5, -0.25], "statistics": {"truncated": False, "token_count": 3}}}]
     },
+    "/v1beta/models/gemini-pictures:generateContent": {
+        "candidates": [
+            {"content": {"parts": [{"inlineData": {"mimeType": "image/png", "data": "QUJD"}}]}, "finishReason": "STOP"}
+        ],
+        "usageMetadata": {
+            "promptTokenCount": 9,
+            "candidatesTokenCount": 1290,
+            "candidatesTokensDetails": [{"modality": "IMAGE", "tokenCount": 1290}],
+        },
+    },
+    "/vx/publishers/google/models/gemini-withheld:generateContent": {
+        "candidates": [{"finishReason": "IMAGE_SAFETY", "finishMessage": "Unable to show it."}],
+    },
     "/v1/rerank": {"id": "r", "results": [{"index": 1, "relevance_score": 0.9}]},
     "/v1/moderations": {"id": "m", "model": "x", "results": [{"flagged": True, "categories": {}}]},
     "/v1/images/generations": {"created": 1, "data": [{"b64_json": "QUJD"}]},
@@ -61,8 +74,17 @@ ODD = """\
   s/order: {upstream: order-1, surfaces: [rerank], price: free}
   s/voice: {upstream: voice-1, output: [audio], features: [streaming], price: [{from: 2026-01-01, usd_per_mchar: 13}]}
 """
-GEMINI = "  s/gemini-vectors: {upstream: gemini-vectors, output: [embedding], price: free}\n"
+GEMINI = """\
+  s/gemini-vectors: {upstream: gemini-vectors, output: [embedding], price: free}
+  s/gemini-pictures:
+    upstream: gemini-pictures
+    output: [image]
+    surfaces: [images]
+    features: [streaming]
+    price: [{from: 2026-01-01, usd_per_image: 0.04, usd_per_mtok: {input: 1, output: 2, image_output: 30}}]
+"""
 VERTEX = """\
+  s/withheld: {upstream: gemini-withheld, output: [image], surfaces: [images], price: free}
   s/contents: {upstream: gemini-embedding-2, output: [embedding], price: free}
   s/instances: {upstream: text-embedding-005, output: [embedding], price: free}
   s/claude: {upstream: claude-1, dialect: {messages: true}, price: free}
@@ -189,6 +211,44 @@ def test_what_passes_as_it_is(post: Callable[..., httpx.Response], path: str, bo
 
     assert answer.json() == ANSWERS[path]
     assert json.loads(seen[-1][2])["model"].endswith("-1")
+
+
+def test_pictures_from_gemini(gateway: Any, post: Callable[..., httpx.Response]) -> None:
+    """OpenAI's request goes to Gemini as Gemini has it; the picture comes back as OpenAI's, and is paid as both."""
+    asked = {"model": "s/gemini-pictures@gem", "prompt": "a cat", "size": "1536x1024", "n": 2}
+    answer = post("/v1/images/generations", json=asked)
+    body = answer.json()
+
+    assert json.loads(seen[-1][2]) == {
+        "contents": [{"role": "user", "parts": [{"text": "a cat"}]}],
+        "generationConfig": {"responseModalities": ["IMAGE"], "imageConfig": {"aspectRatio": "3:2"}},
+    }
+    assert answer.headers["x-engine-dropped"] == "n"
+    assert body["data"] == [{"b64_json": "QUJD"}]
+    assert body["created"] > 1_700_000_000
+    assert body["usage"]["output_tokens_details"] == {"image_tokens": 1290, "text_tokens": 0}
+    [row] = gateway.sql(
+        "select images, cost_usd from requests where requested_model = 's/gemini-pictures@gem' and status = 200"
+    )
+    assert row["images"] == 1
+    assert float(row["cost_usd"]) == pytest.approx(0.04 + 9 / 1e6 + 1290 * 30 / 1e6)
+
+
+@pytest.mark.parametrize(
+    ("model", "more", "code"),
+    [
+        ("s/withheld@vx", {}, "content_filter"),
+        ("s/gemini-pictures@gem", {"stream": True}, "surface_not_supported"),
+    ],
+)
+def test_pictures_that_are_none(
+    post: Callable[..., httpx.Response], model: str, more: dict[str, Any], code: str
+) -> None:
+    """One that is withheld, and a stream, which Gemini's pictures have not: the caller's 400 says which."""
+    refused = post("/v1/images/generations", json={"model": model, "prompt": "a cat", **more})
+
+    assert refused.status_code == 400
+    assert refused.json()["error"]["code"] == code
 
 
 def test_a_form_keeps_its_file(post: Callable[..., httpx.Response]) -> None:

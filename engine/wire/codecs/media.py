@@ -1,7 +1,7 @@
 """The smaller surfaces: embeddings, reranking, moderations, pictures and sound.
 
-Embeddings and reranking are translated where a provider has words of its own for them; the others pass as they are, to
-providers that have them.
+Embeddings, reranking and the making of pictures are translated where a provider has words of its own for them; the
+others pass as they are, to providers that have them.
 """
 
 from collections.abc import Callable
@@ -29,8 +29,10 @@ from engine.wire.embeddings.values import EmbedReply
 from engine.wire.envelope import Envelope, estimated
 from engine.wire.gemini import error as gemini_error
 from engine.wire.images import envelope as images_envelope
+from engine.wire.images import gemini as gemini_images
 from engine.wire.images import openai as openai_images
 from engine.wire.images.stream import ImageStream
+from engine.wire.images.values import ImageReply
 from engine.wire.moderations import envelope as moderations_envelope
 from engine.wire.moderations import openai as openai_moderations
 from engine.wire.ollama import error as ollama_error
@@ -123,7 +125,7 @@ def _speech(asked: Envelope) -> AnswerStream:
     return SpeechStream(measures) if asked.stream else RawStream(measures)
 
 
-def _summary(reply: EmbedReply | RerankReply) -> tuple[str | None, Usage | None]:
+def _summary(reply: EmbedReply | RerankReply | ImageReply) -> tuple[str | None, Usage | None]:
     return None, reply.usage
 
 
@@ -150,6 +152,19 @@ def _embedder(path: str, protocol: Any, error: Any, **more: Any) -> ProviderCode
         summary=_summary,
         read_error=error.read_error,
         **more,
+    )
+
+
+def _painter(path: str, *, has_formats: bool) -> ProviderCodec:
+    """Pictures by Gemini's models."""
+    return ProviderCodec(
+        path=path,
+        encode_request=lambda request, _most, _dialect: gemini_images.encode_request(request, has_formats=has_formats),
+        finish=gemini_images.finish,
+        decode_reply=gemini_images.decode_reply,
+        summary=_summary,
+        read_error=gemini_error.read_error,
+        read_reply_error=gemini_images.read_reply_error,
     )
 
 
@@ -184,6 +199,8 @@ _PROVIDERS: Final = {
     ("vertex", Surface.EMBEDDINGS): _embedder(
         "/publishers/google/models/{model}:predict", vertex_embeddings, gemini_error
     ),
+    ("gemini", Surface.IMAGES): _painter("/models/{model}:generateContent", has_formats=False),
+    ("vertex", Surface.IMAGES): _painter("/publishers/google/models/{model}:generateContent", has_formats=True),
     ("ollama", Surface.EMBEDDINGS): _embedder("/api/embed", ollama_embeddings, ollama_error),
     ("bedrock", Surface.EMBEDDINGS): _embedder("/model/{model}/invoke", bedrock_embeddings, bedrock_error),
 }

@@ -8,9 +8,9 @@ from engine.errors import BadRequest, UpstreamMalformed
 from engine.hub import Json
 from engine.values import Surface, Usage
 from engine.wire.codecs import spoken
-from engine.wire.dialect import OPENAI
 from engine.wire.embeddings.values import EmbedRequest, InputType
 from engine.wire.embeddings.vertex import decode_reply, encode_request, finish
+from engine.wire.manner import Manner
 
 OLD, NEW = "text-embedding-005", "gemini-embedding-2"
 REPLY = (
@@ -41,7 +41,7 @@ def test_geminis_models_take_contents_and_no_name() -> None:
 @pytest.mark.parametrize(("model", "verb"), [(OLD, "predict"), (NEW, "batchEmbedContents")])
 def test_the_path_belongs_to_the_body(model: str, verb: str) -> None:
     """Which of the two ways is taken is decided alike for both."""
-    to = spoken(Surface.EMBEDDINGS, protocol="vertex", paths={}, dialect=OPENAI, model=model, stream=False)
+    to = spoken(Surface.EMBEDDINGS, Manner(protocol="vertex"), model=model, stream=False)
     assert to is not None
     assert to.path == f"/publishers/google/models/{model}:{verb}"
 
