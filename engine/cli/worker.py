@@ -38,6 +38,7 @@ from engine.server.app import create, inferences, lanes
 from engine.server.draining import DrainingServer
 from engine.server.protocol import GatewayProtocol
 from engine.server.service import Service
+from engine.server.uploads import Uploads
 from engine.snapshot import Snapshot
 from engine.store.journal import SegmentWriter
 from engine.store.layout import Layout
@@ -70,6 +71,7 @@ class Worker:
         self._layout = Layout(Path(settings.data))
         self._journal = SegmentWriter(self._layout.journal, f"worker-{settings.slot}", log=self._log)
         self._metrics = Metrics(self._layout.data / "metrics" / f"{settings.slot}{SUFFIX}")
+        self._uploads = Uploads(self._layout.data / "uploads")
         self._clock = SystemClock()
         self._state = BoardState(
             Board(self._layout.data / "board"),
@@ -130,6 +132,7 @@ class Worker:
             query=self._query,
             log=self._log,
             body_limit_bytes=self._settings.max_body_bytes,
+            uploads=self._uploads,
             trusted_proxies=tuple(map(ip_network, self._settings.trusted_proxies)),
         )
 

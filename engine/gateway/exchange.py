@@ -12,6 +12,7 @@ from engine.snapshot import Snapshot
 from engine.values import NOTHING, AttemptRecord, Facts, Headers, Measures, RequestRecord, Surface, Usage
 from engine.wire.codecs import CallerCodec
 from engine.wire.envelope import Envelope
+from engine.wire.multipart import Form
 
 __all__ = ["NOTHING_SAID", "Exchange", "Inbound", "PathSays", "Understood", "milliseconds", "source_prefix"]
 
@@ -38,7 +39,8 @@ class Inbound(msgspec.Struct, frozen=True, kw_only=True):
     request_id: str
     headers: Headers
     """Names in lower case."""
-    body: bytes
+    body: bytes | Form
+    """A form where the surface takes forms and it came as one; what is stored of it is there until it is answered."""
     ip: str
     """The client's address, trusted proxies already looked through."""
     path: PathSays = NOTHING_SAID

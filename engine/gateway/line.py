@@ -77,7 +77,8 @@ class Gateway:
         caller = exchange.caller = identify(
             snapshot.callers, snapshot.anonymous, exchange.headers, inbound.ip, exchange.at
         )
-        envelope = exchange.codec.read(inbound.body, _beside(exchange))
+        body, codec = inbound.body, exchange.codec
+        envelope = codec.read(body, _beside(exchange)) if isinstance(body, bytes) else codec.read_form(body)
         facts = exchange.facts = self._facts(exchange, envelope)
         decision, exchange.traced = self.decider.decide(
             snapshot.program, caller, facts, envelope.fields, now_s=exchange.started_s, draw=self.entropy.draw()

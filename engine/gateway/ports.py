@@ -8,6 +8,7 @@ import msgspec
 from engine.rules.program import Offer
 from engine.rules.world import Live
 from engine.values import Headers, Outcome, Record, RequestRecord, Surface, Usage
+from engine.wire.content import Body
 
 __all__ = [
     "Admission",
@@ -66,7 +67,8 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     """Below the provider's `base_url`; may end in a query."""
     stream: bool = False
     """The answer is wanted as a stream."""
-    body: bytes
+    body: Body
+    """Bytes, unless it is a form; read from its start by every attempt that sends it."""
     content_type: str = "application/json"
     headers: Headers = ()
     """Forwarded from the caller as the provider allows; credentials and content headers are the upstream's."""

@@ -1,6 +1,6 @@
 """Run a scenario through the gateway's own request path, and say where it differs from what was expected."""
 
-from collections.abc import Coroutine, Iterator, Mapping
+from collections.abc import Coroutine, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from types import MappingProxyType
@@ -9,7 +9,7 @@ from typing import Any, Final
 import msgspec
 
 from engine.errors import Bug
-from engine.gateway import Gateway, Inbound
+from engine.gateway import Call, Gateway, Inbound
 from engine.planning.scenario import Expected, Scenario
 from engine.planning.stage import Collected, FixedEntropy, Remembered, ScriptedUpstream, VirtualClock
 from engine.planning.world import PlannedLive
@@ -72,7 +72,7 @@ def run(snapshot: Snapshot, scenario: Scenario) -> Result:
     )
     _to_the_end(gateway.handle(_planned(snapshot, scenario, caller), _inbound(scenario), sink))
     record = journal.records[-1]
-    sent = msgspec.json.decode(upstream.calls[-1].body) if upstream.calls else {}
+    sent = _sent(upstream.calls)
     return Result(
         scenario=scenario,
         differences=tuple(_differences(scenario.expected, _Outcome(record=record, sink=sink, sent=sent))),
@@ -81,6 +81,13 @@ def run(snapshot: Snapshot, scenario: Scenario) -> Result:
         sent=sent,
         answer=sink.body,
     )
+
+
+def _sent(calls: Sequence[Call]) -> Mapping[str, Any]:
+    """The body of the last of *calls*; nothing of a form."""
+    body = calls[-1].body if calls else b"{}"
+    fields: Mapping[str, Any] = msgspec.json.decode(body) if isinstance(body, bytes) else {}
+    return fields
 
 
 def _caller(snapshot: Snapshot, consumer: str | None) -> Caller | None:

@@ -47,7 +47,8 @@ class Sandbox:
             UpstreamTimeout: the script's pause before the head is longer than *call* allows.
             UpstreamReset: the script ends before its head.
         """
-        played = self._scripts.script(call.body, call.headers)
+        body = call.body if isinstance(call.body, bytes) else b""  # no chat is a form
+        played = self._scripts.script(body, call.headers)
         answer = SandboxAnswer(played, self._clock, call.total_timeout_s)
         if played.head_pause_s > call.head_timeout_s:
             await self._clock.sleep(call.head_timeout_s)

@@ -38,6 +38,7 @@ def inferences(service: Service) -> Inferences:
                 log=service.log,
                 body_limit_bytes=service.body_limit_bytes,
                 trusted_proxies=service.trusted_proxies,
+                uploads=service.uploads,
             )
             for surface in Surface
         }

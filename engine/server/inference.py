@@ -2,7 +2,8 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network, ip_address
 from typing import Any, Protocol
 
@@ -13,11 +14,16 @@ from engine.gateway import NOTHING_SAID, Gateway, Inbound, PathSays, Sink
 from engine.live.current import Current
 from engine.live.log import Log
 from engine.server.hangup import HANGUP, Hangup
+from engine.server.uploads import Incoming, Uploads
 from engine.values import Headers, Surface
 from engine.wire.codecs import caller_codec
+from engine.wire.multipart import Form, is_form
 from engine.wire.told import Told
 
-__all__ = ["AsgiSink", "Inference", "client_ip"]
+__all__ = ["LINGER_S", "AsgiSink", "Inference", "client_ip"]
+
+LINGER_S = 1.0
+"""nginx lingers up to 5 s between reads; a second is enough for what was under way."""
 
 Networks = Sequence[IPv4Network | IPv6Network]
 Scope = Mapping[str, Any]
@@ -61,6 +67,29 @@ class AsgiSink:
         """Nothing to do: a server closes the connection of an application that ends before its answer does."""
 
 
+class LingeringSink(AsgiSink):
+    """Answers a request whose body was not read to its end.
+
+    What still comes of it is read for a moment and thrown away: a connection that is closed with bytes unread is reset,
+    and the peer may never see why.
+    """
+
+    __slots__ = ("_receive",)
+
+    def __init__(self, send: Send, receive: Receive) -> None:
+        super().__init__(send)
+        self._receive = receive
+
+    async def end(self, data: bytes = b"") -> None:
+        """Send the last part, and finish when the body has ended, or the moment has passed."""
+        await self.send(data)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LINGER_S):
+                while (await self._receive()).get("more_body"):
+                    pass
+        await super().end()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inference:
     """One surface: an ASGI application, and what a lane calls."""
@@ -71,9 +100,18 @@ class Inference:
     log: Log
     body_limit_bytes: int
     trusted_proxies: Networks
+    uploads: Uploads
+    takes_forms: bool = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "takes_forms", caller_codec(self.surface).takes_forms)
+
+    def is_upload(self, headers: Headers) -> bool:
+        """Whether a request with these *headers* is a form, which is taken as it comes."""
+        return self.takes_forms and is_form(_content_type(headers))
 
     async def answer(
-        self, headers: Headers, body: bytes, ip: str, sink: ServerSink, path: PathSays = NOTHING_SAID
+        self, headers: Headers, body: bytes | Form, ip: str, sink: ServerSink, path: PathSays = NOTHING_SAID
     ) -> None:
         """Answer one request that has arrived whole. A failure of ours is logged with its id, and told without more."""
         inbound = Inbound(
@@ -88,10 +126,7 @@ class Inference:
             await self.gateway.handle(self.current.snapshot, inbound, sink)
         except Exception as exc:
             self.log.error("request_failed", request_id=inbound.request_id, exc_info=exc)  # noqa: TRY400 - structured
-            if sink.started:
-                sink.abort()
-            else:
-                await self._fail(sink, Bug, "the gateway failed; the request id leads to why", inbound.request_id)
+            await self._failed(sink, inbound.request_id)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request of ASGI; a caller who hangs up cancels it."""
@@ -101,16 +136,11 @@ class Inference:
 
     async def serve(self, scope: Scope, receive: Receive, send: Send, path: PathSays) -> None:
         """Answer one POST of ASGI, of which its path says *path*."""
-        hangup, task, sink = _hangup(scope), asyncio.current_task(), AsgiSink(send)
+        hangup, task = _hangup(scope), asyncio.current_task()
         assert task is not None
         hangup.watch(task)
         try:
-            headers, client = scope["headers"], scope.get("client")
-            body = await _body(headers, receive, self.body_limit_bytes)
-            ip = client_ip(client[0] if client else "", headers, self.trusted_proxies)
-            await self.answer(headers, body, ip, sink, path)
-        except TooLarge:
-            await self.refuse(sink)
+            await self._taken(scope, receive, send, path)
         except asyncio.CancelledError:
             if not hangup.happened:
                 raise
@@ -121,6 +151,31 @@ class Inference:
         """Answer a request whose body is too large, without having read it."""
         message = f"the body is larger than {self.body_limit_bytes} bytes, the most this gateway takes"
         await self._fail(sink, TooLarge, message, self.gateway.entropy.request_id())
+
+    async def _taken(self, scope: Scope, receive: Receive, send: Send, path: PathSays) -> None:
+        """Read a request and answer it, or say why it was not read to its end."""
+        headers, client = scope["headers"], scope.get("client")
+        incoming = self.uploads.incoming(_content_type(headers)) if self.is_upload(headers) else None
+        try:
+            body = await _body(headers, receive, self.body_limit_bytes, incoming)
+            ip = client_ip(client[0] if client else "", headers, self.trusted_proxies)
+            await self.answer(headers, body, ip, AsgiSink(send), path)
+        except TooLarge:
+            await self.refuse(LingeringSink(send, receive))
+        except OSError as exc:  # of a form that could not be stored: `answer` lets nothing through
+            request_id = self.gateway.entropy.request_id()
+            self.log.error("upload_not_stored", request_id=request_id, exc_info=exc)  # noqa: TRY400 - structured
+            await self._failed(LingeringSink(send, receive), request_id)
+        finally:
+            if incoming is not None:
+                incoming.close()
+
+    async def _failed(self, sink: ServerSink, request_id: str) -> None:
+        """Tell the caller of a failure of ours by the id that it is logged with, and no more."""
+        if sink.started:
+            sink.abort()
+        else:
+            await self._fail(sink, Bug, "the gateway failed; the request id leads to why", request_id)
 
     async def _fail(self, sink: Sink, fault: type[TooLarge | Bug], message: str, request_id: str) -> None:
         """An error that the gateway itself never saw; the connection is closed, since its body may be unread."""
@@ -139,8 +194,13 @@ class Inference:
         await sink.end(body)
 
 
-async def _body(headers: Headers, receive: Receive, limit_bytes: int) -> bytes:
-    """The whole body. Raises TooLarge before it is read whole, by its declared length where it has one."""
+async def _body(headers: Headers, receive: Receive, limit_bytes: int, incoming: Incoming | None) -> bytes | Form:
+    """The whole body, a form where one is *incoming*.
+
+    Raises:
+        TooLarge: before it is read whole, by its declared length where it has one.
+        OSError: a form cannot be stored.
+    """
     for name, value in headers:
         if name == b"content-length" and int(value) > limit_bytes:
             raise TooLarge("declared")
@@ -149,12 +209,21 @@ async def _body(headers: Headers, receive: Receive, limit_bytes: int) -> bytes:
         message = await receive()
         if message["type"] == "http.disconnect":
             raise asyncio.CancelledError
-        parts.append(message.get("body", b""))
-        length += len(parts[-1])
+        part = message.get("body", b"")
+        length += len(part)
         if length > limit_bytes:
             raise TooLarge("received")
         more = message.get("more_body", False)
-    return b"".join(parts)
+        if incoming is None:
+            parts.append(part)
+        else:
+            await incoming.take(part)
+    return b"".join(parts) if incoming is None else await incoming.form()
+
+
+def _content_type(headers: Headers) -> str:
+    """What the body is; the last of several counts, as it does for the gateway."""
+    return next((value.decode("latin-1") for name, value in reversed(headers) if name == b"content-type"), "")
 
 
 def _hangup(scope: Scope) -> Hangup:

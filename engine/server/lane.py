@@ -2,7 +2,8 @@
 
 The lane takes what it fully understands: a POST of HTTP/1.1 to an inference path, with nothing unusual about it. Every
 other request goes through the application, which answers the same paths by the same code (`Inference`); the lane only
-saves it the way, about a third of the gateway's own time.
+saves it the way, about a third of the gateway's own time. Forms go there as well: they come no faster than they are put
+away, while the lane holds bodies whole.
 """
 
 import asyncio
@@ -11,14 +12,10 @@ from typing import Protocol
 from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
-from engine.server.inference import Inference, client_ip
+from engine.server.inference import LINGER_S, Inference, client_ip
 from engine.values import Headers
 
 __all__ = ["LaneConnection", "LaneCycle"]
-
-
-LINGER_S = 1.0
-"""nginx lingers up to 5 s between reads; a second is enough for what was under way."""
 
 
 class LaneConnection(Protocol):

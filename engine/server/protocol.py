@@ -87,7 +87,7 @@ class GatewayProtocol(HttpToolsProtocol):
         self._progress_bytes = 0
         self._disarm()
         inference = self._lanes.get(self.url)
-        if inference is None or not self._is_plain():
+        if inference is None or not self._is_plain() or inference.is_upload(self.headers):
             super().on_headers_complete()
         else:
             keep_alive = self.parser.should_keep_alive()

@@ -7,6 +7,7 @@ from ipaddress import IPv4Network, IPv6Network
 from engine.gateway import Gateway
 from engine.live.current import Current, Status
 from engine.live.log import Log
+from engine.server.uploads import Uploads
 
 __all__ = ["Service"]
 
@@ -25,4 +26,5 @@ class Service:
     """Run one SELECT over the catalog in a process of its own: exit code, and JSON rows or one line of why not."""
     log: Log
     body_limit_bytes: int
+    uploads: Uploads
     trusted_proxies: Sequence[IPv4Network | IPv6Network] = ()

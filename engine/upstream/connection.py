@@ -15,7 +15,7 @@ JOIN_BYTES = 65_536
 """Bodies up to here are joined to their head: copying them costs less than a second system call."""
 
 Upload = AsyncIterator[bytes]
-"""The rest of a request's bytes, framed already."""
+"""The rest of a request's bytes, framed already, which can be had once."""
 
 
 class Connection(asyncio.Protocol):
@@ -119,17 +119,18 @@ class Connection(asyncio.Protocol):
             self._transport.write(head)
             self._transport.write(body)
 
-    async def upload(self, exchange: Exchange, chunks: Upload, timeout_s: float) -> None:
-        """Send the rest of a request, no faster than the socket takes it; stop when the answer comes first.
+    async def upload(self, exchange: Exchange, chunks: Upload, timeout_s: float | None = None) -> None:
+        """Send the rest of a request, no faster than the socket takes it; stop when it is no longer wanted.
 
-        Each chunk may take *timeout_s*; then the exchange times out as if no answer had begun.
+        Each chunk may take *timeout_s*, where that is said; then the exchange times out as if no answer had begun.
         """
         async for chunk in chunks:
-            if exchange.answered:
+            if exchange.is_decided:
                 return
             self._transport.write(chunk)
-            exchange.arm(OutcomeKind.TIMEOUT_FIRST_TOKEN, timeout_s)
-            while self._paused_writing and not exchange.answered:
+            if timeout_s is not None:
+                exchange.arm(OutcomeKind.TIMEOUT_FIRST_TOKEN, timeout_s)
+            while self._paused_writing and not exchange.is_decided:
                 await exchange.wait()
         exchange.sent = True
 

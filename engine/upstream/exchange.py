@@ -136,6 +136,14 @@ class Exchange:
         return bool(self.status) or self._ended
 
     @property
+    def is_decided(self) -> bool:
+        """Whether the rest of the request is of no use: it was refused, or nothing more can be sent.
+
+        A success may begin while its request is still being sent.
+        """
+        return self._ended or self.status >= 300
+
+    @property
     def is_decoded(self) -> bool:
         """Whether what is read was compressed on the wire."""
         return self._inflater is not None

@@ -105,8 +105,9 @@ class HttpxUpstream:
                 (b"accept-encoding", b"identity"),
                 *((name.encode("ascii"), value.encode("ascii")) for name, value in head.headers),
                 *head.beside(call),
+                (b"content-length", b"%d" % len(call.body)),
             ],
-            content=call.body,
+            content=call.body if isinstance(call.body, bytes) else call.body.chunks(),
             extensions={"timeout": dict.fromkeys(("connect", "pool"), provider.timeouts.connect_s)},
         )
         transport = self._transport(head.origin, provider.connections)

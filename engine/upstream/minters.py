@@ -28,6 +28,7 @@ from engine.upstream.secrets import Secrets, expand
 from engine.upstream.token_source import Credential, Inputs, Pace, Tokens, TokenSource
 from engine.upstream.tokens import Ask, Network, Token, fetch
 from engine.values import SecretRef
+from engine.wire.content import Body
 
 __all__ = ["Client", "Minter", "Minters", "utc_now"]
 
@@ -57,11 +58,11 @@ class Minter(Protocol):
         """
         ...
 
-    def headers(self, url: str, sent: Iterable[tuple[str, str]], body: bytes) -> tuple[tuple[str, str], ...]:
+    def headers(self, url: str, sent: Iterable[tuple[str, str]], body: Body) -> tuple[tuple[str, str], ...]:
         """What is to be sent beside the headers *sent* with a POST of *body* to *url*.
 
         Raises:
-            UpstreamUnreachable: there is no valid token.
+            UpstreamUnreachable: there is no valid token, or what is sent cannot be signed.
         """
         ...
 

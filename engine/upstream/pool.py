@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from contextlib import suppress
+from contextlib import aclosing, suppress
 from dataclasses import dataclass
 
 from engine.errors import OutcomeKind, UpstreamReset, UpstreamTimeout
@@ -12,6 +12,7 @@ from engine.upstream.dial import Dialer
 from engine.upstream.exchange import Exchange
 from engine.upstream.origin import Origin
 from engine.upstream.sweep import Sweeper
+from engine.wire.content import Body, Pieces
 
 __all__ = ["Job", "Pool", "Pools"]
 
@@ -24,13 +25,12 @@ class Job:
     """One request, framed, and how long its phases may take."""
 
     head: bytes
-    body: bytes = b""
+    body: Body | Upload = b""
+    """In memory, in pieces that are read each time it is sent, or made as it goes and framed already."""
     connections: Connections
     connect_timeout_s: float
     head_timeout_s: float
     total_timeout_s: float
-    upload: Upload | None = None
-    """What follows `body`, where it is not known beforehand."""
     bodiless: bool = False
     """The answer has no body, whatever its head says (HEAD)."""
 
@@ -63,7 +63,7 @@ class Pool:
         server that closes an idle connection does so while the request is on its way, and has not read it (RFC 9112
         9.3.1 tells clients to expect this). A second is far more than that crossing takes and far less than a model
         takes to answer, so a request that dies later counts as taken, and its failure is the plan's to judge. A
-        request with an upload is never sent again: its bytes are gone.
+        request whose body is made as it goes is never sent again: its bytes are gone.
 
         Raises:
             UpstreamFault: no head arrived. Cancelled, it closes the connection.
@@ -77,7 +77,8 @@ class Pool:
         try:
             return await self._exchange(connection, job, total_at_s)
         except UpstreamReset as fault:
-            if fault.received or not reused or job.upload or self._loop.time() - sent_s > STALE_WITHIN_S:
+            gone = not isinstance(job.body, bytes | Pieces)
+            if fault.received or not reused or gone or self._loop.time() - sent_s > STALE_WITHIN_S:
                 raise
         return await self._exchange(await self._acquire(job, total_at_s), job, total_at_s)
 
@@ -96,20 +97,30 @@ class Pool:
     async def _exchange(self, connection: Connection, job: Job, total_at_s: float) -> Exchange:
         exchange = Exchange(loop=self._loop, address=self.origin.address, total_at_s=total_at_s)
         exchange.arm(OutcomeKind.TIMEOUT_FIRST_TOKEN, job.head_timeout_s)
-        if job.upload is None:
-            connection.begin(exchange, job.head, job.body, bodiless=job.bodiless)
+        body = job.body
+        if isinstance(body, bytes):
+            connection.begin(exchange, job.head, body, bodiless=job.bodiless)
         else:
             exchange.sent = False
-            connection.begin(exchange, job.head, job.body, bodiless=job.bodiless)
-            await self._upload(connection, exchange, job.upload, job.head_timeout_s)
+            connection.begin(exchange, job.head, bodiless=job.bodiless)
+            await self._upload(connection, exchange, body, job.head_timeout_s)
         await exchange.head()
         return exchange
 
-    async def _upload(self, connection: Connection, exchange: Exchange, upload: Upload, timeout_s: float) -> None:
+    async def _upload(
+        self, connection: Connection, exchange: Exchange, body: Pieces | Upload, head_timeout_s: float
+    ) -> None:
+        """Send what follows the head; a body of known length within the time for the answer's head."""
+        ended = False
         try:
-            await connection.upload(exchange, upload, timeout_s)
+            if isinstance(body, Pieces):
+                async with aclosing(body.chunks()) as chunks:
+                    await connection.upload(exchange, chunks)
+            else:
+                await connection.upload(exchange, body, head_timeout_s)
+            ended = True
         finally:
-            if not exchange.sent and not exchange.answered:
+            if not ended:
                 exchange.abort()
 
     # Taking

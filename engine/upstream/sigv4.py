@@ -11,6 +11,9 @@ from datetime import datetime
 from botocore.auth import SIGV4_TIMESTAMP, SigV4Auth
 from botocore.credentials import Credentials
 
+from engine.errors import UpstreamUnreachable
+from engine.wire.content import Body
+
 __all__ = ["Signer"]
 
 _SIGNED = ("content-type", "host")
@@ -48,11 +51,16 @@ class Signer:
         del timeout_s
         return 0.0
 
-    def headers(self, url: str, sent: Iterable[tuple[str, str]], body: bytes) -> tuple[tuple[str, str], ...]:
+    def headers(self, url: str, sent: Iterable[tuple[str, str]], body: Body) -> tuple[tuple[str, str], ...]:
         """The headers that make a POST of *body* to *url* with the headers *sent* authentic, at this moment.
 
         The path of *url* is as it is sent, and signed encoded once more, as all services but S3 do.
+
+        Raises:
+            UpstreamUnreachable: *body* is a form. The signature covers all of a body, and a form need not be in memory.
         """
+        if not isinstance(body, bytes):
+            raise UpstreamUnreachable("a form cannot be sent under the scheme aws-sigv4, which signs whole bodies")
         stamp = self._now().strftime(SIGV4_TIMESTAMP)
         made = [("x-amz-date", stamp)]
         if self._session is not None:

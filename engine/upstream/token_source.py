@@ -17,6 +17,7 @@ from engine.upstream.broker import Broker
 from engine.upstream.log import Log
 from engine.upstream.tokens import Token
 from engine.values import LEASE_S, AccessToken, TokenStanding
+from engine.wire.content import Body
 
 __all__ = ["Credential", "Inputs", "Pace", "TokenSource", "Tokens"]
 
@@ -141,7 +142,7 @@ class TokenSource:
             raise UpstreamUnreachable("no token in time") from None
         return monotonic() - began_s
 
-    def headers(self, url: str, sent: Iterable[tuple[str, str]], body: bytes) -> tuple[tuple[str, str], ...]:
+    def headers(self, url: str, sent: Iterable[tuple[str, str]], body: Body) -> tuple[tuple[str, str], ...]:
         """See `minters.Minter.headers`."""
         del url, sent, body
         if not self._token.text or self._left_s() <= 0:

@@ -47,12 +47,11 @@ class PoolTransport(httpx.AsyncBaseTransport):
         streamed = not isinstance(request.stream, httpx.ByteStream)
         job = Job(
             head=_head(request),
-            body=b"" if streamed else b"".join([part async for part in _request_body(request)]),
+            body=_framed(request) if streamed else b"".join([part async for part in _request_body(request)]),
             connections=self._connections,
             connect_timeout_s=max(_timeout(request, "connect"), _timeout(request, "pool")),
             head_timeout_s=max(read_s, _timeout(request, "write")) if streamed else read_s,
             total_timeout_s=inf,
-            upload=_framed(request) if streamed else None,
             bodiless=request.method == "HEAD",
         )
         with httpx_faults(request):

@@ -1,5 +1,7 @@
 """Form data: bytes in, parts out, however the bytes were cut; and parts written again.
 
+A file of a form need not be in memory: its content may be `Stored`, which is never looked into here.
+
 A form is never passed on as it came: what two readers could understand differently is refused here, and the rest is
 written anew, head by head, so that a provider sees the parts that we saw. The content of a part stays as it is.
 
@@ -9,21 +11,38 @@ after the last. No client is known that needs more.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from enum import Enum, auto
+from math import inf
 from urllib.parse import unquote_to_bytes
 
 import msgspec
 
-from engine.errors import BadRequest
+from engine.errors import BadRequest, Bug
+from engine.wire.content import Content, Pieces, Stored
 
-__all__ = ["Head", "Part", "Reader", "boundary_of", "content_type_of", "read_parts", "write_parts"]
+__all__ = [
+    "Collector",
+    "Form",
+    "Head",
+    "Part",
+    "Reader",
+    "boundary_of",
+    "content_type_of",
+    "is_form",
+    "read_parts",
+    "write_parts",
+]
 
 MOST_HEAD_BYTES = 16 * 1024
 """Of one part's head. The longest in use is a file name of a few hundred bytes."""
 
 MOST_PARTS = 1000
 """Of one form; the surfaces that take forms have some twenty fields."""
+
+MOST_FIELD_BYTES = 16 * 1024 * 1024
+"""Of all plain fields of a form together, which stay in memory. The largest in use are samples of speakers' voices,
+four data URLs of up to ten seconds (OpenAI, `known_speaker_references[]`): some 10 MB as uncompressed stereo."""
 
 EPILOGUE = b"\r\n\r\n"
 """What may follow the last delimiter, all of it or a part: the package `form-data-encoder`, which OpenAI's SDK for
@@ -52,11 +71,27 @@ class Head(msgspec.Struct, frozen=True, kw_only=True):
 class Part(Head, frozen=True, kw_only=True):
     """A field or a file of a form."""
 
-    content: bytes
+    content: Content
+    """Of a plain field bytes."""
+
+
+class Form(msgspec.Struct, frozen=True, kw_only=True):
+    """A form that has come in whole."""
+
+    parts: tuple[Part, ...] = ()
+    """In order."""
+    boundary: str = ""
+    fault: BadRequest | None = None
+    """Why it could not be read: there are no parts then."""
 
 
 def _bad(message: str) -> BadRequest:
     return BadRequest(f"the form cannot be read: {message}", code="invalid_multipart")
+
+
+def is_form(content_type: str) -> bool:
+    """Whether a Content-Type header says that the body is a form."""
+    return content_type.partition(";")[0].strip().lower() == "multipart/form-data"
 
 
 def boundary_of(content_type: str) -> str:
@@ -65,9 +100,9 @@ def boundary_of(content_type: str) -> str:
     Raises:
         BadRequest: it is another type, or names none that can be used.
     """
-    kind, _, _ = content_type.partition(";")
-    if kind.strip().lower() != "multipart/form-data":
+    if not is_form(content_type):
         raise BadRequest("the body must be multipart/form-data", code="invalid_content_type")
+    kind, _, _ = content_type.partition(";")
     boundary = _parameters(content_type[len(kind) :]).get("boundary", "")
     if not _BOUNDARY.fullmatch(boundary):
         raise _bad("the Content-Type header names no boundary, or none that is allowed")
@@ -267,43 +302,125 @@ def _extended(value: str) -> str:
     return name
 
 
-def read_parts(body: bytes, content_type: str) -> tuple[tuple[Part, ...], str]:
-    """The parts of a whole form, in order, and its boundary.
+def _nowhere(start: int, length: int) -> Stored:
+    raise Bug(f"{length} bytes at {start} of a form were to be in memory")
+
+
+class _Growing(msgspec.Struct):
+    """A part on its way in."""
+
+    head: Head
+    held: bytearray
+    """Its content, while that is in memory."""
+    length: int = 0
+    start: int | None = None
+    """Where its content begins among all that is stored; None while it is in memory."""
+
+
+class Collector:
+    """One form on its way in, kept. `feed` it every read; at the end of the body `form` gives what has come.
+
+    Plain fields stay in memory, and the contents of files up to *memory_bytes*, all of them together. The content of
+    a file that would exceed them is handed out to be stored, one such file after the other.
+    """
+
+    __slots__ = ("_boundary", "_field_bytes", "_file_bytes", "_memory_bytes", "_parts", "_reader", "_stored_bytes")
+
+    def __init__(self, boundary: str, memory_bytes: float = inf) -> None:
+        self._boundary = boundary
+        self._memory_bytes = memory_bytes
+        self._reader = Reader(boundary)
+        self._parts: list[_Growing] = []
+        self._field_bytes = 0
+        self._file_bytes = 0
+        self._stored_bytes = 0
+
+    def feed(self, data: bytes) -> list[bytes]:
+        """What is to be stored next, of *data* and of what was in memory until now.
+
+        Raises:
+            BadRequest: as `Reader.feed`, and where the plain fields are larger than is allowed.
+        """
+        out: list[bytes] = []
+        for event in self._reader.feed(data):
+            if isinstance(event, Head):
+                self._parts.append(_Growing(event, bytearray()))
+            else:
+                out += self._take(self._parts[-1], event)
+        return out
+
+    def form(self, stored: Callable[[int, int], Stored] = _nowhere) -> Form:
+        """The form; *stored* gives so many bytes from there on of all that was handed out to be stored.
+
+        Raises:
+            BadRequest: it has not come to its end.
+        """
+        self._reader.close()
+        return Form(parts=tuple(_part(part, stored) for part in self._parts), boundary=self._boundary)
+
+    def _take(self, part: _Growing, content: bytes) -> list[bytes]:
+        part.length += len(content)
+        if part.start is not None:
+            self._stored_bytes += len(content)
+            return [content]
+        part.held += content
+        if part.head.filename is None:
+            self._field_bytes += len(content)
+            if self._field_bytes > MOST_FIELD_BYTES:
+                raise _bad(f"its fields, files left out, have more than {MOST_FIELD_BYTES} bytes")
+            return []
+        self._file_bytes += len(content)
+        return self._moved(part) if self._file_bytes > self._memory_bytes else []
+
+    def _moved(self, part: _Growing) -> list[bytes]:
+        """The content of *part*, which from here on is stored."""
+        part.start = self._stored_bytes
+        self._stored_bytes += part.length
+        self._file_bytes -= part.length
+        held, part.held = part.held, bytearray()
+        return [bytes(held)]
+
+
+def _part(part: _Growing, stored: Callable[[int, int], Stored]) -> Part:
+    head = part.head
+    content = bytes(part.held) if part.start is None else stored(part.start, part.length)
+    return Part(name=head.name, filename=head.filename, content_type=head.content_type, content=content)
+
+
+def read_parts(body: bytes, content_type: str) -> Form:
+    """The form that *body* is, all of it in memory.
 
     Raises:
         BadRequest: it cannot be read.
     """
-    boundary = boundary_of(content_type)
-    reader = Reader(boundary)
-    heads: list[Head] = []
-    contents: list[list[bytes]] = []
-    for piece in reader.feed(body):
-        if isinstance(piece, Head):
-            heads.append(piece)
-            contents.append([])
-        else:
-            contents[-1].append(piece)
-    reader.close()
-    return tuple(_part(head, b"".join(pieces)) for head, pieces in zip(heads, contents, strict=True)), boundary
+    collector = Collector(boundary_of(content_type))
+    collector.feed(body)
+    return collector.form()
 
 
-def _part(head: Head, content: bytes) -> Part:
-    return Part(name=head.name, filename=head.filename, content_type=head.content_type, content=content)
-
-
-def write_parts(parts: Iterable[Part], boundary: str) -> bytes:
+def write_parts(parts: Iterable[Part], boundary: str) -> Pieces:
     """The form that *parts* make, its heads written anew and its contents as they are.
+
+    A content that is stored came out of a form with the same boundary, so that no delimiter can be in it.
 
     Raises:
         BadRequest: a content has the delimiter in it.
     """
     dashed = b"--" + boundary.encode()
-    out: list[bytes] = []
+    out: list[Content] = []
+    held: list[bytes] = []
     for part in parts:
-        if part.content.startswith(dashed) or b"\r\n" + dashed in part.content:
+        content = part.content
+        held += [dashed, b"\r\n", _write_head(part), b"\r\n\r\n"]
+        if not isinstance(content, bytes):
+            out += [b"".join(held), content]
+            held = []
+        elif content.startswith(dashed) or b"\r\n" + dashed in content:
             raise _bad(f"{part.name} contains the form's delimiter")
-        out += [dashed, b"\r\n", _write_head(part), b"\r\n\r\n", part.content, b"\r\n"]
-    return b"".join([*out, dashed, b"--\r\n"])
+        else:
+            held.append(content)
+        held.append(b"\r\n")
+    return Pieces((*out, b"".join([*held, dashed, b"--\r\n"])))
 
 
 def _write_head(part: Part) -> bytes:

@@ -1,8 +1,8 @@
 """A caller's form, as far as routing looks into it, and what is sent of it to a provider.
 
 Fields are shown to rules as those of a JSON body are, by name and as JSON, so that a quirk can rename, drop or set
-them; files stay as they came. A plain field that stands twice becomes one, the last, so that the provider sees what we
-saw.
+them; files stay as they came, wherever they are kept. A plain field that stands twice becomes one, the last, so that
+the provider sees what we saw.
 """
 
 from typing import Any
@@ -12,9 +12,10 @@ import msgspec
 from engine.errors import BadRequest
 from engine.wire import body as json_body
 from engine.wire import estimate
+from engine.wire.content import Pieces
 from engine.wire.envelope import Envelope
 from engine.wire.json_edit import Fields
-from engine.wire.multipart import Part, content_type_of, read_parts, write_parts
+from engine.wire.multipart import Form, Part, content_type_of, write_parts
 
 __all__ = ["Upload", "finish", "read_upload"]
 
@@ -45,14 +46,16 @@ class Upload(Envelope, frozen=True, kw_only=True):
         return content_type_of(self.boundary)
 
 
-def read_upload(body: bytes, content_type: str, *, default_model: str = "") -> Upload:
-    """The form that *body* is.
+def read_upload(form: Form, *, default_model: str = "") -> Upload:
+    """What routing looks at of *form*.
 
     Raises:
-        BadRequest: it is none, or a field that routing needs is missing or of the wrong type; `param` names the field.
+        BadRequest: it could not be read, or a field that routing needs is missing or of the wrong type; `param` names
+            the field.
     """
-    found, boundary = read_parts(body, content_type)
-    parts = _without_doubles(found)
+    if form.fault is not None:
+        raise form.fault
+    parts = _without_doubles(form.parts)
     texts = {_name(part): part for part in parts if part.filename is None}
     fields = _fields(parts)
     known: dict[str, Any] = {name: _VALUE.decode(fields[name]) for name in ("model", "stream") if name in fields}
@@ -68,7 +71,7 @@ def read_upload(body: bytes, content_type: str, *, default_model: str = "") -> U
         has_audio=any(part.filename is not None and not _is_image(part) for part in parts),
         user=_text(texts.get("user")),
         parts=parts,
-        boundary=boundary,
+        boundary=form.boundary,
         response_format=_text(texts.get("response_format")),
     )
 
@@ -112,6 +115,7 @@ def _fields(parts: tuple[Part, ...]) -> Fields:
 def _text(part: Part | None) -> str:
     if part is None:
         return ""
+    assert isinstance(part.content, bytes), "a plain field is stored"
     try:
         return part.content.decode()
     except UnicodeDecodeError as exc:
@@ -149,7 +153,7 @@ def _seconds(part: Part) -> float:
     return len(part.content) / rate
 
 
-def finish(upload: Upload, fields: Fields, *, model: str) -> bytes:
+def finish(upload: Upload, fields: Fields, *, model: str) -> Pieces:
     """The form that goes to a provider: *fields*, its own name for the model, and the files.
 
     *fields* are the upload's after our rules have edited them; what they have not changed is written as it came. The

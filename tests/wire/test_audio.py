@@ -17,6 +17,7 @@ from engine.wire.audio import speech
 from engine.wire.audio.envelope import finish, read_envelope
 from engine.wire.audio.stream import SpeechStream, TranscriptStream
 from engine.wire.audio.transcript import decode_reply
+from tests.forms import whole
 
 CASES = Path(__file__).parent / "audio"
 NAMES = sorted(path.name for path in CASES.iterdir())
@@ -61,7 +62,7 @@ def asked(case: str, golden: Golden) -> dict[str, Any]:
         golden(folder / "request.json", speech.finish(spoken.fields, model="up-1").decode() + "\n")
         return {"model": spoken.model, "stream": spoken.stream, "asked": counts(spoken.measures)}
     upload = read_envelope((folder / "client.form").read_bytes().replace(b"\n", b"\r\n"), FORM)
-    golden(folder / "request.form", finish(upload, upload.fields, model="up-1").decode().replace("\r\n", "\n"))
+    golden(folder / "request.form", whole(finish(upload, upload.fields, model="up-1")).decode().replace("\r\n", "\n"))
     return {"model": upload.model, "stream": upload.stream, "response_format": upload.response_format}
 
 

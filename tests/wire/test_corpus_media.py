@@ -18,6 +18,7 @@ from engine.wire.audio import speech
 from engine.wire.audio.stream import TranscriptStream
 from engine.wire.audio.transcript import decode_reply as decode_transcript
 from engine.wire.body import read_fields
+from engine.wire.content import Content
 from engine.wire.embeddings import cohere, gemini, ollama, openai, vector, vertex
 from engine.wire.embeddings import envelope as embeddings_envelope
 from engine.wire.embeddings.values import EmbedReply
@@ -30,6 +31,7 @@ from engine.wire.rerank import cohere as cohere_rerank
 from engine.wire.rerank import envelope as rerank_envelope
 from engine.wire.rerank import voyage as voyage_rerank
 from engine.wire.upload import Upload
+from tests.forms import whole
 
 CORPUS = Path(__file__).parents[2].parent / "shared" / "corpus"
 
@@ -210,20 +212,20 @@ def test_recorded_picture_requests_are_read(record: dict[str, Any]) -> None:
     surface: images_envelope.Surface = "edits" if "edits" in record["url"] else "generations"
     if "variations" in record["url"]:
         surface = "variations"
-    whole, sent = asked(record), form(record)
-    if whole is not None:
-        envelope = images_envelope.read_envelope(whole, surface=surface)
-        assert envelope.model == json.loads(whole).get("model", images_envelope.DEFAULT_MODELS[surface])
+    body, sent = asked(record), form(record)
+    if body is not None:
+        envelope = images_envelope.read_envelope(body, surface=surface)
+        assert envelope.model == json.loads(body).get("model", images_envelope.DEFAULT_MODELS[surface])
     elif sent is not None:
         upload = images_envelope.read_envelope(*sent, surface=surface)
         assert isinstance(upload, Upload)
         assert upload.has_images
         rewritten = images_envelope.finish_form(upload, upload.fields, model="up-1")
-        assert contents(rewritten, upload.content_type) == {**contents(*sent), "model": b"up-1"}
+        assert contents(whole(rewritten), upload.content_type) == {**contents(*sent), "model": b"up-1"}
 
 
-def contents(body: bytes, content_type: str) -> dict[str, bytes]:
-    return {part.name: part.content for part in read_parts(body, content_type)[0]}
+def contents(body: bytes, content_type: str) -> dict[str, Content]:
+    return {part.name: part.content for part in read_parts(body, content_type).parts}
 
 
 @answered("openai/audio_transcription", "openai/audio_translation", "mistral/audio_transcription")
@@ -257,7 +259,7 @@ def test_recorded_sounds_go_on_untouched(record: dict[str, Any]) -> None:
     upload = audio_envelope.read_envelope(*sent)
     assert upload.model == "whisper-1" or upload.model.endswith("transcribe")
     rewritten = audio_envelope.finish(upload, upload.fields, model="up-1")
-    assert contents(rewritten, upload.content_type) == {**contents(*sent), "model": b"up-1"}
+    assert contents(whole(rewritten), upload.content_type) == {**contents(*sent), "model": b"up-1"}
 
 
 @answered("openrouter/audio_transcription")

@@ -16,6 +16,7 @@ from engine.wire.images.envelope import finish, finish_form, read_envelope
 from engine.wire.images.openai import decode_reply
 from engine.wire.images.stream import ImageStream
 from engine.wire.upload import Upload
+from tests.forms import whole
 
 CASES = Path(__file__).parent / "images"
 NAMES = sorted(path.name for path in CASES.iterdir())
@@ -59,7 +60,7 @@ def test_pictures(case: str, golden: Golden) -> None:
         body = (folder / "client.form").read_bytes().replace(b"\n", b"\r\n")
         request = read_envelope(body, FORM, surface="edits")
         assert isinstance(request, Upload)
-        sent = finish_form(request, request.fields, model="up-1").decode()
+        sent = whole(finish_form(request, request.fields, model="up-1")).decode()
         golden(folder / "request.form", sent.replace("\r\n", "\n"))
     else:
         request = read_envelope((folder / "client.json").read_bytes())

@@ -57,6 +57,14 @@ def _caller(read: Callable[[bytes, str], Envelope], **more: Any) -> CallerCodec:
     )
 
 
+def _picture_forms(surface: images_envelope.Surface) -> CallerCodec:
+    """A surface of OpenAI's whose requests come with pictures in a form."""
+    return _caller(
+        lambda body, kind: images_envelope.read_envelope(body, kind, surface=surface),
+        read_form=lambda form: images_envelope.read_form(form, surface=surface),
+    )
+
+
 CALLERS: Final = {
     Surface.EMBEDDINGS: _caller(
         lambda body, _type: embeddings_envelope.read_envelope(body),
@@ -76,12 +84,10 @@ CALLERS: Final = {
         decode_request=openai_images.decode_request,
         encode_reply=lambda reply, _asked, now: openai_images.encode_reply(reply, created=now),
     ),
-    Surface.IMAGE_EDITS: _caller(lambda body, kind: images_envelope.read_envelope(body, kind, surface="edits")),
-    Surface.IMAGE_VARIATIONS: _caller(
-        lambda body, kind: images_envelope.read_envelope(body, kind, surface="variations")
-    ),
-    Surface.TRANSCRIPTIONS: _caller(sound_envelope.read_envelope),
-    Surface.TRANSLATIONS: _caller(sound_envelope.read_envelope),
+    Surface.IMAGE_EDITS: _picture_forms("edits"),
+    Surface.IMAGE_VARIATIONS: _picture_forms("variations"),
+    Surface.TRANSCRIPTIONS: _caller(sound_envelope.read_envelope, read_form=sound_envelope.read_form),
+    Surface.TRANSLATIONS: _caller(sound_envelope.read_envelope, read_form=sound_envelope.read_form),
     Surface.SPEECH: _caller(lambda body, _type: speech.read_envelope(body)),
 }
 

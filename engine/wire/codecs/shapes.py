@@ -12,9 +12,11 @@ import msgspec
 from engine import hub
 from engine.errors import Bug
 from engine.values import NO_MEASURES, Headers, Measures, Outcome, Usage
+from engine.wire.content import Body, Pieces
 from engine.wire.dialect import Dialect
 from engine.wire.envelope import Encoded, Envelope
 from engine.wire.json_edit import Fields
+from engine.wire.multipart import Form
 from engine.wire.stream import AnswerStream, Decoder, Encoder, Relay, Translation
 from engine.wire.told import Told
 from engine.wire.upload import Upload
@@ -55,7 +57,7 @@ class Beside(NamedTuple):
 class Sent(NamedTuple):
     """A body as it goes to a provider."""
 
-    body: bytes
+    body: Body
     content_type: str = JSON
 
 
@@ -109,6 +111,8 @@ class CallerCodec(msgspec.Struct, frozen=True, kw_only=True):
     """How a surface's requests are read, and answered."""
 
     read: Reader
+    read_form: Callable[[Form], Envelope] = untranslated
+    """The same of a request that came as a form, piece by piece. Raises BadRequest."""
     decode_request: Callable[[Fields], Any] = untranslated
     """What the request means, for a provider of another protocol. Raises BadRequest."""
     encode_reply: Callable[[Any, Envelope, int], bytes] = untranslated
@@ -123,6 +127,11 @@ class CallerCodec(msgspec.Struct, frozen=True, kw_only=True):
     estimate: Callable[[Envelope], bytes] | None = None
     """The answer that can be given where the provider has none of its own; None where one has to be asked."""
 
+    @property
+    def takes_forms(self) -> bool:
+        """Whether a request may be a form."""
+        return self.read_form is not untranslated
+
 
 class ProviderCodec(msgspec.Struct, frozen=True, kw_only=True):
     """How a provider is asked, and what it answers is read."""
@@ -132,7 +141,7 @@ class ProviderCodec(msgspec.Struct, frozen=True, kw_only=True):
     stream_path: str = ""
     """Where streams are asked for; empty where it is the same."""
     finish: Finisher
-    finish_form: Callable[[Upload, Fields, str], bytes] | None = None
+    finish_form: Callable[[Upload, Fields, str], Pieces] | None = None
     """The same for forms, with the provider's name for the model."""
     raw: bool = False
     """Answers are no text: they pass as they come, asked for as a stream or not."""

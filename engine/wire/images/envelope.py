@@ -12,10 +12,11 @@ from engine.wire import body, estimate
 from engine.wire.body import finish
 from engine.wire.envelope import Envelope
 from engine.wire.json_edit import Fields
+from engine.wire.multipart import Form, is_form, read_parts
 from engine.wire.upload import Upload, read_upload
 from engine.wire.upload import finish as finish_form
 
-__all__ = ["Surface", "finish", "finish_form", "read_envelope"]
+__all__ = ["Surface", "finish", "finish_form", "read_envelope", "read_form"]
 
 Surface = Literal["generations", "edits", "variations"]
 
@@ -41,14 +42,14 @@ def read_envelope(
     Raises:
         BadRequest: it cannot be read, or a field that routing needs is missing or of the wrong type; `param` names it.
     """
-    default = DEFAULT_MODELS[surface]
-    if surface == "variations" or (surface == "edits" and _is_form(content_type)):
-        return read_upload(request, content_type, default_model=default)
-    return _read(request, default)
+    if surface == "variations" or (surface == "edits" and is_form(content_type)):
+        return read_form(read_parts(request, content_type), surface=surface)
+    return _read(request, DEFAULT_MODELS[surface])
 
 
-def _is_form(content_type: str) -> bool:
-    return content_type.partition(";")[0].strip().lower() == "multipart/form-data"
+def read_form(form: Form, *, surface: Surface) -> Upload:
+    """The request that *form* is. Raises BadRequest as `read_envelope` does."""
+    return read_upload(form, default_model=DEFAULT_MODELS[surface])
 
 
 def _read(request: bytes, default_model: str) -> Envelope:

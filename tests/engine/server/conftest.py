@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,10 +15,13 @@ from engine.gateway import Inbound, Sink
 from engine.live.current import Current
 from engine.server.inference import Inference
 from engine.server.protocol import GatewayProtocol
+from engine.server.uploads import Uploads
 from engine.values import Surface
 
 Handler = Callable[[Inbound, Sink], Awaitable[None]]
 LIMIT_BYTES = 100_000
+MEMORY_BYTES = 1_000
+"""Of a form's files; what is larger goes to a file."""
 
 
 class HastyProtocol(GatewayProtocol):
@@ -84,19 +88,20 @@ class Serving:
 
 
 @pytest.fixture
-async def serve() -> AsyncIterator[Callable[[Handler], Awaitable[Serving]]]:
+async def serve(tmp_path: Path) -> AsyncIterator[Callable[..., Awaitable[Serving]]]:
     """Starts a server for a handler: `/lane` goes through the lane, `/asgi` through the application."""
     running: list[tuple[uvicorn.Server, asyncio.Task[None]]] = []
 
-    async def start(handler: Handler) -> Serving:
+    async def start(handler: Handler, surface: Surface = Surface.CHAT, *, limit_bytes: int = LIMIT_BYTES) -> Serving:
         log, doer, current = Lines(), Doer(handler), Current(None, None)  # type: ignore[arg-type] # nobody looks at them
         inference = Inference(
-            surface=Surface.CHAT,
+            surface=surface,
             gateway=doer,  # type: ignore[arg-type] # as much of one as the server uses
             current=current,
             log=log,
-            body_limit_bytes=LIMIT_BYTES,
+            body_limit_bytes=limit_bytes,
             trusted_proxies=(),
+            uploads=Uploads(tmp_path / "uploads", memory_bytes=MEMORY_BYTES),
         )
 
         @asgi(["/asgi", "/lane"], copy_scope=False)

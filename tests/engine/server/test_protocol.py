@@ -14,6 +14,7 @@ BOTH = pytest.mark.parametrize("path", ["/lane", "/asgi"])
 
 async def tell(inbound: Inbound, sink: Sink) -> None:
     """Answers with the length of what came in."""
+    assert isinstance(inbound.body, bytes)
     body = b"%d bytes" % len(inbound.body)
     await sink.start(200, [(b"content-length", b"%d" % len(body))])
     await sink.end(body)

@@ -353,6 +353,7 @@ async def test_protocols_served_in_process(make_provider: MakeProvider, make_cal
 
     class Echo:
         async def send(self, call: Call) -> Answer:
+            assert isinstance(call.body, bytes)
             raise UpstreamReset(call.body.decode())
 
     upstreams = Upstreams(EnvAndFiles({}), {"sandbox": Echo()})

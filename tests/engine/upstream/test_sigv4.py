@@ -9,7 +9,9 @@ from botocore.credentials import Credentials
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engine.errors import UpstreamUnreachable
 from engine.upstream.sigv4 import Signer
+from engine.wire.content import Pieces
 
 Headers = Sequence[tuple[str, str]]
 
@@ -45,6 +47,12 @@ def test_the_published_vector() -> None:
             ),
         ),
     )
+
+
+def test_a_form_is_not_signed() -> None:
+    """A form is refused, whatever its size, in words that say why."""
+    with pytest.raises(UpstreamUnreachable, match="a form cannot be sent under the scheme aws-sigv4"):
+        signer().headers("https://example.amazonaws.com/", [HOST], Pieces((b"--b--\r\n",)))
 
 
 def test_the_published_vector_with_a_query() -> None:

@@ -6,17 +6,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.errors import BadRequest
+from engine.wire.content import Content
 from engine.wire.multipart import (
+    MOST_FIELD_BYTES,
     MOST_HEAD_BYTES,
     MOST_PARTS,
+    Collector,
+    Form,
     Head,
     Part,
     Reader,
     boundary_of,
     content_type_of,
+    is_form,
     read_parts,
     write_parts,
 )
+from tests.forms import whole
 
 PLAIN = b'--b\r\nContent-Disposition: form-data; name="a"\r\n\r\n1\r\n--b--\r\n'
 FILE = (
@@ -26,7 +32,7 @@ FILE = (
 
 
 def read(body: bytes) -> tuple[Part, ...]:
-    return read_parts(body, "multipart/form-data; boundary=b")[0]
+    return read_parts(body, "multipart/form-data; boundary=b").parts
 
 
 def fed(pieces: Iterable[bytes], boundary: str = "b") -> list[tuple[Head, bytes]]:
@@ -43,7 +49,7 @@ def fed(pieces: Iterable[bytes], boundary: str = "b") -> list[tuple[Head, bytes]
     return found
 
 
-def told(parts: Iterable[Part]) -> list[tuple[Head, bytes]]:
+def told(parts: Iterable[Part]) -> list[tuple[Head, Content]]:
     return [(Head(name=p.name, filename=p.filename, content_type=p.content_type), p.content) for p in parts]
 
 
@@ -229,8 +235,8 @@ PARTS = st.lists(
 @given(parts=PARTS, cuts=st.lists(st.integers(1, 30), max_size=40))
 def test_forms_survive_both_ways(parts: list[Part], cuts: list[int]) -> None:
     """A form that is written and read again has the same parts, whatever is in them and however it is cut."""
-    body = write_parts(parts, "bound-ary")
-    assert read_parts(body, content_type_of("bound-ary")) == (tuple(parts), "bound-ary")
+    body = whole(write_parts(parts, "bound-ary"))
+    assert read_parts(body, content_type_of("bound-ary")) == Form(parts=tuple(parts), boundary="bound-ary")
     pieces, at = [], 0
     for size in cuts:
         pieces.append(body[at : at + size])
@@ -247,7 +253,7 @@ def test_no_content_can_end_its_part(content: bytes) -> None:
 
 def test_names_cannot_end_their_line() -> None:
     """A name is written so that it ends neither the quotes nor the line it stands in."""
-    body = write_parts([Part(name='a"; filename="x', filename='b\r\nX: "', content=b"1")], "b")
+    body = whole(write_parts([Part(name='a"; filename="x', filename='b\r\nX: "', content=b"1")], "b"))
     assert [part.name for part in read(body)] == ["a%22; filename=%22x"]
     assert [part.filename for part in read(body)] == ["b%0D%0AX: %22"]
 
@@ -259,3 +265,69 @@ def test_no_body_is_too_strange(body: bytes) -> None:
     """Any bytes are a form or are refused."""
     with suppress(BadRequest):
         assert all(part.name for part in read(body))
+
+
+class Range:
+    """Where a content is among what was handed out to be stored."""
+
+    def __init__(self, start: int, length: int) -> None:
+        self.start = start
+        self.length = length
+
+    def __len__(self) -> int:
+        return self.length
+
+    async def read(self, at: int, most_bytes: int) -> bytes:
+        raise AssertionError(f"{most_bytes} bytes at {at} were read")
+
+
+def content_of(content: Content, stored: bytes) -> bytes:
+    if isinstance(content, bytes):
+        return content
+    assert isinstance(content, Range)
+    return stored[content.start : content.start + content.length]
+
+
+@given(parts=PARTS, size=st.integers(1, 60), memory_bytes=st.integers(0, 100))
+def test_a_form_that_is_stored(parts: list[Part], size: int, memory_bytes: int) -> None:
+    """Plain fields and as much of files as is allowed are in memory; the rest can be found again, and is written."""
+    body = whole(write_parts(parts, "bound-ary"))
+    collector, stored = Collector("bound-ary", memory_bytes), b""
+    for at in range(0, len(body), size):
+        stored += b"".join(collector.feed(body[at : at + size]))
+    form = collector.form(Range)
+    assert told(form.parts) == [(head, part.content) for (head, _), part in zip(told(parts), form.parts, strict=True)]
+    assert [content_of(part.content, stored) for part in form.parts] == [part.content for part in parts]
+    assert all(isinstance(part.content, bytes) for part in form.parts if part.filename is None)
+    in_memory = [len(p.content) for p in form.parts if p.filename is not None and isinstance(p.content, bytes)]
+    assert sum(in_memory) <= memory_bytes
+    assert sum(len(p.content) for p in form.parts if not isinstance(p.content, bytes)) == len(stored)
+    again = write_parts(form.parts, "bound-ary")
+    assert b"".join(content_of(content, stored) for content in again.contents) == body
+    assert len(again) == len(body)
+
+
+def test_neighbours_in_memory_are_one_piece() -> None:
+    """What stands between two stored contents is one piece, so that a form is written in few."""
+    sound = Range(0, 5)
+    parts = [Part(name="a", content=b"1"), Part(name="file", filename="a", content=sound), Part(name="b", content=b"2")]
+    assert [type(content) for content in write_parts(parts, "b").contents] == [bytes, Range, bytes]
+
+
+def test_fields_are_bounded() -> None:
+    """Plain fields, all of them together, may not be larger than is allowed; files may."""
+    half = b"x" * (MOST_FIELD_BYTES // 2)
+    fits = [Part(name="a", content=half), Part(name="b", content=half), Part(name="f", filename="f", content=half * 3)]
+    assert len(read(whole(write_parts(fits, "b")))) == 3
+    with pytest.raises(BadRequest, match="more than") as refused:
+        read(whole(write_parts([*fits, Part(name="c", content=b"1")], "b")))
+    assert refused.value.reason == "invalid_multipart"
+
+
+@pytest.mark.parametrize(
+    ("content_type", "expected"),
+    [(content_type_of("b"), True), ("Multipart/Form-Data", True), ("multipart/mixed; boundary=b", False), ("", False)],
+)
+def test_what_says_that_it_is_a_form(content_type: str, expected: bool) -> None:
+    """The type decides, whatever parameters it has."""
+    assert is_form(content_type) is expected

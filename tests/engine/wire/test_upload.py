@@ -2,9 +2,11 @@ import msgspec
 import pytest
 
 from engine.errors import BadRequest
+from engine.wire.content import Content
 from engine.wire.json_edit import Edit, Fields, apply
 from engine.wire.multipart import Part, content_type_of, read_parts, write_parts
 from engine.wire.upload import Upload, finish, read_upload
+from tests.forms import whole
 
 
 def field(name: str, value: str) -> Part:
@@ -16,12 +18,12 @@ PICTURE = Part(name="image[]", filename="a.png", content_type="image/png", conte
 
 
 def upload(*parts: Part, default_model: str = "") -> Upload:
-    return read_upload(write_parts(parts, "b"), content_type_of("b"), default_model=default_model)
+    return read_upload(read_parts(whole(write_parts(parts, "b")), content_type_of("b")), default_model=default_model)
 
 
-def sent(given: Upload, fields: Fields | None = None) -> list[tuple[str, bytes]]:
-    body = finish(given, given.fields if fields is None else fields, model="up-1")
-    return [(part.name, part.content) for part in read_parts(body, given.content_type)[0]]
+def sent(given: Upload, fields: Fields | None = None) -> list[tuple[str, Content]]:
+    body = whole(finish(given, given.fields if fields is None else fields, model="up-1"))
+    return [(part.name, part.content) for part in read_parts(body, given.content_type).parts]
 
 
 def test_fields_are_seen_as_those_of_json() -> None:

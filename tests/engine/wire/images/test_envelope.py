@@ -4,13 +4,16 @@ from engine.errors import BadRequest
 from engine.wire.images.envelope import DEFAULT_MODELS, Surface, finish, finish_form, read_envelope
 from engine.wire.multipart import Part, content_type_of, read_parts, write_parts
 from engine.wire.upload import Upload
+from tests.forms import whole
 
-FORM = write_parts(
-    [
-        Part(name="image", filename="a.png", content_type="image/png", content=b"\x89PNG"),
-        Part(name="prompt", content=b"greener"),
-    ],
-    "b",
+FORM = whole(
+    write_parts(
+        [
+            Part(name="image", filename="a.png", content_type="image/png", content=b"\x89PNG"),
+            Part(name="prompt", content=b"greener"),
+        ],
+        "b",
+    )
 )
 
 
@@ -39,7 +42,7 @@ def test_forms(surface: Surface) -> None:
     upload = read_envelope(FORM, content_type_of("b"), surface=surface)
     assert isinstance(upload, Upload)
     assert (upload.model, upload.has_images) == (DEFAULT_MODELS[surface], True)
-    sent, _ = read_parts(finish_form(upload, upload.fields, model="up-1"), upload.content_type)
+    sent = read_parts(whole(finish_form(upload, upload.fields, model="up-1")), upload.content_type).parts
     assert {part.name: part.content for part in sent} == {
         "image": b"\x89PNG",
         "prompt": b"greener",
