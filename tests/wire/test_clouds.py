@@ -55,6 +55,7 @@ def written(spoken_to: Spoken, surface: Surface, name: str, *, stream: bool) -> 
         request = msgspec.structs.replace(caller_codec(surface).decode_request(fields), model="us.claude:0")
         fields, dropped = spoken_to.codec.encode_request(request, None, MESSAGES)  # type: ignore[assignment]
     sent = spoken_to.codec.finished(envelope, fields, MESSAGES, "us.claude:0")
+    assert isinstance(sent.body, bytes)
     return msgspec.json.decode(sent.body), dropped
 
 
