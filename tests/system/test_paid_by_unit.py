@@ -1,13 +1,13 @@
 """What is paid by the picture, the minute, the character or the search, on the whole system, to the pico-dollar."""
 
 import json
-import threading
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import httpx
 import pytest
+
+from tests.system.answering import answering
 
 PICTURE = {
     "type": "image_generation.completed",
@@ -51,34 +51,13 @@ models:
 """
 
 
-class Provider(BaseHTTPRequestHandler):
-    """Answers each path with what stands in `ANSWERS`."""
-
-    protocol_version = "HTTP/1.1"
-
-    def do_POST(self) -> None:
-        self.rfile.read(int(self.headers["content-length"]))
-        kind, data = ANSWERS[self.path]
-        self.send_response(200)
-        self.send_header("content-type", kind)
-        self.send_header("content-length", str(len(data)))
-        self.end_headers()
-        self.wfile.write(data)
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's
-        pass
-
-
 @pytest.fixture(scope="module")
 def gateway(make_gateway: Callable[..., Any]) -> Iterator[Any]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Provider)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    gateway = make_gateway({"providers.d/units.yaml": FILE.format(port=server.server_port)})
-    gateway.start()
-    yield gateway
-    gateway.stop()
-    server.shutdown()
-    server.server_close()
+    with answering(ANSWERS) as provider:
+        gateway = make_gateway({"providers.d/units.yaml": FILE.format(port=provider.port)})
+        gateway.start()
+        yield gateway
+        gateway.stop()
 
 
 @pytest.fixture

@@ -1,15 +1,15 @@
 """The smaller surfaces on the whole system: vectors, order, verdicts, pictures and sound, each with its row."""
 
 import json
-import threading
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from struct import unpack
 from typing import Any
 
 import httpx
 import pytest
+
+from tests.system.answering import Answering, answering
 
 SOUND = b"\x00\x01RIFF" * 20_000
 ANSWERS: dict[str, Any] = {
@@ -44,7 +44,7 @@ ANSWERS: dict[str, Any] = {
     "/v1/moderations": {"id": "m", "model": "x", "results": [{"flagged": True, "categories": {}}]},
     "/v1/images/generations": {"created": 1, "data": [{"b64_json": "QUJD"}]},
     "/v1/audio/transcriptions": {"text": "hello", "usage": {"type": "duration", "seconds": 3}},
-    "/v1/audio/speech": SOUND,
+    "/v1/audio/speech": ("audio/mpeg", SOUND),
     "/v1/messages/count_tokens": {"input_tokens": 42},
     "/vague/messages/count_tokens": {"tokens": "some"},
     "/vx/publishers/anthropic/models/count-tokens:rawPredict": {"input_tokens": 43},
@@ -91,36 +91,20 @@ VERTEX = """\
 """
 CLAUDE = "  s/claude: {upstream: claude-1, context: 1000, features: [tools, streaming], price: free}\n"
 
-seen: list[tuple[str, str, bytes]] = []
 
-
-class Provider(BaseHTTPRequestHandler):
-    """Answers each path with what stands in `ANSWERS`, and remembers what came."""
-
-    protocol_version = "HTTP/1.1"
-
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["content-length"]))
-        seen.append((self.path, self.headers["content-type"], body))
-        answer = ANSWERS[self.path]
-        data = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
-        self.send_response(200)
-        self.send_header("content-type", "audio/mpeg" if isinstance(answer, bytes) else "application/json")
-        self.send_header("content-length", str(len(data)))
-        self.end_headers()
-        self.wfile.write(data)
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's
-        pass
+Post = Callable[..., httpx.Response]
 
 
 @pytest.fixture(scope="module")
-def gateway(make_gateway: Callable[..., Any]) -> Iterator[Any]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Provider)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+def provider() -> Iterator[Answering]:
+    with answering(ANSWERS) as up:
+        yield up
 
+
+@pytest.fixture(scope="module")
+def gateway(make_gateway: Callable[..., Any], provider: Answering) -> Iterator[Any]:
     def file(name: str, protocol: str, base: str, models: str, *, dialect: str = "") -> str:
-        port = server.server_port
+        port = provider.port
         return FILES.format(id=name, protocol=protocol, port=port, base=base, models=models, dialect=dialect)
 
     gateway = make_gateway(
@@ -137,12 +121,10 @@ def gateway(make_gateway: Callable[..., Any]) -> Iterator[Any]:
     gateway.start()
     yield gateway
     gateway.stop()
-    server.shutdown()
-    server.server_close()
 
 
 @pytest.fixture
-def post(gateway: Any, key: str) -> Callable[..., httpx.Response]:
+def post(gateway: Any, key: str) -> Post:
     def post(path: str, **what: Any) -> httpx.Response:
         headers = {"authorization": f"Bearer {key}"}
         return httpx.post(f"{gateway.url}{path}", headers=headers, timeout=30, **what)
@@ -150,7 +132,7 @@ def post(gateway: Any, key: str) -> Callable[..., httpx.Response]:
     return post
 
 
-def test_vectors_in_the_spelling_that_was_asked_for(post: Callable[..., httpx.Response]) -> None:
+def test_vectors_in_the_spelling_that_was_asked_for(post: Post) -> None:
     """OpenAI's SDK asks for base64; a provider that answers with numbers does not break it."""
     plain = post("/v1/embeddings", json={"model": "s/vectors@small", "input": "hi"}).json()
     packed = post("/v1/embeddings", json={"model": "s/vectors@small", "input": "hi", "encoding_format": "base64"})
@@ -159,10 +141,10 @@ def test_vectors_in_the_spelling_that_was_asked_for(post: Callable[..., httpx.Re
     assert unpack("<2f", b64decode(packed.json()["data"][0]["embedding"])) == (0.5, -0.25)
 
 
-def test_vectors_from_a_provider_with_words_of_its_own(post: Callable[..., httpx.Response]) -> None:
+def test_vectors_from_a_provider_with_words_of_its_own(provider: Answering, post: Post) -> None:
     """OpenAI's request goes to Gemini as Gemini has it, and the answer comes back as OpenAI's."""
     answer = post("/v1/embeddings", json={"model": "s/gemini-vectors@gem", "input": ["hi"]}).json()
-    path, _, body = seen[-1]
+    path, _, body = provider.seen[-1]
 
     assert path == "/v1beta/models/gemini-vectors:batchEmbedContents"
     assert json.loads(body)["requests"][0]["content"] == {"parts": [{"text": "hi"}]}
@@ -170,15 +152,15 @@ def test_vectors_from_a_provider_with_words_of_its_own(post: Callable[..., httpx
     assert answer["model"] == "gemini-vectors"
 
 
-def test_vectors_of_vertex_in_either_of_its_ways(gateway: Any, post: Callable[..., httpx.Response]) -> None:
+def test_vectors_of_vertex_in_either_of_its_ways(provider: Answering, gateway: Any, post: Post) -> None:
     """Gemini's models take many texts as Gemini has them, the older ones as instances; tokens are counted in both."""
     many = post("/v1/embeddings", json={"model": "s/contents@vx", "input": ["a", "b"], "dimensions": 2}).json()
-    asked = json.loads(seen[-1][2])
+    asked = provider.seen[-1].said
     one = post("/v1/embeddings", json={"model": "s/instances@vx", "input": "a", "dimensions": 2}).json()
 
     assert [each["embedding"] for each in many["data"]] == [[0.5, -0.25], [0.5, 0.25]]
     assert asked == {"requests": [{"content": {"parts": [{"text": t}]}, "outputDimensionality": 2} for t in "ab"]}
-    assert json.loads(seen[-1][2]) == {
+    assert provider.seen[-1].said == {
         "instances": [{"content": "a"}],
         "parameters": {"autoTruncate": False, "outputDimensionality": 2},
     }
@@ -187,7 +169,7 @@ def test_vectors_of_vertex_in_either_of_its_ways(gateway: Any, post: Callable[..
     assert [row["input_tokens"] for row in rows] == [2, 3]
 
 
-def test_vectors_are_no_tokens(gateway: Any, post: Callable[..., httpx.Response]) -> None:
+def test_vectors_are_no_tokens(gateway: Any, post: Post) -> None:
     """Where no usage is reported the input is estimated, and there is no output."""
     post("/v1/embeddings", json={"model": "s/gemini-vectors@gem", "input": ["hi"]})
     rows = gateway.sql(
@@ -205,21 +187,21 @@ def test_vectors_are_no_tokens(gateway: Any, post: Callable[..., httpx.Response]
         ("/v1/images/generations", {"model": "s/pictures@small", "prompt": "a cat"}),
     ],
 )
-def test_what_passes_as_it_is(post: Callable[..., httpx.Response], path: str, body: dict[str, Any]) -> None:
+def test_what_passes_as_it_is(provider: Answering, post: Post, path: str, body: dict[str, Any]) -> None:
     """The provider sees its own name for the model, and the caller the provider's answer."""
     answer = post(path, json=body)
 
     assert answer.json() == ANSWERS[path]
-    assert json.loads(seen[-1][2])["model"].endswith("-1")
+    assert provider.seen[-1].said["model"].endswith("-1")
 
 
-def test_pictures_from_gemini(gateway: Any, post: Callable[..., httpx.Response]) -> None:
+def test_pictures_from_gemini(provider: Answering, gateway: Any, post: Post) -> None:
     """OpenAI's request goes to Gemini as Gemini has it; the picture comes back as OpenAI's, and is paid as both."""
     asked = {"model": "s/gemini-pictures@gem", "prompt": "a cat", "size": "1536x1024", "n": 2}
     answer = post("/v1/images/generations", json=asked)
     body = answer.json()
 
-    assert json.loads(seen[-1][2]) == {
+    assert provider.seen[-1].said == {
         "contents": [{"role": "user", "parts": [{"text": "a cat"}]}],
         "generationConfig": {"responseModalities": ["IMAGE"], "imageConfig": {"aspectRatio": "3:2"}},
     }
@@ -241,9 +223,7 @@ def test_pictures_from_gemini(gateway: Any, post: Callable[..., httpx.Response])
         ("s/gemini-pictures@gem", {"stream": True}, "surface_not_supported"),
     ],
 )
-def test_pictures_that_are_none(
-    post: Callable[..., httpx.Response], model: str, more: dict[str, Any], code: str
-) -> None:
+def test_pictures_that_are_none(post: Post, model: str, more: dict[str, Any], code: str) -> None:
     """One that is withheld, and a stream, which Gemini's pictures have not: the caller's 400 says which."""
     refused = post("/v1/images/generations", json={"model": model, "prompt": "a cat", **more})
 
@@ -251,11 +231,12 @@ def test_pictures_that_are_none(
     assert refused.json()["error"]["code"] == code
 
 
-def test_a_form_keeps_its_file(post: Callable[..., httpx.Response]) -> None:
+def test_a_form_keeps_its_file(provider: Answering, post: Post) -> None:
     """Sound goes through byte by byte; the model's name in the form is the provider's."""
     sound = bytes(range(256)) * 10
     answer = post("/v1/audio/transcriptions", data={"model": "s/ear@small"}, files={"file": ("a.wav", sound)})
-    _, kind, body = seen[-1]
+    _, headers, body = provider.seen[-1]
+    kind = headers["content-type"]
 
     assert answer.json()["text"] == "hello"
     assert kind.startswith("multipart/form-data; boundary=")
@@ -264,7 +245,7 @@ def test_a_form_keeps_its_file(post: Callable[..., httpx.Response]) -> None:
     assert b"s/ear@small" not in body
 
 
-def test_speech_comes_as_it_is(post: Callable[..., httpx.Response]) -> None:
+def test_speech_comes_as_it_is(post: Post) -> None:
     """Bytes and their type, more than one read can hold."""
     answer = post("/v1/audio/speech", json={"model": "s/voice@small", "input": "say", "voice": "alloy"})
 
@@ -272,11 +253,11 @@ def test_speech_comes_as_it_is(post: Callable[..., httpx.Response]) -> None:
     assert answer.content == SOUND
 
 
-def test_an_order_from_a_provider_with_words_of_its_own(gateway: Any, post: Callable[..., httpx.Response]) -> None:
+def test_an_order_from_a_provider_with_words_of_its_own(provider: Answering, gateway: Any, post: Post) -> None:
     """Cohere's request goes to Voyage as Voyage has it, the answer comes back as Cohere's, and its tokens are kept."""
     asked = {"model": "s/order@odd", "query": "q", "documents": ["a", {"text": "b"}], "top_n": 1}
     answer = post("/v1/rerank", json=asked).json()
-    path, _, body = seen[-1]
+    path, _, body = provider.seen[-1]
 
     assert path == "/odd/rerank"
     assert json.loads(body) == {"model": "order-1", "query": "q", "documents": ["a", "b"], "top_k": 1}
@@ -284,7 +265,7 @@ def test_an_order_from_a_provider_with_words_of_its_own(gateway: Any, post: Call
     assert gateway.sql("select input_tokens from requests where provider = 'odd'")[-1] == {"input_tokens": 7}
 
 
-def test_speech_is_unpacked(gateway: Any, post: Callable[..., httpx.Response]) -> None:
+def test_speech_is_unpacked(gateway: Any, post: Post) -> None:
     """A provider that sends it in JSON is heard like any other, and paid for its characters."""
     asked = {"model": "s/voice@odd", "input": "say it", "voice": "alloy", "response_format": "wav"}
     answer = post("/v1/audio/speech", json=asked)
@@ -298,7 +279,7 @@ def test_speech_is_unpacked(gateway: Any, post: Callable[..., httpx.Response]) -
     assert [float(row["cost_usd"]) for row in rows] == [6 * 13 / 1e6]
 
 
-def test_a_count_that_is_none_is_not_passed_on(post: Callable[..., httpx.Response]) -> None:
+def test_a_count_that_is_none_is_not_passed_on(post: Post) -> None:
     """The provider answered, but no count: 502, not its words with a 200."""
     body = {"model": "s/claude@vague", "messages": [{"role": "user", "content": "hello"}]}
     answer = post("/v1/messages/count_tokens", json=body)
@@ -307,7 +288,7 @@ def test_a_count_that_is_none_is_not_passed_on(post: Callable[..., httpx.Respons
     assert answer.json()["type"] == "error"
 
 
-def test_tokens_are_counted_where_they_can_be(post: Callable[..., httpx.Response]) -> None:
+def test_tokens_are_counted_where_they_can_be(post: Post) -> None:
     """By the provider that speaks Anthropic's protocol; for another one the estimate says that it is one."""
     body = {"messages": [{"role": "user", "content": "hello"}]}
     counted = post("/v1/messages/count_tokens", json={"model": "s/claude@claude", **body})
@@ -319,7 +300,7 @@ def test_tokens_are_counted_where_they_can_be(post: Callable[..., httpx.Response
     assert estimated.headers["x-engine-estimated"] == "1"
 
 
-def test_claude_is_counted_at_the_cloud_that_can(post: Callable[..., httpx.Response]) -> None:
+def test_claude_is_counted_at_the_cloud_that_can(provider: Answering, post: Post) -> None:
     """Vertex counts for the model that the body names; for Bedrock our estimate answers."""
     body = {"messages": [{"role": "user", "content": "hello"}], "max_tokens": 9}
     counted = post("/v1/messages/count_tokens", json={"model": "s/claude@vx", **body})
@@ -327,12 +308,12 @@ def test_claude_is_counted_at_the_cloud_that_can(post: Callable[..., httpx.Respo
 
     assert counted.json() == {"input_tokens": 43}
     assert "x-engine-estimated" not in counted.headers
-    assert json.loads(seen[-1][2]) == {"model": "claude-1", "messages": body["messages"]}
+    assert provider.seen[-1].said == {"model": "claude-1", "messages": body["messages"]}
     assert estimated.json()["input_tokens"] > 0
     assert estimated.headers["x-engine-estimated"] == "1"
 
 
-def test_a_model_of_another_kind_is_refused(post: Callable[..., httpx.Response]) -> None:
+def test_a_model_of_another_kind_is_refused(post: Post) -> None:
     """Pictures are not vectors: 400 that says so."""
     refused = post("/v1/embeddings", json={"model": "s/pictures@small", "input": "hi"})
 
@@ -340,7 +321,7 @@ def test_a_model_of_another_kind_is_refused(post: Callable[..., httpx.Response])
     assert refused.json()["error"]["code"] == "surface_not_supported"
 
 
-def test_each_has_its_row(gateway: Any, post: Callable[..., httpx.Response]) -> None:
+def test_each_has_its_row(gateway: Any, post: Post) -> None:
     """The surface is a column, and every request is accounted for."""
     post("/v1/embeddings", json={"model": "s/vectors@small", "input": "row"})
     rows = gateway.sql("select surface, count(*) as n, sum(input_tokens) as tokens from requests group by 1")

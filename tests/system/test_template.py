@@ -1,19 +1,19 @@
 """JSON APIs of their own, described by a provider file alone, on the whole system."""
 
 import json
-import threading
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import httpx
 import pytest
 
+from tests.system.answering import JSON, Answering, answering
+
 WORDS = {"result": {"text": "Hello there."}, "ended": "cut", "tokens": {"in": 7, "out": 3}}
 PIECES = [{"piece": "Hello"}, {"piece": " there."}, {"ended": "cut", "tokens": {"in": 7, "out": 3}}]
 ANSWERS: dict[str, Any] = {
     "/own/words-1/talk": WORDS,
-    "/own/words-1/stream": b"".join(json.dumps(piece).encode() + b"\n" for piece in PIECES),
+    "/own/words-1/stream": (JSON, b"".join(json.dumps(piece).encode() + b"\n" for piece in PIECES)),
     "/plain/talk": WORDS,
     "/full/talk": {"fault": {"text": "no room", "word": "busy"}},
     "/own/draw/pictures-1": {"images": [{"url": "https://pictures.example/1.png"}]},
@@ -60,36 +60,20 @@ models:
   told: {targets: [t/words@full], fallback: [t/words@own]}
 """
 
-seen: list[tuple[str, str | None, Any]] = []
 
-
-class Provider(BaseHTTPRequestHandler):
-    """Answers each path with what stands in `ANSWERS`, and remembers what came."""
-
-    protocol_version = "HTTP/1.1"
-
-    def do_POST(self) -> None:
-        body = json.loads(self.rfile.read(int(self.headers["content-length"])))
-        seen.append((self.path, self.headers["x-person"], body))
-        answer = ANSWERS[self.path]
-        data = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
-        self.send_response(200)
-        self.send_header("content-type", "application/json")
-        self.send_header("content-length", str(len(data)))
-        self.end_headers()
-        self.wfile.write(data)
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's
-        pass
+Post = Callable[..., httpx.Response]
 
 
 @pytest.fixture(scope="module")
-def gateway(make_gateway: Callable[..., Any]) -> Iterator[Any]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Provider)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+def provider() -> Iterator[Answering]:
+    with answering(ANSWERS) as up:
+        yield up
 
+
+@pytest.fixture(scope="module")
+def gateway(make_gateway: Callable[..., Any], provider: Answering) -> Iterator[Any]:
     def file(name: str, path: str, models: str, more: str = "") -> str:
-        return FILE.format(id=name, port=server.server_port, path=path, models=models, more=more)
+        return FILE.format(id=name, port=provider.port, path=path, models=models, more=more)
 
     gateway = make_gateway(
         {
@@ -102,12 +86,10 @@ def gateway(make_gateway: Callable[..., Any]) -> Iterator[Any]:
     gateway.start()
     yield gateway
     gateway.stop()
-    server.shutdown()
-    server.server_close()
 
 
 @pytest.fixture
-def post(gateway: Any, key: str) -> Callable[..., httpx.Response]:
+def post(gateway: Any, key: str) -> Post:
     def post(path: str, body: dict[str, Any]) -> httpx.Response:
         headers = {"authorization": f"Bearer {key}"}
         return httpx.post(f"{gateway.url}{path}", headers=headers, timeout=30, json=body)
@@ -124,13 +106,14 @@ def data_of(answer: httpx.Response) -> list[Any]:
     return [json.loads(line) for line in lines if line != "[DONE]"]
 
 
-def test_a_chat(gateway: Any, post: Callable[..., httpx.Response]) -> None:
+def test_a_chat(gateway: Any, provider: Answering, post: Post) -> None:
     """The body is the template's, the answer OpenAI's, and its tokens are paid."""
     asked = {"model": "t/words@own", "messages": TALK, "temperature": 0.5, "user": "u-1", "seed": 4}
     answer = post("/v1/chat/completions", asked)
-    path, person, body = seen[-1]
+    asked_of = provider.seen[-1]
+    body = asked_of.said
 
-    assert (path, person) == ("/own/words-1/talk", "u-1")
+    assert (asked_of.path, asked_of.headers["x-person"]) == ("/own/words-1/talk", "u-1")
     assert body["engine"] == "words-1"
     assert body["talk"] == [{"who": "system", "says": "Be brief."}, {"who": "user", "says": "Hi"}]
     assert body["heat"] == 0.5
@@ -142,17 +125,17 @@ def test_a_chat(gateway: Any, post: Callable[..., httpx.Response]) -> None:
     assert (row["input_tokens"], row["output_tokens"], float(row["cost_usd"])) == (7, 3, 13e-6)
 
 
-def test_a_stream_of_its_own(post: Callable[..., httpx.Response]) -> None:
+def test_a_stream_of_its_own(provider: Answering, post: Post) -> None:
     """Lines of JSON from the path for streams come out as Anthropic's events."""
     asked = {"model": "t/words@own", "messages": TALK[1:], "max_tokens": 9, "stream": True}
     events = data_of(post("/v1/messages", asked))
 
-    assert seen[-1][0] == "/own/words-1/stream"
+    assert provider.seen[-1].path == "/own/words-1/stream"
     assert [e["delta"]["text"] for e in events if e["type"] == "content_block_delta"] == ["Hello", " there."]
     assert [e["delta"]["stop_reason"] for e in events if e["type"] == "message_delta"] == ["max_tokens"]
 
 
-def test_a_stream_of_a_whole_answer(post: Callable[..., httpx.Response]) -> None:
+def test_a_stream_of_a_whole_answer(post: Post) -> None:
     """An API without streams answers in one piece."""
     events = data_of(post("/v1/chat/completions", {"model": "t/words@plain", "messages": TALK, "stream": True}))
 
@@ -161,17 +144,17 @@ def test_a_stream_of_a_whole_answer(post: Callable[..., httpx.Response]) -> None
 
 
 @pytest.mark.parametrize("stream", [False, True])
-def test_a_failure_in_a_200_is_handed_over(post: Callable[..., httpx.Response], stream: bool) -> None:
+def test_a_failure_in_a_200_is_handed_over(provider: Answering, post: Post, stream: bool) -> None:
     """It stands where the template says that errors stand."""
-    before = len(seen)
+    before = len(provider.seen)
     answer = post("/v1/chat/completions", {"model": "told", "messages": TALK, "stream": stream})
 
     assert answer.status_code == 200
     assert answer.headers["x-engine-provider"] == "own"
-    assert {path for path, *_ in seen[before:]} >= {"/full/talk"}
+    assert "/full/talk" in {one.path for one in provider.seen[before:]}
 
 
-def test_content_that_has_no_place(post: Callable[..., httpx.Response]) -> None:
+def test_content_that_has_no_place(post: Post) -> None:
     """A picture is refused before anything is sent."""
     part = {"type": "image_url", "image_url": {"url": "https://pictures.example/1.png"}}
     answer = post("/v1/chat/completions", {"model": "t/words@own", "messages": [{"role": "user", "content": [part]}]})
@@ -179,12 +162,12 @@ def test_content_that_has_no_place(post: Callable[..., httpx.Response]) -> None:
     assert answer.status_code == 400
 
 
-def test_pictures(gateway: Any, post: Callable[..., httpx.Response]) -> None:
+def test_pictures(gateway: Any, provider: Answering, post: Post) -> None:
     """OpenAI's callers get them, and each is paid."""
     answer = post("/v1/images/generations", {"model": "t/pictures@own", "prompt": "a cat", "size": "640x480"})
-    path, _, body = seen[-1]
+    asked_of = provider.seen[-1]
 
-    assert (path, body) == ("/own/draw/pictures-1", {"what": "a cat", "wide": 640})
+    assert (asked_of.path, asked_of.said) == ("/own/draw/pictures-1", {"what": "a cat", "wide": 640})
     assert answer.json()["data"] == [{"url": "https://pictures.example/1.png"}]
     assert answer.json()["created"] > 0
     row = gateway.sql("select images, cost_usd from requests where surface = 'images'")[-1]
