@@ -123,6 +123,8 @@ class Attempt(msgspec.Struct, kw_only=True):
         """The caller's *fields* in the provider's protocol. Raises BadRequest for what it cannot express."""
         offer = self.start.candidate.offer
         request = structs.replace(self.exchange.codec.decode_request(fields), model=offer.upstream_model)
+        if isinstance(request, hub.Request):  # not every caller says in the body that a stream is wanted
+            request = structs.replace(request, stream=self.asked.envelope.stream)
         codec = self.spoken.codec
         self.headers = codec.headers(request)
         return codec.encode_request(request, offer.max_output, offer.provider.dialect)

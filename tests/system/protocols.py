@@ -476,6 +476,21 @@ def stream_ollama(model: str, told: Told) -> list[str]:
     return [json.dumps(line) for line in [*lines, last]]
 
 
+def read_template(body: dict[str, Any]) -> Asked:
+    expect([turn["who"] for turn in body["talk"]] == ["user"], "a talk of one turn")
+    expect(isinstance(body["talk"][0]["says"], str), "no text")
+    return Asked()
+
+
+def whole_template(model: str, told: Told) -> dict[str, Any]:
+    return {"said": {"text": "".join(told.words)}, "why": "end", "tokens": {"in": 12, "out": 5}}
+
+
+def stream_template(model: str, told: Told) -> list[str]:
+    pieces: list[dict[str, Any]] = [{"piece": word} for word in told.words]
+    return [json.dumps(piece) for piece in [*pieces, {"why": "end", "tokens": {"in": 12, "out": 5}}]]
+
+
 def data_line(line: str) -> bytes:
     return f"data: {line}\n\n".encode()
 
@@ -580,6 +595,14 @@ PROTOCOLS = {
         lambda _, message: {"error": message},
         "application/x-ndjson",
     ),
+    "template": Protocol(
+        read_template,
+        whole_template,
+        stream_template,
+        json_line,
+        lambda status, message: {"fault": {"text": message, "word": str(status)}},
+        "application/x-ndjson",
+    ),
 }
 PATHS = {
     "openai": "/v1/chat/completions",
@@ -611,6 +634,9 @@ def understood(path: str, body: dict[str, Any]) -> tuple[str, str, bool]:
         expect((publisher, body.get("stream", False)) == ("anthropic", verb == "streamRawPredict"), "another stream")
         expect(verb in {"rawPredict", "streamRawPredict"}, verb)
         return name, unquote(model), verb != "rawPredict"
+    if name == "template":
+        expect(rest == ("talk/stream" if body["stream"] else "talk"), path)
+        return name, body["engine"], body["stream"]
     expect(f"/{rest}" == PATHS[name], path)
     return name, body["model"], bool(body.get("stream", name == "ollama"))
 

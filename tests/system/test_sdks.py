@@ -32,6 +32,8 @@ PROTOCOLS = (
     "ollama",
 )
 """Those of `protocols.py`. Behind a dash stands what is asked of a cloud in its maker's words."""
+TEXTUAL = (*PROTOCOLS, "template")
+"""With those that know text alone."""
 PATHS = {
     "openai": "/v1",
     "openai-responses": "/v1",
@@ -52,6 +54,18 @@ models:
   "m/*":
     upstream: "*"
     price: free
+"""
+TEMPLATE = """
+template:
+  chat:
+    path: /talk
+    body:
+      engine: "{{ upstream.model }}"
+      stream: "{{ request.stream }}"
+      talk: {each: request.messages, item: {who: "{{ message.role }}", says: "{{ message.text }}"}}
+    answer: {text: /said/text, finish: /why, usage: {input: /tokens/in, output: /tokens/out}}
+    error: {message: /fault/text, code: /fault/word}
+    stream: {path: /talk/stream, framing: lines, text: /piece}
 """
 ROUTES = """
 version: 1
@@ -425,9 +439,10 @@ def clients(make_gateway: Callable[..., Any], provider: int, key: str) -> Iterat
     def file(name: str) -> str:
         protocol, claude, _ = name.partition("-claude")
         messages = "true" if claude else "false"
-        return PROVIDER.format(name=name, protocol=protocol, messages=messages, port=provider, path=PATHS.get(name, ""))
+        path, more = PATHS.get(name, ""), TEMPLATE if name == "template" else ""
+        return PROVIDER.format(name=name, protocol=protocol, messages=messages, port=provider, path=path) + more
 
-    files = {f"providers.d/{name}.yaml": file(name) for name in PROTOCOLS}
+    files = {f"providers.d/{name}.yaml": file(name) for name in TEXTUAL}
     gateway = make_gateway(files)
     gateway.write("routes.yaml", ROUTES)
     gateway.write("policies/access.yaml", POLICIES.format(digest=sha256(key.encode()).hexdigest()))
@@ -448,13 +463,13 @@ def talker(request: pytest.FixtureRequest, clients: dict[str, Any]) -> Talker:
     return found
 
 
-@pytest.mark.parametrize("protocol", PROTOCOLS)
+@pytest.mark.parametrize("protocol", TEXTUAL)
 def test_text(client: Client, protocol: str) -> None:
     """An answer comes back whole, with its usage."""
     assert client.text(f"m/text@{protocol}") == (SAID, 12, 5)
 
 
-@pytest.mark.parametrize("protocol", PROTOCOLS)
+@pytest.mark.parametrize("protocol", TEXTUAL)
 def test_stream(client: Client, protocol: str) -> None:
     """A stream arrives in the pieces that the provider sent, with its usage."""
     pieces, read, written = client.stream(f"m/text@{protocol}")
@@ -497,7 +512,7 @@ def test_thoughts(talker: Talker, protocol: str, *, stream: bool) -> None:
 
 
 @pytest.mark.parametrize(("told", "seen"), [(400, 400), (404, 404), (429, 429), (500, 502)])
-@pytest.mark.parametrize("protocol", PROTOCOLS)
+@pytest.mark.parametrize("protocol", TEXTUAL)
 def test_error(client: Client, protocol: str, told: int, seen: int) -> None:
     """A provider's refusal is the SDK's own exception, with the status that callers see of it."""
     assert client.error(f"m/error-{told}@{protocol}") == seen
