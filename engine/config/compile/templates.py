@@ -1,9 +1,10 @@
 """The `template` of a provider file → `wire.template`: shapes with compiled expressions, and paths into answers."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, Final
+from decimal import Decimal
+from typing import Final
 
 from engine.config.placed import Placed
 from engine.config.report import Report
@@ -105,40 +106,32 @@ class _Compiler:
         self.is_whole = True
         """Every expression so far could be compiled."""
 
-    def shape(self, at: Placed) -> Shape:
-        """The shape written at *at*; a list over messages is `{each: …, item: …}`."""
+    def shape(self, at: Placed, table: Table | None = None) -> Shape:
+        """The shape at *at*, over *table* or else the template's; `{each: …, item: …}` is a list over messages."""
         if isinstance(at.value, dict):
             if at.value.keys() == _EACH and self._table is CHAT_TABLE:
                 return self._each(at)
-            return {name: self.shape(inner) for name, inner in at.items()}
+            return {name: self.shape(inner, table) for name, inner in at.items()}
         if isinstance(at.value, list):
-            return tuple(self.shape(inner) for inner in at.each())
-        return self.leaf(at) if isinstance(at.value, str) else _constant(at.value)
+            return tuple(self.shape(inner, table) for inner in at.each())
+        if isinstance(at.value, str):
+            return self.leaf(at, table)
+        constant: Decimal | int | bool = at.value
+        return constant
 
-    def leaf(self, at: Placed) -> Leaf | str:
+    def leaf(self, at: Placed, table: Table | None = None) -> Leaf | str:
         """The text at *at*, or the expression that it is from `{{` to `}}`."""
         text: str = at.value
         if "{{" not in text and "}}" not in text:
             return text
         try:
-            compiled = self._compiled(text, at)
+            compiled = _compiled(text, at, table or self._table)
         except ExpressionInvalid as exc:
             self.is_whole = False
             self._report.flaws(at, exc)
             return text
         self.reads |= compiled.reads
         return Leaf(compiled)
-
-    def _compiled(self, text: str, at: Placed) -> Value:
-        found = _EXPRESSION.fullmatch(text)
-        if found is None or "{{" in found[1] or "}}" in found[1]:
-            hint = "write the whole text as one {{ … }}"
-            message = "an expression stands alone, with nothing before or after it"
-            raise ExpressionInvalid(Flaw(slug="expression-syntax", message=message, hint=hint))
-        try:
-            return value(found[1], at.place, self._table)
-        except ExpressionInvalid as exc:
-            raise ExpressionInvalid(*_shifted(exc.flaws, found.start(1))) from exc
 
     def _each(self, at: Placed) -> Shape:
         over = at["each"]
@@ -147,19 +140,18 @@ class _Compiler:
             hint = f"one of {', '.join(_LISTS)}"
             self._report.error("unknown-fact", over, f"'{over.value}' is no list of messages", hint=hint)
         self.reads.add(str(over.value))
-        outer, self._table = self._table, MESSAGE_TABLE
-        try:
-            item = self.shape(at["item"])
-        finally:
-            self._table = outer
-        return Each("turns" if over.value == "request.turns" else "messages", item)
+        return Each("turns" if over.value == "request.turns" else "messages", self.shape(at["item"], MESSAGE_TABLE))
 
 
-def _shifted(flaws: tuple[Flaw, ...], by: int) -> Iterator[Flaw]:
-    """*flaws* of a text that begins so many characters into the one that they are reported for."""
-    return (replace(flaw, offset=flaw.offset + by) for flaw in flaws)
-
-
-def _constant(value: Any) -> Any:
-    """A number, true or false, which stand for themselves."""
-    return value
+def _compiled(text: str, at: Placed, table: Table) -> Value:
+    """The expression that *text* is. Raises ExpressionInvalid."""
+    found = _EXPRESSION.fullmatch(text)
+    if found is None or "{{" in found[1] or "}}" in found[1]:
+        hint = "write the whole text as one {{ … }}"
+        message = "an expression stands alone, with nothing before or after it"
+        raise ExpressionInvalid(Flaw(slug="expression-syntax", message=message, hint=hint))
+    try:
+        return value(found[1], at.place, table)
+    except ExpressionInvalid as exc:
+        by = found.start(1)
+        raise ExpressionInvalid(*(replace(flaw, offset=flaw.offset + by) for flaw in exc.flaws)) from exc
