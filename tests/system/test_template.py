@@ -16,6 +16,7 @@ ANSWERS: dict[str, Any] = {
     "/own/words-1/stream": (JSON, b"".join(json.dumps(piece).encode() + b"\n" for piece in PIECES)),
     "/plain/talk": WORDS,
     "/full/talk": {"fault": {"text": "no room", "word": "busy"}},
+    "/own/draw/a%2Bb/c.d": {"images": [{"url": "https://pictures.example/2.png"}]},
     "/own/draw/pictures-1": {"images": [{"url": "https://pictures.example/1.png"}]},
 }
 FILE = """
@@ -51,6 +52,7 @@ STREAM = """\
 PRICE = "price: [{from: 2026-01-01, usd_per_mtok: {input: 1, output: 2}}]"
 MODELS = f"""\
   t/words: {{upstream: words-1, features: [streaming], {PRICE}}}
+  "any/*": {{upstream: "*", output: [image], price: free}}
   t/pictures: {{upstream: pictures-1, output: [image], price: [{{from: 2026-01-01, usd_per_image: 0.25}}]}}
 """
 WORDS_ONLY = f"  t/words: {{upstream: words-1, features: [streaming], {PRICE}}}\n"
@@ -160,6 +162,25 @@ def test_content_that_has_no_place(post: Post) -> None:
     answer = post("/v1/chat/completions", {"model": "t/words@own", "messages": [{"role": "user", "content": [part]}]})
 
     assert answer.status_code == 400
+
+
+@pytest.mark.parametrize("name", ["x/../../talk", "..", "./x"])
+def test_a_name_leads_to_no_other_path(provider: Answering, post: Post, name: str) -> None:
+    """Names that a pattern takes stand in the path as they are, and none of them climbs out of it."""
+    before = len(provider.seen)
+    answer = post("/v1/images/generations", {"model": f"any/{name}@own", "prompt": "a cat"})
+
+    assert answer.status_code == 400
+    assert len(provider.seen) == before
+
+
+def test_names_of_a_pattern_keep_their_slashes(provider: Answering, post: Post) -> None:
+    """They are part of the path, as fal has it."""
+    answer = post("/v1/images/generations", {"model": "any/a+b/c.d@own", "prompt": "a cat"})
+
+    assert answer.status_code == 200, answer.text
+
+    assert provider.seen[-1].path == "/own/draw/a%2Bb/c.d"
 
 
 def test_pictures(gateway: Any, provider: Answering, post: Post) -> None:
