@@ -191,5 +191,5 @@ def test_pictures(gateway: Any, provider: Answering, post: Post) -> None:
     assert (asked_of.path, asked_of.said) == ("/own/draw/pictures-1", {"what": "a cat", "wide": 640})
     assert answer.json()["data"] == [{"url": "https://pictures.example/1.png"}]
     assert answer.json()["created"] > 0
-    row = gateway.sql("select images, cost_usd from requests where surface = 'images'")[-1]
+    row = gateway.sql("select images, cost_usd from requests where requested_model = 't/pictures@own'")[-1]
     assert (row["images"], float(row["cost_usd"])) == (1, 0.25)
