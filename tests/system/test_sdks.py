@@ -95,6 +95,9 @@ CALL = ("weather", {"city": "Oslo"})
 class Client(Protocol):
     """One SDK, used in the ways that the tests need; what comes back is plain."""
 
+    client: Any
+    """The SDK's own, to be closed."""
+
     def text(self, model: str) -> tuple[str, int, int]:
         """The answer, and its tokens in and out."""
         ...
@@ -138,7 +141,8 @@ class Chat:
     tools: Any = ({"type": "function", "function": {"name": "weather", "parameters": SCHEMA}},)
 
     def __init__(self, url: str, key: str) -> None:
-        self.create: Any = openai.OpenAI(base_url=f"{url}/v1", api_key=key, max_retries=0).chat.completions
+        self.client = openai.OpenAI(base_url=f"{url}/v1", api_key=key, max_retries=0)
+        self.create: Any = self.client.chat.completions
 
     def ask(self, model: str, content: Any = "hello", **more: Any) -> Any:
         return self.create.create(model=model, messages=[{"role": "user", "content": content}], **more)
@@ -194,7 +198,8 @@ class Completions:
     """OpenAI's older completions."""
 
     def __init__(self, url: str, key: str) -> None:
-        self.create: Any = openai.OpenAI(base_url=f"{url}/v1", api_key=key, max_retries=0).completions.create
+        self.client = openai.OpenAI(base_url=f"{url}/v1", api_key=key, max_retries=0)
+        self.create: Any = self.client.completions.create
 
     def text(self, model: str) -> tuple[str, int, int]:
         answer = self.create(model=model, prompt="hello")
@@ -218,7 +223,8 @@ class Responses:
     tools: Any = ({"type": "function", "name": "weather", "parameters": SCHEMA, "strict": True},)
 
     def __init__(self, url: str, key: str) -> None:
-        self.responses: Any = openai.OpenAI(base_url=f"{url}/v1", api_key=key, max_retries=0).responses
+        self.client = openai.OpenAI(base_url=f"{url}/v1", api_key=key, max_retries=0)
+        self.responses: Any = self.client.responses
 
     def ask(self, model: str, asked: Any = "hello", **more: Any) -> Any:
         return self.responses.create(model=model, input=asked, **more)
@@ -278,7 +284,8 @@ class Messages:
     tools: Any = ({"name": "weather", "description": "The weather", "input_schema": SCHEMA},)
 
     def __init__(self, url: str, key: str) -> None:
-        self.messages: Any = anthropic.Anthropic(base_url=url, api_key=key, max_retries=0).messages
+        self.client = anthropic.Anthropic(base_url=url, api_key=key, max_retries=0)
+        self.messages: Any = self.client.messages
 
     def ask(self, model: str, content: Any = "hello", **more: Any) -> Any:
         asked = [{"role": "user", "content": content}]
@@ -447,7 +454,10 @@ def clients(make_gateway: Callable[..., Any], provider: int, key: str) -> Iterat
     gateway.write("routes.yaml", ROUTES)
     gateway.write("policies/access.yaml", POLICIES.format(digest=sha256(key.encode()).hexdigest()))
     gateway.start()
-    yield {name: make(gateway.url, key) for name, make in CLIENTS.items()}
+    made = {name: make(gateway.url, key) for name, make in CLIENTS.items()}
+    yield made
+    for one in made.values():
+        one.client.close()
     gateway.stop()
 
 
