@@ -225,13 +225,13 @@ class _Writer:
 
 
 def _response(text: str, *, is_error: bool) -> object:
-    """The object that says *text*: itself where it is one."""
+    """The object that says *text*: itself where it is one that says something, for `{}` is a tool that says nothing."""
     if is_error:
         return {"error": text}
     if text.lstrip()[:1] == "{":
         try:
-            _OBJECT.decode(text)
+            said = _OBJECT.decode(text)
         except (msgspec.DecodeError, UnicodeError, RecursionError):
             return {"output": text}
-        return msgspec.Raw(text.encode())
+        return msgspec.Raw(text.encode()) if said else {"output": text}
     return {"output": text}

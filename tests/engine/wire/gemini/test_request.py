@@ -97,6 +97,14 @@ def test_requests_come_back(request: hub.Request) -> None:
     assert decode_request(encoded.fields) == request
 
 
+@pytest.mark.parametrize("said", [(), (hub.Text(text="{}"),), (hub.Text(text='{"a":1}'),)])
+def test_what_a_tool_says_comes_back(said: tuple[hub.Part, ...]) -> None:
+    """Nothing, an empty object, and an object are three things."""
+    result = hub.Message(role=Role.TOOL, parts=(hub.ToolResult(call_id="c", name="f", parts=said),))
+    request = hub.Request(model="", messages=(result,), origin="gemini")
+    assert decode_request(encode_request(request).fields).messages == request.messages
+
+
 def test_a_request_as_the_sdk_sends_it() -> None:
     """Snake case and camelCase mixed, one part without a list, and the model in the body."""
     request = decode_request(
