@@ -230,10 +230,12 @@ class Provider:
     disabled: str = ""
     """The reason it is not to be used; empty when it is."""
 
-    @property
-    def manner(self) -> Manner:
-        """How it is spoken to."""
-        return Manner(protocol=self.protocol, paths=self.paths, dialect=self.dialect, template=self.template)
+    manner: Manner = field(init=False, repr=False)
+    """How it is spoken to: the same once more, put together before there are requests."""
+
+    def __post_init__(self) -> None:
+        manner = Manner(protocol=self.protocol, paths=self.paths, dialect=self.dialect, template=self.template)
+        object.__setattr__(self, "manner", manner)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
