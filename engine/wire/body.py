@@ -19,6 +19,7 @@ __all__ = [
     "WISHES",
     "depth_checked",
     "finish",
+    "finish_as_is",
     "flag",
     "has_items",
     "malformed",
@@ -268,3 +269,8 @@ def finish(fields: Fields, *, model: str, stream: bool = False) -> bytes:  # noq
     sent: dict[str, Any] = {**fields, "model": model}
     sent.pop(WISHES, None)
     return _ENCODER.encode(sent)
+
+
+def finish_as_is(fields: Fields, *, model: str, stream: bool = False) -> bytes:  # noqa: ARG001 - as above
+    """The body that goes to a provider whose path, or whose own words, say the model and whether it is streamed."""
+    return _ENCODER.encode(fields)

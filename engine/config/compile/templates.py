@@ -40,7 +40,7 @@ def _chat(at: Placed, report: Report) -> Chat:
     usage = _pointers(answer.get("usage"))
     finish = _pointer(answer.get("finish"))
     return Chat(
-        ask=_ask(at, _Compiler(CHAT_TABLE, report), report),
+        ask=_ask(at, CHAT_TABLE, report),
         text=read(answer["text"].value),
         id=_pointer(answer.get("id")),
         finish=finish,
@@ -65,13 +65,14 @@ def _stream(at: Placed, usage: Mapping[str, Pointer], finish: Pointer | None) ->
 def _pictures(at: Placed, report: Report) -> Pictures:
     answer = at["answer"]
     return Pictures(
-        ask=_ask(at, _Compiler(PICTURES_TABLE, report), report),
+        ask=_ask(at, PICTURES_TABLE, report),
         url=_pointer(answer.get("url")),
         base64=_pointer(answer.get("base64")),
     )
 
 
-def _ask(at: Placed, compiler: "_Compiler", report: Report) -> Ask:
+def _ask(at: Placed, table: Table, report: Report) -> Ask:
+    compiler = _Compiler(table, report)
     headers = tuple((name.lower(), compiler.leaf(text)) for name, text in at["headers"].items())
     body = {name: compiler.shape(inner) for name, inner in at["body"].items()}
     if compiler.is_whole and not compiler.reads & _ASKED:

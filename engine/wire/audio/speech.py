@@ -77,9 +77,8 @@ def read_envelope(request: bytes) -> SpeechEnvelope:
 
 def media_type(asked: SpeechEnvelope) -> str:
     """What the sound is that *asked* is answered with, where the provider does not say."""
-    raw = asked.fields.get("response_format")
-    wanted = msgspec.json.decode(raw) if raw is not None else None
-    return MEDIA_TYPES.get(wanted, MEDIA_TYPES["mp3"]) if isinstance(wanted, str) else MEDIA_TYPES["mp3"]
+    wanted = bytes(asked.fields.get("response_format", b"")).decode().strip('"')
+    return MEDIA_TYPES.get(wanted, MEDIA_TYPES["mp3"])
 
 
 def decode_request(fields: Fields) -> SpeechRequest:

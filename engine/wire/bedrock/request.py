@@ -11,6 +11,7 @@ from engine.wire.bedrock.blocks import Blocks, not_supported
 from engine.wire.bedrock.parts import parts
 from engine.wire.bedrock.reasoning import maker_of
 from engine.wire.bedrock.tools import Config, read_choice, read_tools, write_tools
+from engine.wire.body import finish_as_is as finish
 from engine.wire.envelope import Encoded
 from engine.wire.json_edit import Fields
 from engine.wire.json_read import UNREADABLE
@@ -34,11 +35,6 @@ _BODY = msgspec.json.Decoder(_Body)
 _ENCODER = msgspec.json.Encoder()
 
 _READ = frozenset(field.encode_name for field in msgspec.structs.fields(_Body))
-
-
-def finish(fields: Fields, *, model: str, stream: bool) -> bytes:  # noqa: ARG001 - both stand in the path
-    """The body that goes to Bedrock: the model and whether the answer is streamed stand in the path, see `paths`."""
-    return _ENCODER.encode(fields)
 
 
 def encode_request(request: hub.Request, *, adaptive: bool | None = None) -> Encoded:

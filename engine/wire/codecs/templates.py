@@ -2,34 +2,25 @@
 
 from functools import partial
 
-import msgspec
-
 from engine.hub import Reply
 from engine.values import Surface, Usage
+from engine.wire.body import finish_as_is
+from engine.wire.codecs.conversations import CALLERS
 from engine.wire.codecs.shapes import ProviderCodec
 from engine.wire.images.values import ImageReply
-from engine.wire.json_edit import Fields
 from engine.wire.template import chat, error, pictures, stream
 from engine.wire.template.values import Chat, Pictures, Template
 
 __all__ = ["codec"]
 
-_CONVERSATIONS = frozenset({Surface.CHAT, Surface.COMPLETIONS, Surface.MESSAGES, Surface.RESPONSES, Surface.GENERATE})
-_ENCODER = msgspec.json.Encoder()
-
 
 def codec(surface: Surface, template: Template) -> ProviderCodec | None:
     """How the provider is asked on *surface*; None where its template has nothing for it."""
-    if surface in _CONVERSATIONS and template.chat is not None:
+    if surface in CALLERS and template.chat is not None:
         return _chat(template.chat)
     if surface is Surface.IMAGES and template.pictures is not None:
         return _pictures(template.pictures)
     return None
-
-
-def _finish(fields: Fields, **_: object) -> bytes:
-    """The body as it was filled in: it says model and stream in the template's own words."""
-    return _ENCODER.encode(fields)
 
 
 def _chat(said: Chat) -> ProviderCodec:
@@ -37,7 +28,7 @@ def _chat(said: Chat) -> ProviderCodec:
     return ProviderCodec(
         path=said.ask.path,
         stream_path=streamed.path if streamed else "",
-        finish=_finish,
+        finish=finish_as_is,
         encode_request=lambda request, _most, _dialect: chat.encode_request(request, said),
         headers=partial(chat.headers, chat=said),
         decode_reply=partial(chat.decode_reply, chat=said),
@@ -58,7 +49,7 @@ def _chat_summary(reply: Reply) -> tuple[str | None, Usage | None]:
 def _pictures(said: Pictures) -> ProviderCodec:
     return ProviderCodec(
         path=said.ask.path,
-        finish=_finish,
+        finish=finish_as_is,
         encode_request=lambda request, _most, _dialect: pictures.encode_request(request, said),
         headers=partial(pictures.headers, pictures=said),
         decode_reply=partial(pictures.decode_reply, pictures=said),

@@ -12,12 +12,12 @@ import msgspec
 from engine.errors import BadRequest, UpstreamMalformed
 from engine.hub import Json
 from engine.values import Headers, Usage
+from engine.wire.body import finish_as_is as finish
 from engine.wire.body import raw_fields
 from engine.wire.embeddings import cohere
 from engine.wire.embeddings.values import EmbedReply, EmbedRequest
 from engine.wire.embeddings.words import dropped_of, only_texts
 from engine.wire.envelope import Encoded
-from engine.wire.json_edit import Fields
 from engine.wire.json_read import decoded
 from engine.wire.measures import count
 
@@ -44,7 +44,6 @@ class _Reply(msgspec.Struct, rename="camel"):
 
 
 _REPLY = msgspec.json.Decoder(_Reply)
-_ENCODER = msgspec.json.Encoder()
 
 
 def encode_request(request: EmbedRequest) -> Encoded:
@@ -63,11 +62,6 @@ def encode_request(request: EmbedRequest) -> Encoded:
     if request.dimensions is not None:
         written["dimensions"] = request.dimensions
     return Encoded(raw_fields(written), dropped_of(request, DROPPED))
-
-
-def finish(fields: Fields, *, model: str, stream: bool = False) -> bytes:  # noqa: ARG001 - every finisher is called alike
-    """The body that goes to Bedrock; the model's name is in the path."""
-    return _ENCODER.encode(fields)
 
 
 def decode_reply(body: bytes, headers: Headers = ()) -> EmbedReply:

@@ -16,12 +16,12 @@ import msgspec
 from engine.errors import UpstreamMalformed
 from engine.hub import Json
 from engine.values import Usage
+from engine.wire.body import finish_as_is as finish
 from engine.wire.body import raw_fields
 from engine.wire.embeddings import gemini
 from engine.wire.embeddings.values import EmbedReply, EmbedRequest
 from engine.wire.embeddings.words import dropped_of, only_texts
 from engine.wire.envelope import Encoded
-from engine.wire.json_edit import Fields
 from engine.wire.json_read import decoded
 from engine.wire.measures import count
 
@@ -46,7 +46,6 @@ class _Reply(msgspec.Struct):
 
 
 _REPLY = msgspec.json.Decoder(_Reply)
-_ENCODER = msgspec.json.Encoder()
 
 
 def takes_contents(model: str) -> bool:
@@ -69,11 +68,6 @@ def encode_request(request: EmbedRequest) -> Encoded:
         parameters["outputDimensionality"] = request.dimensions
     written = raw_fields({"instances": instances, "parameters": parameters})
     return Encoded(written, dropped_of(request, gemini.DROPPED))
-
-
-def finish(fields: Fields, *, model: str, stream: bool = False) -> bytes:  # noqa: ARG001 - every finisher is called alike
-    """The body that goes to Vertex; the model's name is in the path."""
-    return _ENCODER.encode(fields)
 
 
 def decode_reply(body: bytes) -> EmbedReply:

@@ -7,7 +7,6 @@ Source: Google's discovery document of v1beta, "ImageConfig", and aiplatform.goo
 https://pub.dev/documentation/googleapis has it; https://ai.google.dev/gemini-api/docs/image-generation; read 2026-11.
 """
 
-import re
 from math import log2, sqrt
 from typing import Any
 
@@ -16,6 +15,7 @@ import msgspec
 from engine.errors import OutcomeKind, UpstreamMalformed
 from engine.hub import Finish, Json
 from engine.values import Outcome
+from engine.wire.body import finish_as_is as finish
 from engine.wire.body import raw_fields
 from engine.wire.envelope import Encoded
 from engine.wire.gemini import error
@@ -23,7 +23,6 @@ from engine.wire.gemini.chunk import NOT_GIVEN
 from engine.wire.gemini.finish import finish_of, word_of
 from engine.wire.gemini.usage import read_usage
 from engine.wire.images.values import Image, ImageReply, ImageRequest
-from engine.wire.json_edit import Fields
 from engine.wire.json_read import UNREADABLE, decoded
 from engine.wire.redact import clean
 
@@ -41,7 +40,6 @@ SIZES = ("1K", "2K", "4K")
 
 FORMATS = {"png": "image/png", "jpeg": "image/jpeg"}
 
-_SIZE = re.compile(r"([1-9]\d{1,4})x([1-9]\d{1,4})")
 _IDLE_QUALITIES = {"", "auto", "standard"}
 _IDLE_RESPONSES = {"", "b64_json"}
 
@@ -81,7 +79,6 @@ class _Reply(msgspec.Struct, rename="camel"):
 
 
 _REPLY = msgspec.json.Decoder(_Reply)
-_ENCODER = msgspec.json.Encoder()
 
 
 def encode_request(request: ImageRequest, *, has_formats: bool) -> Encoded:
@@ -91,7 +88,7 @@ def encode_request(request: ImageRequest, *, has_formats: bool) -> Encoded:
     nearest is asked for, or is smaller than any that it makes; `quality`, `user`, a `response_format` of addresses, an
     `output_format` that cannot be told, and fields that only OpenAI knows.
     """
-    config, is_as_asked = _image_config(request.size)
+    config, is_as_asked = _image_config(request)
     if has_formats and request.output_format in FORMATS:
         config["imageOutputOptions"] = {"mimeType": FORMATS[request.output_format]}
     said = {
@@ -109,27 +106,21 @@ def encode_request(request: ImageRequest, *, has_formats: bool) -> Encoded:
     return Encoded(raw_fields(said), (*(name for name, is_unsaid in unsaid.items() if is_unsaid), *request.extra))
 
 
-def _image_config(size: str) -> tuple[dict[str, Any], bool]:
-    """What asks for the nearest to *size*, `1536x1024`, and whether that has its ratio and is not larger at the least.
+def _image_config(request: ImageRequest) -> tuple[dict[str, Any], bool]:
+    """What asks for the nearest to the size wanted, and whether that has its ratio and is not larger at the least.
 
     How many pixels a ratio has is the model's affair: 3:2 of 1K is 1264x848.
     """
-    if size in ("", "auto"):
+    if request.size in ("", "auto"):
         return {}, True
-    found = _SIZE.fullmatch(size)
-    if found is None:
+    if request.pixels is None:
         return {}, False
-    width, height = int(found[1]), int(found[2])
+    width, height = request.pixels
     ratio = min(RATIOS, key=lambda name: abs(log2(RATIOS[name] * height / width)))
     edge = sqrt(width * height)
     larger = min(max(round(log2(edge / 1024)), 0), len(SIZES) - 1)
     config = {"aspectRatio": ratio, **({"imageSize": SIZES[larger]} if larger else {})}
     return config, width / height == RATIOS[ratio] and edge >= 1024
-
-
-def finish(fields: Fields, *, model: str, stream: bool = False) -> bytes:  # noqa: ARG001 - every finisher is called alike
-    """The body that goes to Google; the model's name is in the path."""
-    return _ENCODER.encode(fields)
 
 
 def decode_reply(body: bytes) -> ImageReply:

@@ -1,5 +1,6 @@
 """What is meant by a request for pictures and by its answer, in no protocol's words."""
 
+import re
 from collections.abc import Mapping
 
 import msgspec
@@ -8,6 +9,9 @@ from engine.hub import NO_EXTRA, Json
 from engine.values import Measures, Usage
 
 __all__ = ["Image", "ImageReply", "ImageRequest"]
+
+
+_PIXELS = re.compile(r"([1-9][0-9]{1,4})x([1-9][0-9]{1,4})")
 
 
 class ImageRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -27,6 +31,12 @@ class ImageRequest(msgspec.Struct, frozen=True, kw_only=True):
     user: str = ""
     extra: Mapping[str, Json] = NO_EXTRA
     """What only OpenAI's protocol and those who look like it know, by name."""
+
+    @property
+    def pixels(self) -> tuple[int, int] | None:
+        """Width and height of the size; None where it says no pixels."""
+        found = _PIXELS.fullmatch(self.size)
+        return (int(found[1]), int(found[2])) if found else None
 
 
 class Image(msgspec.Struct, frozen=True, kw_only=True):

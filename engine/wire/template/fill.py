@@ -14,11 +14,10 @@ from engine.wire.template.values import Ask, Each, Leaf, Shape
 __all__ = ["fields_of", "headers_of"]
 
 
-def _plain(value: object) -> object:
-    """What JSON has no word for: exact fractions, which expressions reckon with, and sets."""
-    if isinstance(value, Fraction):
-        return value.numerator if value.denominator == 1 else float(value)
-    raise NotImplementedError(f"a {type(value).__name__} in a template")
+def _plain(value: object) -> int | float:
+    """An exact fraction, which expressions reckon with and JSON has no word for."""
+    assert isinstance(value, Fraction)
+    return value.numerator if value.denominator == 1 else float(value)
 
 
 _ENCODER = msgspec.json.Encoder(decimal_format="number", enc_hook=_plain)

@@ -1,6 +1,5 @@
 """Pictures by a template's API, for callers of OpenAI's image generation."""
 
-import re
 from typing import Any, Final
 
 import msgspec
@@ -17,7 +16,6 @@ from engine.wire.template.values import Pictures
 
 __all__ = ["Asked", "decode_reply", "encode_request", "headers"]
 
-_SIZE: Final = re.compile(r"([1-9][0-9]{0,4})x([1-9][0-9]{0,4})")
 _PARAMETERS: Final = ("n", "size", "quality", "output_format", "user")
 _WHOLE: Final = msgspec.json.Decoder()
 _ENCODER: Final = msgspec.json.Encoder()
@@ -56,12 +54,12 @@ def headers(request: ImageRequest, pictures: Pictures) -> Headers:
 
 
 def _asked(request: ImageRequest) -> Asked:
-    pixels = _SIZE.fullmatch(request.size)
+    width, height = request.pixels or (None, None)
     return Asked(
         model=request.model,
         prompt=request.prompt,
-        width=int(pixels[1]) if pixels else None,
-        height=int(pixels[2]) if pixels else None,
+        width=width,
+        height=height,
         **{name: getattr(request, name) or None for name in _PARAMETERS},
     )
 

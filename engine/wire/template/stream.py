@@ -121,8 +121,10 @@ class WholeDecoder:
 
     def feed(self, data: bytes) -> list[hub.Event]:
         """None; a body that is too large fails."""
+        if self.done:
+            return []
         self._held += data
-        if self.done or len(self._held) <= MOST_WHOLE_BYTES:
+        if len(self._held) <= MOST_WHOLE_BYTES:
             return []
         self.done = True
         message = f"an answer of more than {MOST_WHOLE_BYTES} bytes"
