@@ -23,54 +23,45 @@ _NO_NAMES: dict[str, Any] = {"__builtins__": {}}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Condition:
-    """True or false of a request, in about a microsecond. Never raises: it was type-checked when it was compiled."""
+class _Compiled:
+    """An expression as a function. Never raises when it is called: it was type-checked when it was compiled."""
 
     text: str
     """As written."""
     place: Place
     code: CodeType = field(repr=False)
-    """Of a function of facts, caller, sets, offer, and then the constants."""
+    """Of a function whose last arguments are the constants."""
     reads: frozenset[str] = frozenset()
-    """The facts it looks at: `request.model`, `headers['x-tier']`, `request.sets('tools')`, …"""
+    """The facts it looks at: `request.model`, `headers['x-tier']`, `request.sets('tools')`, `message.text`, …"""
     constants: tuple[Constant, ...] = field(default=(), repr=False)
-    _holds: Callable[..., bool] = field(init=False, repr=False)
+    _run: Callable[..., Any] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        holds = FunctionType(self.code, _NO_NAMES, "condition", self.constants)
-        object.__setattr__(self, "_holds", holds)
+        object.__setattr__(self, "_run", FunctionType(self.code, _NO_NAMES, "expression", self.constants))
 
-    def __reduce__(self) -> tuple[type["Condition"], tuple[Any, ...]]:
-        return Condition, (self.text, self.place, self.code, self.reads, self.constants)
+    def __reduce__(self) -> tuple[type["_Compiled"], tuple[Any, ...]]:
+        return type(self), (self.text, self.place, self.code, self.reads, self.constants)
+
+
+class Condition(_Compiled):
+    """True or false of a request, in about a microsecond."""
+
+    __slots__ = ()
 
     def __call__(self, facts: Any, caller: Any, sets: Sets, offer: Any = None) -> bool:
         """Whether it holds. *facts* is a `values.Facts`, *caller* a `rules.program.Caller`; *offer* only for quirks."""
-        return self._holds(facts, caller, sets, offer)
+        holds: bool = self._run(facts, caller, sets, offer)
+        return holds
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Value:
-    """What a template's expression is worth for a request. Never raises: it was type-checked when it was compiled."""
+class Value(_Compiled):
+    """What a template's expression is worth for a request."""
 
-    text: str
-    """As written."""
-    place: Place
-    code: CodeType = field(repr=False)
-    """Of a function of what is asked, message, and then the constants."""
-    reads: frozenset[str] = frozenset()
-    """The facts it looks at: `request.temperature`, `message.text`, …"""
-    constants: tuple[Constant, ...] = field(default=(), repr=False)
-    _of: Callable[..., Any] = field(init=False, repr=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "_of", FunctionType(self.code, _NO_NAMES, "value", self.constants))
-
-    def __reduce__(self) -> tuple[type["Value"], tuple[Any, ...]]:
-        return Value, (self.text, self.place, self.code, self.reads, self.constants)
+    __slots__ = ()
 
     def __call__(self, asked: Any, message: Any = None) -> Any:
         """A text, a number, true or false, a list of texts; None where it is absent.
 
         *asked* is what the template's kind of request has (`wire.template.chat.Asked`); *message* one of its messages.
         """
-        return self._of(asked, message)
+        return self._run(asked, message)

@@ -19,35 +19,15 @@ _NEGATED = {tree.Operator.NE, tree.Operator.NOT_IN}
 def emit(root: tree.Node, table: Mapping[str, Fact], text: str, place: Place) -> Condition:
     """The condition that *root* says, compiled."""
     emitter = _Emitter(table)
-    body = emitter.code(root)
-    names = "".join(f", k{number}" for number in range(len(emitter.constants)))
-    return Condition(
-        text=text,
-        place=place,
-        code=_compiled(f"lambda f, c, sets, o{names}: {body}"),
-        reads=frozenset(emitter.reads),
-        constants=tuple(emitter.constants),
-    )
+    code = emitter.function("f, c, sets, o", emitter.code(root))
+    return Condition(text, place, code, frozenset(emitter.reads), tuple(emitter.constants))
 
 
 def emit_value(root: tree.Node | tree.Choice, table: Mapping[str, Fact], text: str, place: Place) -> Value:
     """The expression of a template that *root* says, compiled."""
     emitter = _Emitter(table)
-    body = emitter.value(root)
-    names = "".join(f", k{number}" for number in range(len(emitter.constants)))
-    return Value(
-        text=text,
-        place=place,
-        code=_compiled(f"lambda a, m{names}: {body}"),
-        reads=frozenset(emitter.reads),
-        constants=tuple(emitter.constants),
-    )
-
-
-def _compiled(source: str) -> CodeType:
-    """The code of the function that *source*, a lambda of our own making, stands for."""
-    module = compile(source, "<condition>", "eval")
-    return next(constant for constant in module.co_consts if isinstance(constant, CodeType))
+    code = emitter.function("a, m", emitter.value(root))
+    return Value(text, place, code, frozenset(emitter.reads), tuple(emitter.constants))
 
 
 class _Emitter:
@@ -73,6 +53,12 @@ class _Emitter:
                 return self._number(node)
             case _:
                 return self._flag(node)
+
+    def function(self, arguments: str, body: str) -> CodeType:
+        """The code of a function of *arguments*, and of the constants so far, that returns *body*."""
+        names = "".join(f", k{number}" for number in range(len(self.constants)))
+        module = compile(f"lambda {arguments}{names}: {body}", "<expression>", "eval")
+        return next(constant for constant in module.co_consts if isinstance(constant, CodeType))
 
     def value(self, node: tree.Node | tree.Choice) -> str:
         """The same over `a`, `m` and the constants: None where a number that is reckoned with is absent."""

@@ -11,7 +11,7 @@ from enum import StrEnum
 from fractions import Fraction
 from ipaddress import IPv4Network, IPv6Network
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from engine.errors import OutcomeKind, Place
 from engine.health import BreakerSettings
@@ -398,6 +398,10 @@ class Caller:
     place: Place | None = None
 
 
+_STEPS: Final = frozenset({".", ".."})
+"""Parts of a path that lead elsewhere (RFC 3986, section 5.2.4): no name of a model has them."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OfferPattern:
     """A pattern of a provider's `models`: offers what is not listed, loudly."""
@@ -415,6 +419,8 @@ class OfferPattern:
         if len(name) <= len(head) + len(tail) or not name.startswith(head) or not name.endswith(tail):
             return None
         carried = name[len(head) : len(name) - len(tail)]
+        if not _STEPS.isdisjoint(name.split("/")):  # it is the caller's word, and may become part of a path
+            return None
         upstream = self.upstream.replace("*", carried)
         return replace(self.template, model=ModelId(name), upstream_model=upstream, unlisted=True)
 

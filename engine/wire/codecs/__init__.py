@@ -27,10 +27,6 @@ _CALLERS: Final[Mapping[Surface, CallerCodec]] = MappingProxyType(
 )
 
 
-_STEPS: Final = frozenset({".", ".."})
-"""Parts of a path that lead elsewhere (RFC 3986, section 5.2.4)."""
-
-
 class Spoken(NamedTuple):
     """How one provider is asked for the callers of one surface."""
 
@@ -52,8 +48,6 @@ def spoken(surface: Surface, manner: Manner, *, model: str, stream: bool) -> Spo
     A conversation that has a path there is spoken natively, whatever the provider's main protocol is. None where it
     cannot be asked at all: then the surface has an estimate, or the provider nothing to offer.
     """
-    if not _STEPS.isdisjoint(model.split("/")):  # a pattern takes its names from callers, and paths are made of names
-        return None
     paths = manner.paths
     if manner.template is not None:
         own = templates.codec(surface, manner.template)
