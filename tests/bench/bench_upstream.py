@@ -11,35 +11,20 @@ import multiprocessing
 import statistics
 import time
 from collections.abc import Awaitable, Callable
-from ipaddress import ip_network
 from multiprocessing.connection import Connection as Pipe
-from types import MappingProxyType
 from typing import cast
 
 import uvloop
 
-from engine.errors import Place
 from engine.gateway import Call
-from engine.health import BreakerSettings
-from engine.rules.program import (
-    Auth,
-    Connections,
-    Key,
-    Offer,
-    Provider,
-    ProviderLimits,
-    Scheme,
-    Timeouts,
-    WhenFull,
-)
+from engine.rules.program import Connections, Timeouts
 from engine.upstream import EnvAndFiles, Upstreams
-from engine.values import ModelId, ProviderId, SecretRef, Surface
+from tests.calls import call, provider
 
 ROUNDS = 5
 EXCHANGES = 5_000
 CONCURRENCY = 16
 BODY = b'{"model":"m","messages":[{"role":"user","content":"' + b"x" * 150 + b'"}]}'
-PLACE = Place("providers.d/bench.yaml", 1)
 HEADERS = b"".join(b"x-ratelimit-%d: 1000\r\n" % n for n in range(8))
 ANSWER = (
     b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n" + HEADERS + b"content-length: 733\r\n\r\n" + bytes(733)
@@ -101,31 +86,12 @@ class Bare(asyncio.Protocol):
 
 
 def call_to(port: int) -> Call:
-    provider = Provider(
-        id=ProviderId("bench"),
-        name="bench",
-        protocol="openai",
-        base_url=f"http://127.0.0.1:{port}/v1",
-        auth=Auth(scheme=Scheme.BEARER, keys=(Key(label="main", secret=SecretRef("env", "KEY")),)),
-        place=PLACE,
-        paths=MappingProxyType({Surface.CHAT: "/chat/completions"}),
+    asked = provider(
+        f"http://127.0.0.1:{port}/v1",
         timeouts=Timeouts(connect_s=3.0, first_token_s=30.0, between_tokens_s=30.0, total_s=300.0),
         connections=Connections(max=200, keepalive_s=60.0),
-        limits=ProviderLimits(),
-        when_full=WhenFull(wait_s=0.0, then="next"),
-        breaker=BreakerSettings(),
-        data=MappingProxyType({}),
-        allow_private=(ip_network("127.0.0.0/8"),),
     )
-    return Call(
-        offer=Offer(provider=provider, model=ModelId("m"), upstream_model="m", place=PLACE),
-        key_label="main",
-        surface=Surface.CHAT,
-        path="/chat/completions",
-        body=BODY,
-        head_timeout_s=30.0,
-        total_timeout_s=300.0,
-    )
+    return call(asked, body=BODY, head_timeout_s=30.0, total_timeout_s=300.0)
 
 
 async def cpu_us(exchange: Callable[[int], Awaitable[None]]) -> float:
