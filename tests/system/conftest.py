@@ -225,3 +225,14 @@ def read_key() -> str:
 def provider_file(provider_ports: dict[str, int]) -> Callable[[str], str]:
     """`provider_file("c")`: the file of one more provider; it speaks to the process of provider a."""
     return lambda name: PROVIDER.format(id=name, port=provider_ports["a"])
+
+
+@pytest.fixture
+def post(gateway: Any, key: str) -> Callable[..., httpx.Response]:
+    """`post(path, json=…)`: what a caller with a key gets of the module's gateway."""
+
+    def post(path: str, **what: Any) -> httpx.Response:
+        headers = {"authorization": f"Bearer {key}"}
+        return httpx.post(f"{gateway.url}{path}", headers=headers, timeout=30, **what)
+
+    return post

@@ -123,15 +123,6 @@ def gateway(make_gateway: Callable[..., Any], provider: Answering) -> Iterator[A
     gateway.stop()
 
 
-@pytest.fixture
-def post(gateway: Any, key: str) -> Post:
-    def post(path: str, **what: Any) -> httpx.Response:
-        headers = {"authorization": f"Bearer {key}"}
-        return httpx.post(f"{gateway.url}{path}", headers=headers, timeout=30, **what)
-
-    return post
-
-
 def test_vectors_in_the_spelling_that_was_asked_for(post: Post) -> None:
     """OpenAI's SDK asks for base64; a provider that answers with numbers does not break it."""
     plain = post("/v1/embeddings", json={"model": "s/vectors@small", "input": "hi"}).json()

@@ -90,15 +90,6 @@ def gateway(make_gateway: Callable[..., Any], provider: Answering) -> Iterator[A
     gateway.stop()
 
 
-@pytest.fixture
-def post(gateway: Any, key: str) -> Post:
-    def post(path: str, body: dict[str, Any]) -> httpx.Response:
-        headers = {"authorization": f"Bearer {key}"}
-        return httpx.post(f"{gateway.url}{path}", headers=headers, timeout=30, json=body)
-
-    return post
-
-
 TALK = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Hi"}]
 
 
@@ -111,7 +102,7 @@ def data_of(answer: httpx.Response) -> list[Any]:
 def test_a_chat(gateway: Any, provider: Answering, post: Post) -> None:
     """The body is the template's, the answer OpenAI's, and its tokens are paid."""
     asked = {"model": "t/words@own", "messages": TALK, "temperature": 0.5, "user": "u-1", "seed": 4}
-    answer = post("/v1/chat/completions", asked)
+    answer = post("/v1/chat/completions", json=asked)
     asked_of = provider.seen[-1]
     body = asked_of.said
 
@@ -130,7 +121,7 @@ def test_a_chat(gateway: Any, provider: Answering, post: Post) -> None:
 def test_a_stream_of_its_own(provider: Answering, post: Post) -> None:
     """Lines of JSON from the path for streams come out as Anthropic's events."""
     asked = {"model": "t/words@own", "messages": TALK[1:], "max_tokens": 9, "stream": True}
-    events = data_of(post("/v1/messages", asked))
+    events = data_of(post("/v1/messages", json=asked))
 
     assert provider.seen[-1].path == "/own/words-1/stream"
     assert [e["delta"]["text"] for e in events if e["type"] == "content_block_delta"] == ["Hello", " there."]
@@ -139,7 +130,7 @@ def test_a_stream_of_its_own(provider: Answering, post: Post) -> None:
 
 def test_a_stream_of_a_whole_answer(post: Post) -> None:
     """An API without streams answers in one piece."""
-    events = data_of(post("/v1/chat/completions", {"model": "t/words@plain", "messages": TALK, "stream": True}))
+    events = data_of(post("/v1/chat/completions", json={"model": "t/words@plain", "messages": TALK, "stream": True}))
 
     text = "".join(event["choices"][0]["delta"].get("content") or "" for event in events if event["choices"])
     assert text == "Hello there."
@@ -149,7 +140,7 @@ def test_a_stream_of_a_whole_answer(post: Post) -> None:
 def test_a_failure_in_a_200_is_handed_over(provider: Answering, post: Post, stream: bool) -> None:
     """It stands where the template says that errors stand."""
     before = len(provider.seen)
-    answer = post("/v1/chat/completions", {"model": "told", "messages": TALK, "stream": stream})
+    answer = post("/v1/chat/completions", json={"model": "told", "messages": TALK, "stream": stream})
 
     assert answer.status_code == 200
     assert answer.headers["x-engine-provider"] == "own"
@@ -159,7 +150,9 @@ def test_a_failure_in_a_200_is_handed_over(provider: Answering, post: Post, stre
 def test_content_that_has_no_place(post: Post) -> None:
     """A picture is refused before anything is sent."""
     part = {"type": "image_url", "image_url": {"url": "https://pictures.example/1.png"}}
-    answer = post("/v1/chat/completions", {"model": "t/words@own", "messages": [{"role": "user", "content": [part]}]})
+    answer = post(
+        "/v1/chat/completions", json={"model": "t/words@own", "messages": [{"role": "user", "content": [part]}]}
+    )
 
     assert answer.status_code == 400
 
@@ -168,7 +161,7 @@ def test_content_that_has_no_place(post: Post) -> None:
 def test_a_name_leads_to_no_other_path(provider: Answering, post: Post, name: str) -> None:
     """Names that a pattern takes stand in the path as they are, and none of them climbs out of it."""
     before = len(provider.seen)
-    answer = post("/v1/images/generations", {"model": f"any/{name}@own", "prompt": "a cat"})
+    answer = post("/v1/images/generations", json={"model": f"any/{name}@own", "prompt": "a cat"})
 
     assert answer.status_code == 404
     assert len(provider.seen) == before
@@ -176,7 +169,7 @@ def test_a_name_leads_to_no_other_path(provider: Answering, post: Post, name: st
 
 def test_names_of_a_pattern_keep_their_slashes(provider: Answering, post: Post) -> None:
     """They are part of the path, as fal has it."""
-    answer = post("/v1/images/generations", {"model": "any/a+b/c.d@own", "prompt": "a cat"})
+    answer = post("/v1/images/generations", json={"model": "any/a+b/c.d@own", "prompt": "a cat"})
 
     assert answer.status_code == 200, answer.text
 
@@ -185,7 +178,7 @@ def test_names_of_a_pattern_keep_their_slashes(provider: Answering, post: Post) 
 
 def test_pictures(gateway: Any, provider: Answering, post: Post) -> None:
     """OpenAI's callers get them, and each is paid."""
-    answer = post("/v1/images/generations", {"model": "t/pictures@own", "prompt": "a cat", "size": "640x480"})
+    answer = post("/v1/images/generations", json={"model": "t/pictures@own", "prompt": "a cat", "size": "640x480"})
     asked_of = provider.seen[-1]
 
     assert (asked_of.path, asked_of.said) == ("/own/draw/pictures-1", {"what": "a cat", "wide": 640})
