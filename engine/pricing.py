@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
-from operator import attrgetter
+from operator import attrgetter, mul
 from typing import NamedTuple
 
 import msgspec
@@ -48,9 +48,16 @@ class Rates:
     image_output: int | None = None
     of_kinds: tuple[int | None, ...] = field(init=False, repr=False, compare=False)
     """What a token of each of `_KINDS` costs, its parent's rate where it has none of its own; None without either."""
+    known: tuple[int, ...] = field(init=False, repr=False, compare=False)
+    """The same, 0 where it is not known."""
+    is_complete: bool = field(init=False, repr=False, compare=False)
+    """Whether all of them are known."""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "of_kinds", tuple(self._of(kind) for kind in _KINDS))
+        of_kinds = tuple(self._of(kind) for kind in _KINDS)
+        object.__setattr__(self, "of_kinds", of_kinds)
+        object.__setattr__(self, "known", tuple(rate or 0 for rate in of_kinds))
+        object.__setattr__(self, "is_complete", None not in of_kinds)
 
     def _of(self, kind: str) -> int | None:
         for priced_as in (kind, _PARENTS.get(kind, kind)):
@@ -162,17 +169,16 @@ def cost(usage: Usage, price: Price | None, discount: Fraction, measures: Measur
     if price is None:
         return Cost(pusd=None, list_pusd=None, price_id=None, problem="no price is in force")
     rates = _in_force(price, usage.total_input) if price.tiers else price.rates
-    counts = _counts(usage)
-    kinds_pusd = [count * rate for count, rate in zip(counts, rates.of_kinds, strict=True) if count and rate]
-    if price.request_pusd:
-        kinds_pusd.append(price.request_pusd)
+    counts, per_request = _counts(usage), price.request_pusd or 0
     measured = _measured(measures, price) if measures is not NO_MEASURES else ()
-    if (measured or None in rates.of_kinds) and (lacking := _lacking(usage, counts, rates, measured, price)):
+    if (measured or not rates.is_complete) and (lacking := _lacking(usage, counts, rates, measured, price)):
         return Cost(pusd=None, list_pusd=None, price_id=price.id, problem=lacking)
-    list_pusd = sum(kinds_pusd)
+    list_pusd = sum(map(mul, counts, rates.known), per_request)
     if measured:
         list_pusd += sum(_half_even(kind.pusd, kind.per) for kind in measured)
-    pusd = _discounted(kinds_pusd, measured, discount) if discount else list_pusd
+    if not discount:
+        return Cost(pusd=list_pusd, list_pusd=list_pusd, price_id=price.id)
+    pusd = _discounted((per_request, *map(mul, counts, rates.known)), measured, discount)
     return Cost(pusd=pusd, list_pusd=list_pusd, price_id=price.id)
 
 

@@ -26,7 +26,7 @@ MOST_KEPT = 4096
 _number = msgspec.json.Encoder().encode
 
 
-class Decided(NamedTuple):
+class Decided(msgspec.Struct, frozen=True, gc=False):
     """A decision, and the same as the line of JSON that its row keeps."""
 
     decision: Decision

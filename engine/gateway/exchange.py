@@ -9,7 +9,7 @@ from engine.errors import CallerFault, OutcomeKind, Refused
 from engine.rules.decision import Decision
 from engine.rules.program import Caller, Offer
 from engine.snapshot import Snapshot
-from engine.values import NOTHING, AttemptRecord, Facts, Headers, Measures, RequestRecord, Surface, Usage
+from engine.values import AttemptRecord, Facts, Headers, Measures, RequestRecord, Surface, Usage
 from engine.wire.codecs import CallerCodec
 from engine.wire.envelope import Envelope
 from engine.wire.multipart import Form
@@ -99,6 +99,8 @@ class Exchange(msgspec.Struct, kw_only=True):
         """What the caller sees. A stream that broke after its head went out keeps the 200 it began with."""
         if self.committed:
             return 200
+        if self.error is None and self.fault is None:
+            return 200
         if self.error is OutcomeKind.CANCELLED:
             return HUNG_UP
         return 200 if self.fault is None else self.fault.status
@@ -122,9 +124,9 @@ class Exchange(msgspec.Struct, kw_only=True):
             key_label=caller.key_label,
             end_user=facts.user,
             source_ip_prefix=source_prefix(self.inbound.ip),
-            tags=_tags(facts.metadata, snapshot.recording.tags) if facts.metadata else NOTHING,
-            headers=facts.headers,
-            metadata=facts.metadata,
+            tags=_tags(facts.metadata, snapshot.recording.tags) if facts.metadata else {},
+            headers=facts.headers or {},  # what is read-only is dear to write
+            metadata=facts.metadata or {},
             trace_id=_trace_id(self.headers.get(b"traceparent", b"")),
             surface=self.inbound.surface,
             stream=facts.stream,

@@ -1,6 +1,7 @@
 """What goes back beside the answer: status, headers, and the body of an error, in the caller's protocol."""
 
 import math
+from functools import lru_cache
 
 from engine.errors import CallerFault, Refused
 from engine.gateway.exchange import Exchange
@@ -11,15 +12,19 @@ __all__ = ["cost_comment", "error_reply", "failed_event", "plain_head", "stream_
 
 JSON = (b"content-type", b"application/json")
 NO_CACHE = (b"cache-control", b"no-cache")
-PUSD_PER_USD = 10**12
+PLACES = 12
+"""Decimal places of a dollar in pico-dollars."""
+MOST_NAMES = 4096
+"""Remembered at once: names that patterns serve are without number."""
 EXPLAIN = "decision.explain"
 """The permission to see how a request was decided."""
 
 
 def plain_head(exchange: Exchange, length: int) -> Headers:
     """Headers of a complete answer of *length* bytes."""
-    kind = (b"content-type", exchange.answer_type.encode("latin-1"))
-    headers = [kind, (b"content-length", b"%d" % length), *_common(exchange, len(exchange.attempts))]
+    headers = _common(exchange, len(exchange.attempts))
+    headers.append((b"content-type", _named(exchange.answer_type)))
+    headers.append((b"content-length", b"%d" % length))
     if exchange.estimated:
         headers.append((b"x-engine-estimated", b"1"))
     if exchange.cost_pusd is not None:
@@ -31,7 +36,7 @@ def stream_head(exchange: Exchange, attempts: int) -> Headers:
     """Headers of a stream whose first content has just arrived, in the *attempts*-th attempt."""
     is_stream = exchange.facts is not None and exchange.facts.stream
     kind = exchange.codec.stream_type if is_stream else exchange.answer_type
-    return [(b"content-type", kind.encode("latin-1")), NO_CACHE, *_common(exchange, attempts)]
+    return [(b"content-type", _named(kind)), NO_CACHE, *_common(exchange, attempts)]
 
 
 def error_reply(exchange: Exchange, fault: CallerFault | Refused) -> tuple[Headers, bytes]:
@@ -62,8 +67,8 @@ def cost_comment(exchange: Exchange) -> bytes:
 
 def usd(pusd: int) -> str:
     """Pico-dollars as exact dollars, `0.000135`: no exponent, no trailing zeros."""
-    whole, rest = divmod(pusd, PUSD_PER_USD)
-    return f"{whole}.{rest:012d}".rstrip("0").rstrip(".")
+    digits = str(pusd).zfill(PLACES + 1)
+    return f"{digits[:-PLACES]}.{digits[-PLACES:]}".rstrip("0").rstrip(".")
 
 
 def _told(exchange: Exchange, fault: CallerFault | Refused) -> Told:
@@ -86,26 +91,30 @@ def _common(exchange: Exchange, attempts: int) -> list[tuple[bytes, bytes]]:
     headers = [
         (b"x-request-id", request_id),
         (b"request-id", request_id),
-        (b"x-engine-config", exchange.snapshot.config_hash[:12].encode()),
+        (b"x-engine-config", _named(exchange.snapshot.config_hash)[:12]),
     ]
     decision, offer = exchange.decision, exchange.answered
     if attempts:
         headers.append((b"x-engine-attempts", b"%d" % attempts))
     if offer is not None:
-        headers.append((b"x-engine-provider", offer.provider.id.encode()))
-        headers.append((b"x-engine-model", _text(offer.model)))
+        headers.append((b"x-engine-provider", _named(offer.provider.id)))
+        headers.append((b"x-engine-model", _named(offer.model)))
     if decision is not None:
-        headers.append((b"x-engine-route", _text(decision.rule.name if decision.rule else decision.pool)))
+        headers.append((b"x-engine-route", _named(decision.rule.name if decision.rule else decision.pool)))
         if exchange.asks(b"x-engine-explain") and exchange.caller and EXPLAIN in exchange.caller.permissions:
-            headers.append((b"x-engine-decision", _text(exchange.traced)))
+            headers.append((b"x-engine-decision", _visible(exchange.traced)))
     if exchange.dropped_params:
-        headers.append((b"x-engine-dropped", _text(", ".join(exchange.dropped_params))))
+        headers.append((b"x-engine-dropped", _visible(", ".join(exchange.dropped_params))))
     return headers
 
 
-def _text(value: str) -> bytes:
+def _visible(text: str) -> bytes:
     """A header value: visible ASCII, anything else as a question mark."""
-    return value.encode("ascii", "replace").translate(_VISIBLE)
+    return text.encode("ascii", "replace").translate(_VISIBLE)
+
+
+_named = lru_cache(MOST_NAMES)(_visible)
+"""The same of a name that comes again with many answers: a provider's, a model's, a route's."""
 
 
 _VISIBLE = bytes(c if 0x20 <= c < 0x7F else 0x3F for c in range(256))

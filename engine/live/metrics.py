@@ -7,6 +7,7 @@ from bisect import bisect_left
 from collections.abc import Container
 from dataclasses import dataclass, field
 from enum import Enum
+from itertools import compress
 from operator import attrgetter
 from pathlib import Path
 from typing import Final
@@ -129,7 +130,9 @@ class Metrics:
         self._file = MetricFile(path)
         self._offers: Container[tuple[str, str]] = frozenset()
         self._requests: dict[tuple[str, int, str], int] = {}
-        self._histograms: dict[tuple[str, str], tuple[int, ...]] = {}
+        self._durations: dict[str, tuple[int, ...]] = {}
+        self._ttfts: dict[str, tuple[int, ...]] = {}
+        """Indexes of histograms, by their label: of each bucket, and of the sum."""
         self._at_offers: dict[tuple[str, str], _OfferCounters] = {}
 
     def know(self, offers: Container[tuple[str, str]]) -> None:
@@ -138,14 +141,14 @@ class Metrics:
 
     def observe(self, record: RequestRecord) -> None:
         """Count one finished request and its attempts."""
-        key = (record.surface, record.status, record.team)
-        at = self._requests.get(key)
+        surface, status, team = record.surface, record.status, record.team
+        at = self._requests.get((surface, status, team))
         if at is None:
-            at = self._requests[key] = self._index(REQUESTS, record.surface, str(record.status), record.team)
+            at = self._requests[surface, status, team] = self._index(REQUESTS, surface, str(status), team)
         self._file.values[at] += 1
-        self._time(DURATION, record.surface, record.total_ms / 1e3)
+        self._time(self._durations, DURATION, surface, record.total_ms)
         if record.ttft_ms is not None:
-            self._time(TTFT, record.provider or "", record.ttft_ms / 1e3)
+            self._time(self._ttfts, TTFT, record.provider or "", record.ttft_ms)
         for attempt in record.attempts:
             self._observe_attempt(attempt)
 
@@ -159,28 +162,23 @@ class Metrics:
         self._file.close()
 
     def _observe_attempt(self, attempt: AttemptRecord) -> None:
-        offer = (attempt.provider, attempt.model)
-        counters = self._at_offers.get(offer) or self._counters(attempt.provider, attempt.model)
-        at = counters.outcomes.get(attempt.error_kind)
+        provider, kind = attempt.provider, attempt.error_kind
+        counters = self._at_offers.get((provider, attempt.model)) or self._counters(provider, attempt.model)
+        at = counters.outcomes.get(kind)
         if at is None:
-            at = self._index(ATTEMPTS, attempt.provider, counters.model, attempt.error_kind or "ok")
-            counters.outcomes[attempt.error_kind] = at
-        values = self._file.values
+            at = counters.outcomes[kind] = self._index(ATTEMPTS, provider, counters.model, kind or "ok")
+        values, usage, measures = self._file.values, attempt.usage, attempt.measures
         values[at] += 1
         if attempt.cost_pusd is not None:
             values[counters.cost] += attempt.cost_pusd / PUSD_PER_USD
-        elif attempt.usage is not None or attempt.measures is not None:
+        elif usage is not None or measures is not None:
             values[counters.unpriced] += 1
-        if attempt.usage is not None:
-            self._count_tokens(counters, attempt.usage)
-        if attempt.measures is not None:
-            self._count_measures(attempt.provider, counters.model, attempt.measures)
-
-    def _count_tokens(self, counters: "_OfferCounters", usage: Usage) -> None:
-        values = self._file.values
-        for count, index in zip(_token_counts(usage), counters.tokens, strict=True):
-            if count:
+        if usage is not None:
+            counts = _token_counts(usage)
+            for count, index in compress(zip(counts, counters.tokens, strict=True), counts):
                 values[index] += count
+        if measures is not None:
+            self._count_measures(provider, counters.model, measures)
 
     def _count_measures(self, provider: str, model: str, measures: Measures) -> None:
         """Counters of these are made where something is counted: most offers have none of it."""
@@ -195,13 +193,12 @@ class Metrics:
                 index = self._index(family, provider, model)
                 self._file.values[index] += count
 
-    def _time(self, family: Family, label: str, seconds: float) -> None:
+    def _time(self, known: dict[str, tuple[int, ...]], family: Family, label: str, ms: float) -> None:
         """Put a duration into its bucket."""
-        indexes = self._histograms.get((family.name, label))
+        indexes, seconds = known.get(label), ms / 1e3
         if indexes is None:
             buckets = (*(str(bound) for bound in BUCKETS_S), "+Inf", SUM)
-            indexes = tuple(self._index(family, label, bucket) for bucket in buckets)
-            self._histograms[family.name, label] = indexes
+            indexes = known[label] = tuple(self._index(family, label, bucket) for bucket in buckets)
         values = self._file.values
         values[indexes[bisect_left(BUCKETS_S, seconds)]] += 1
         values[indexes[-1]] += seconds

@@ -1,6 +1,6 @@
 """Resting keys on the board: until when, and how often in a row, for all models of a provider or for one."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from engine.live.board import Board, state_word
@@ -21,6 +21,14 @@ class Rests:
 
     def __init__(self, board: Board) -> None:
         self._board = board
+
+    def one_is_awake(self, keys: Mapping[str, KeySlot], now_s: float) -> bool:
+        """Whether at least one of *keys* does not rest now."""
+        doubles = self._board.doubles
+        for key in keys.values():
+            if doubles[key.all_models + UNTIL] <= now_s and doubles[key.this_model + UNTIL] <= now_s:
+                return True
+        return False
 
     def until_s(self, key: KeySlot) -> float:
         """Until when the key rests for this model; in the past, or 0.0, when it does not."""

@@ -13,8 +13,11 @@ __all__ = ["identify"]
 
 Headers = Mapping[bytes, bytes]
 
-_CREDENTIALS = (b"authorization", b"x-api-key", b"x-goog-api-key")
-"""In the order in which they count when a client sends several."""
+_OTHERS = (b"x-api-key", b"x-goog-api-key")
+"""Where a key stands when there is no Authorization, in the order in which they count when a client sends both."""
+
+_SHA256 = sha256()
+"""Copied for each key: a copy costs a third of a new one."""
 
 _NEXT_STEP = "send a key of this gateway as 'Authorization: Bearer …' or 'x-api-key'"
 
@@ -36,7 +39,9 @@ def identify(
         if anonymous is None:
             raise Unauthorized(f"no key was sent; {_NEXT_STEP}", code="missing_api_key")
         return _admitted(anonymous, headers, ip)
-    caller = callers.get(sha256(credential).digest())
+    digest = _SHA256.copy()
+    digest.update(credential)
+    caller = callers.get(digest.digest())
     if caller is None or (caller.expires is not None and at.date() >= caller.expires):
         raise Unauthorized(f"the key is unknown or has expired; {_NEXT_STEP}")
     return _admitted(caller, headers, ip)
@@ -44,18 +49,22 @@ def identify(
 
 def _credential(headers: Headers) -> bytes | None:
     """The key itself, out of the header that counts; None when none of them was sent."""
-    for name in _CREDENTIALS:
+    value = headers.get(b"authorization")
+    if value is not None:
+        return _bearer(value)
+    for name in _OTHERS:
         value = headers.get(name)
         if value is not None:
-            return _bearer(value) if name == b"authorization" else value.strip()
+            return value.strip()
     return None
 
 
 def _bearer(value: bytes) -> bytes:
     scheme, _, credential = value.strip().partition(b" ")
-    if scheme.lower() != b"bearer" or not credential.strip():
+    credential = credential.lstrip()
+    if scheme.lower() != b"bearer" or not credential:
         raise Unauthorized(f"the Authorization header holds no bearer key; {_NEXT_STEP}")
-    return credential.strip()
+    return credential
 
 
 def _admitted(caller: Caller, headers: Headers, ip: str) -> Caller:

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from engine.errors import OutcomeKind
-from engine.values import Usage
+from engine.values import Outcome, Usage
 from engine.wire.openai_chat.envelope import read_envelope, read_reply
-from engine.wire.openai_chat.error import read_error, read_reply_error
+from engine.wire.openai_chat.error import read_error
 from engine.wire.openai_chat.relay import ChatStream
 
 CORPUS = Path(__file__).parents[2].parent / "shared" / "corpus"
@@ -31,8 +31,8 @@ def records(path: Path) -> Iterator[dict[str, Any]]:
 def said(record: dict[str, Any]) -> Usage | None:
     """The usage of an answer, read whole; a stream's bytes must come out as they went in."""
     if "sse_text" not in record:
-        body = record["response_body"].encode()
-        return None if read_reply_error(body) else read_reply(body).usage
+        reply = read_reply(record["response_body"].encode())
+        return None if isinstance(reply, Outcome) else reply.usage
     sent = record["sse_text"].encode()
     stream = ChatStream(strip_usage=False)
     got = stream.feed(sent) + stream.close()

@@ -12,9 +12,8 @@ import msgspec
 import pytest
 
 from engine.errors import UpstreamFault
-from engine.values import Usage
+from engine.values import Outcome, Usage
 from engine.wire.openai_chat.envelope import finish, read_envelope, read_reply
-from engine.wire.openai_chat.error import read_reply_error
 from engine.wire.openai_chat.relay import ChatStream
 
 CASES = Path(__file__).parent / "openai_chat"
@@ -77,15 +76,16 @@ def test_cuts_do_not_matter(case: str, size: int) -> None:
 def test_whole_answers_are_read(case: str, golden: Golden) -> None:
     """What the journal learns of a whole answer is what the file says."""
     body = (CASES / case / "upstream.json").read_bytes()
-    error = read_reply_error(body)
-    said: dict[str, Any] = {"error": error}
-    if error is None:
-        try:
-            reply = read_reply(body)
+    said: dict[str, Any] = {"error": None}
+    try:
+        reply = read_reply(body)
+        if isinstance(reply, Outcome):
+            said["error"] = reply
+        else:
             said |= {"id": reply.id, "model": reply.model, "finish_reason": reply.finish_reason}
             said["usage"] = counts(reply.usage)
-        except UpstreamFault as fault:
-            said["raised"] = str(fault.kind)
+    except UpstreamFault as fault:
+        said["raised"] = str(fault.kind)
     golden(CASES / case / "said.json", text(said))
 
 

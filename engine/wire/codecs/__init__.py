@@ -2,8 +2,10 @@
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Final, NamedTuple
+from typing import Final
 from urllib.parse import quote
+
+import msgspec
 
 from engine.values import Surface
 from engine.wire.codecs import conversations, counting, media, templates
@@ -27,7 +29,7 @@ _CALLERS: Final[Mapping[Surface, CallerCodec]] = MappingProxyType(
 )
 
 
-class Spoken(NamedTuple):
+class Spoken(msgspec.Struct, frozen=True, gc=False):
     """How one provider is asked for the callers of one surface."""
 
     codec: ProviderCodec
@@ -62,10 +64,12 @@ def spoken(surface: Surface, manner: Manner, *, model: str, stream: bool) -> Spo
             return None
         return Spoken(special, native=not special.is_translated, path=_filled(paths.get(surface, special.path), model))
     main, codec = conversations.main(manner.protocol, manner.dialect)
-    if surface in paths and surface is not main:
-        return Spoken(conversations.NATIVE[surface], native=True, path=_filled(paths[surface], model))
-    path = (paths.get(main) if main else None) or (stream and codec.stream_path) or codec.path
-    return Spoken(codec, native=main is surface, path=_filled(path, model))
+    path = (stream and codec.stream_path) or codec.path
+    if paths:
+        if surface in paths and surface is not main:
+            return Spoken(conversations.NATIVE[surface], native=True, path=_filled(paths[surface], model))
+        path = (paths.get(main) if main else None) or path
+    return Spoken(codec, main is surface, _filled(path, model) if "{" in path else path)
 
 
 def _filled(path: str, model: str, *, safe: str = "") -> str:

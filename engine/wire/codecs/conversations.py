@@ -12,7 +12,7 @@ from typing import Final
 import msgspec
 
 from engine import hub
-from engine.values import Headers, Surface, Usage
+from engine.values import Headers, Outcome, Surface, Usage
 from engine.wire.anthropic_messages import envelope as messages_envelope
 from engine.wire.anthropic_messages import error as messages_error
 from engine.wire.anthropic_messages import reply as messages_reply
@@ -79,8 +79,10 @@ def _summary(reply: hub.Reply) -> tuple[str | None, Usage | None]:
     return (first.finish_raw or first.finish) if first else None, reply.usage
 
 
-def _chat_answer(body: bytes, _asked: Envelope, _headers: Headers) -> Answered:
+def _chat_answer(body: bytes, _asked: Envelope, _headers: Headers) -> Answered | Outcome:
     reply = chat_envelope.read_reply(body)
+    if isinstance(reply, Outcome):
+        return reply
     return Answered(body, finish_reason=reply.finish_reason, usage=reply.usage)
 
 

@@ -7,7 +7,7 @@ others pass as they are, to providers that have them.
 from collections.abc import Callable
 from typing import Any, Final
 
-from engine.values import NO_MEASURES, Headers, Surface, Usage
+from engine.values import NO_MEASURES, Headers, Outcome, Surface, Usage
 from engine.wire import upload
 from engine.wire.audio import envelope as sound_envelope
 from engine.wire.audio import mistral as mistral_audio
@@ -15,7 +15,7 @@ from engine.wire.audio import speech, transcript
 from engine.wire.audio.stream import SpeechStream, TranscriptStream
 from engine.wire.audio.values import SpeechEnvelope
 from engine.wire.bedrock import error as bedrock_error
-from engine.wire.codecs.shapes import Answered, CallerCodec, ProviderCodec, content_type, no_error
+from engine.wire.codecs.shapes import Answered, Answerer, CallerCodec, ProviderCodec, content_type
 from engine.wire.cohere import error as cohere_error
 from engine.wire.dialect import Dialect
 from engine.wire.embeddings import bedrock as bedrock_embeddings
@@ -135,15 +135,23 @@ def _summary(reply: EmbedReply | RerankReply | ImageReply) -> tuple[str | None, 
     return None, reply.usage
 
 
-def _passing(path: str, answer: Callable[[bytes, Envelope, Headers], Answered] | None, **more: Any) -> ProviderCodec:
+def _unless_failed(answer: Answerer) -> Answerer:
+    """*answer*, where the body tells of no failure in OpenAI's words."""
+
+    def answered(body: bytes, asked: Envelope, headers: Headers) -> Answered | Outcome:
+        return openai_error.read_reply_error(body) or answer(body, asked, headers)
+
+    return answered
+
+
+def _passing(path: str, answer: Answerer | None, **more: Any) -> ProviderCodec:
     """A surface of a provider that looks like OpenAI, which passes as it is."""
     return ProviderCodec(
         path=path,
         finish=embeddings_envelope.finish,
         finish_form=lambda form, fields, model: upload.finish(form, fields, model=model),
-        answer=answer,
+        answer=_unless_failed(answer) if answer else None,
         read_error=openai_error.read_error,
-        read_reply_error=no_error if "raw" in more else openai_error.read_reply_error,
         **more,
     )
 

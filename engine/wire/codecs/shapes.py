@@ -5,7 +5,7 @@ alone, so it is `Any` here.
 """
 
 from collections.abc import Callable
-from typing import Any, NamedTuple, NoReturn, Protocol
+from typing import Any, NoReturn, Protocol
 
 import msgspec
 
@@ -44,7 +44,7 @@ def content_type(headers: Headers) -> str:
     return next((value.decode("latin-1") for name, value in headers if name == b"content-type"), JSON)
 
 
-class Beside(NamedTuple):
+class Beside(msgspec.Struct, frozen=True, gc=False):
     """What a request says beside its body."""
 
     model: str = ""
@@ -54,14 +54,14 @@ class Beside(NamedTuple):
     content_type: str = JSON
 
 
-class Sent(NamedTuple):
+class Sent(msgspec.Struct, frozen=True, gc=False):
     """A body as it goes to a provider."""
 
     body: Body
     content_type: str = JSON
 
 
-class Answered(NamedTuple):
+class Answered(msgspec.Struct, frozen=True, gc=False):
     """A whole answer on its way to the caller, and what the journal keeps of it."""
 
     body: bytes
@@ -72,8 +72,9 @@ class Answered(NamedTuple):
     measures: Measures = NO_MEASURES
 
 
-Answerer = Callable[[bytes, Envelope, Headers], Answered]
-"""Reads a whole answer that passes as it is: of its body, what was asked, and its headers. Raises UpstreamMalformed."""
+Answerer = Callable[[bytes, Envelope, Headers], Answered | Outcome]
+"""Reads a whole answer that passes as it is, or the failure that it tells of: of its body, what was asked, and its
+headers. Raises UpstreamMalformed."""
 
 
 class Reader(Protocol):
@@ -184,10 +185,17 @@ class ProviderCodec(msgspec.Struct, frozen=True, kw_only=True):
         finish = self.finish if dialect.stream_usage else self.finish_unasked or self.finish
         return Sent(finish(fields, model=model, stream=asked.stream))
 
-    def passed(self, body: bytes, asked: Envelope, headers: Headers) -> Answered:
-        """The answer of a provider that speaks the caller's protocol. Raises UpstreamMalformed."""
+    def passed(self, body: bytes, asked: Envelope, headers: Headers) -> Answered | Outcome:
+        """The answer of a provider that speaks the caller's protocol, or the failure that it tells of.
+
+        Raises:
+            UpstreamMalformed: it is neither.
+        """
         if self.answer is not None:
             return self.answer(body, asked, headers)
+        failure = self.read_reply_error(body)
+        if failure is not None:
+            return failure
         finish_reason, usage = self.summary(self.decode_reply(body))
         return Answered(body, finish_reason=finish_reason, usage=usage)
 

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from engine.errors import BadRequest, UpstreamMalformed
-from engine.values import Usage
+from engine.values import Outcome, Usage
 from engine.wire import estimate
 from engine.wire.body import (
     WISHES,
@@ -31,6 +31,7 @@ from engine.wire.body import (
 from engine.wire.envelope import Envelope
 from engine.wire.json_edit import Fields
 from engine.wire.json_read import decoded
+from engine.wire.openai_chat.error import read_reply_error
 from engine.wire.openai_chat.usage import read_usage
 
 __all__ = ["Reply", "finish", "read_envelope", "read_reply"]
@@ -87,8 +88,7 @@ def _decode(body: bytes) -> Envelope:
     known = read_small(fields, unread=UNREAD)
     carried = _carried(fields)
     low, likely, high = estimate.estimate(len(body), carried)
-    rarer = _rarer(fields, known) if fields.keys() - PLAIN else {}
-    return Envelope(
+    plain = Envelope(
         fields=fields,
         model=model(known),
         stream=flag(known, "stream"),
@@ -99,23 +99,24 @@ def _decode(body: bytes) -> Envelope:
         has_images=carried.images,
         has_audio=carried.audio,
         has_files=carried.files,
-        **rarer,
     )
+    return plain if fields.keys() <= PLAIN else _looked_into(plain, known)
 
 
-def _rarer(fields: Fields, known: Mapping[str, Any]) -> dict[str, Any]:
-    """What stands in fields that few requests have."""
-    notes = metadata(known)
-    return {
-        "asks_usage": flag(members(known, "stream_options"), "include_usage", "stream_options."),
-        "has_tools": has_items(fields, "tools") or has_items(fields, "functions"),
-        "wants_json": _wants_json(fields),
-        "reasoning": _reasoning(known),
-        "user": text(known, "user"),
-        "session": text(known, "session_id") or notes.get("session_id", ""),
-        "metadata": notes,
-        "wishes": wishes(known),
-    }
+def _looked_into(plain: Envelope, known: Mapping[str, Any]) -> Envelope:
+    """*plain* with what stands in fields that few requests have."""
+    fields, notes = plain.fields, metadata(known)
+    return msgspec.structs.replace(
+        plain,
+        asks_usage=flag(members(known, "stream_options"), "include_usage", "stream_options."),
+        has_tools=has_items(fields, "tools") or has_items(fields, "functions"),
+        wants_json=_wants_json(fields),
+        reasoning=_reasoning(known),
+        user=text(known, "user"),
+        session=text(known, "session_id") or notes.get("session_id", ""),
+        metadata=notes,
+        wishes=wishes(known),
+    )
 
 
 def finish(fields: Fields, *, model: str, stream: bool, ask_usage: bool = True) -> bytes:
@@ -140,14 +141,20 @@ def _carried(fields: Fields) -> estimate.Media:
     if "messages" not in fields:
         raise missing("messages")
     try:
-        messages = _MESSAGES.decode(fields["messages"])
-        lists = [message.content for message in messages if memoryview(message.content)[0] == LIST]
-        carried = estimate.media(lists) if lists else estimate.NO_MEDIA
+        raw = fields["messages"]
+        messages = _MESSAGES.decode(raw)
+        carried = _media(messages) if bytes(raw).count(b"[") > 1 else estimate.NO_MEDIA
     except msgspec.ValidationError as exc:
         raise malformed("messages", exc) from exc
     if not messages:
         raise BadRequest("messages must not be empty", code="invalid_value", param="messages")
     return carried
+
+
+def _media(messages: list[_Message]) -> estimate.Media:
+    """What those contents carry that are lists of parts."""
+    lists = [message.content for message in messages if memoryview(message.content)[0] == LIST]
+    return estimate.media(lists) if lists else estimate.NO_MEDIA
 
 
 def _max_tokens(known: Mapping[str, Any]) -> int | None:
@@ -185,22 +192,30 @@ class _Choice(msgspec.Struct, gc=False):
 
 
 class _Completion(msgspec.Struct):
-    choices: list[_Choice]
+    choices: list[_Choice] = []
     id: Any = None
     model: Any = None
     usage: Any = None
+    error: Any = None
 
 
 _COMPLETION = msgspec.json.Decoder(_Completion)
 
 
-def read_reply(body: bytes) -> Reply:
-    """What *body*, an answer with status 200, says of itself. Ask `error.read_reply_error` first.
+def read_reply(body: bytes) -> Reply | Outcome:
+    """What *body*, an answer with status 200, says of itself, or the failure that it tells of.
 
     Raises:
         UpstreamMalformed: it is no chat completion, or has no choices.
     """
-    completion = decoded(_COMPLETION, body, "not a chat completion")
+    try:
+        completion = decoded(_COMPLETION, body, "not a chat completion")
+    except UpstreamMalformed:
+        if (failure := read_reply_error(body)) is not None:
+            return failure
+        raise
+    if completion.error and (failure := read_reply_error(body)) is not None:
+        return failure
     if not completion.choices:
         raise UpstreamMalformed("a chat completion without choices", received=True)
     finish_reason = completion.choices[0].finish_reason

@@ -27,8 +27,8 @@ def read_usage(reported: object) -> Usage | None:
         return None
     prompt = _count(reported, "prompt_tokens")
     if reported.keys() <= PLAIN:
-        completion, reasoning = _output(reported, prompt)
-        return Usage(input=prompt, output=completion - reasoning, reasoning=reasoning)
+        completion = _count(reported, "completion_tokens")
+        return Usage(input=prompt, output=completion, reasoning=max(0, _beyond(reported, prompt + completion)))
     cached, cache_write, audio_input, image_input, text = _shares(prompt, _input_kinds(reported))
     all_output, reasoning = _output(reported, prompt)
     details = _details(reported, "completion_tokens_details")
@@ -70,12 +70,17 @@ def _output(reported: dict[str, Any], prompt: int) -> tuple[int, int]:
     completion = _count(reported, "completion_tokens")
     details = _details(reported, "completion_tokens_details")
     reasoning = _count(details, "reasoning_tokens") or _count(reported, "reasoning_tokens")
-    beyond = _count(reported, "total_tokens") - prompt - completion
+    beyond = _beyond(reported, prompt + completion)
     if beyond > 0 and reasoning in (0, beyond):
         return completion + beyond, beyond
     if reasoning > completion:
         return completion + reasoning, reasoning
     return completion, reasoning
+
+
+def _beyond(reported: dict[str, Any], counted: int) -> int:
+    """By how many tokens the total exceeds what was *counted*; below 0 where there is none."""
+    return _count(reported, "total_tokens") - counted
 
 
 def _shares(whole: int, kinds: tuple[int, ...]) -> tuple[int, ...]:

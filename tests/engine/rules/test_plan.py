@@ -54,7 +54,7 @@ class Scenario:
 
 
 def planned(make: "Make", decision: Decision, world: "World | None" = None) -> Scenario:
-    return Scenario(AttemptPlan(decision, started_s=make.now_s), world or make.world(), make.now_s)
+    return Scenario(AttemptPlan(decision, make.now_s), world or make.world(), make.now_s)
 
 
 def chained(make: "Make", *providers: str, retry: RetryPolicy | None = None, **changed: Any) -> Decision:
@@ -322,7 +322,7 @@ def test_a_plan_always_ends_within_its_bound(make: "Make", data: st.DataObject, 
     """Whatever happens: attempts ≤ offers by tries, none after content went out, none after the end."""
     retry = replace(make.retry, attempts=attempts)
     decision = chained(make, *(f"p{n}" for n in range(offers)), retry=retry, auth=two_keys())
-    plan, world, now_s = AttemptPlan(decision, started_s=0.0), make.world(), 0.0
+    plan, world, now_s = AttemptPlan(decision, 0.0), make.world(), 0.0
     command, ended, steps = plan.step(Begin(), now_s, world), 0, 0
     while not isinstance(command, Finish):
         steps += 1

@@ -5,7 +5,7 @@ import pytest
 
 from engine.sandbox.faults import parse
 from engine.sandbox.script import Ending, Script, script
-from engine.wire.openai_chat.envelope import read_reply
+from engine.wire.openai_chat.envelope import Reply, read_reply
 from engine.wire.openai_chat.relay import ChatStream
 
 
@@ -37,6 +37,7 @@ def test_usage_only_when_asked_for() -> None:
 def test_a_whole_answer_is_one_that_we_read() -> None:
     """The sandbox's whole answer passes our own reader, with the same usage as the stream."""
     reply = read_reply(body(scripted()))
+    assert isinstance(reply, Reply)
     assert reply.finish_reason == "stop"
     assert reply.usage is not None
     assert reply.usage.total_output == 4

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.errors import BadRequest, UpstreamMalformed
-from engine.values import UsageSource, Wishes
+from engine.values import Outcome, UsageSource, Wishes
 from engine.wire.envelope import Envelope, estimated
 from engine.wire.openai_chat.envelope import finish, read_envelope, read_reply
 
@@ -179,9 +179,10 @@ REPLIES = st.dictionaries(st.sampled_from(["choices", "usage", "id", "model", "e
 
 @given(body=st.binary(max_size=60) | REPLIES)
 def test_no_answer_is_too_strange(body: bytes) -> None:
-    """Any bytes are an answer or malformed, nothing else."""
+    """Any bytes are an answer, a failure or malformed, nothing else."""
     with suppress(UpstreamMalformed):
-        assert isinstance(read_reply(body).id, str)
+        reply = read_reply(body)
+        assert isinstance(reply.code if isinstance(reply, Outcome) else reply.id, str)
 
 
 def test_a_deep_answer_is_malformed() -> None:
