@@ -4,18 +4,36 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from typing import cast
 
+import msgspec
+
 from engine.errors import OutcomeKind, UpstreamFault, UpstreamMalformed, UpstreamReset
+from engine.rules.program import Connections
 from engine.upstream.exchange import Exchange
 from engine.upstream.http1 import ResponseParser
 from engine.upstream.sweep import Sweeper
+from engine.wire.content import Body
 
-__all__ = ["Connection", "Upload"]
+__all__ = ["Connection", "Job", "Upload"]
 
 JOIN_BYTES = 65_536
 """Bodies up to here are joined to their head: copying them costs less than a second system call."""
 
 Upload = AsyncIterator[bytes]
 """The rest of a request's bytes, framed already, which can be had once."""
+
+
+class Job(msgspec.Struct, frozen=True, kw_only=True):
+    """One request, framed, and how long its phases may take."""
+
+    head: bytes
+    body: Body | Upload = b""
+    """In memory, in pieces that are read each time it is sent, or made as it goes and framed already."""
+    connections: Connections
+    connect_timeout_s: float
+    head_timeout_s: float
+    total_timeout_s: float
+    bodiless: bool = False
+    """The answer has no body, whatever its head says (HEAD)."""
 
 
 class Connection(asyncio.Protocol):
@@ -28,6 +46,7 @@ class Connection(asyncio.Protocol):
     def __init__(
         self,
         *,
+        address: str,
         sweeper: Sweeper,
         released: Callable[["Connection"], None],
         gone: Callable[["Connection"], None],
@@ -36,6 +55,8 @@ class Connection(asyncio.Protocol):
         """How many exchanges it has begun."""
         self.idle_since_s = 0.0
         self.connect_ms: float | None = None
+        self._loop = asyncio.get_running_loop()
+        self._address = address
         self._sweeper = sweeper
         self._released = released
         self._gone = gone
@@ -62,7 +83,7 @@ class Connection(asyncio.Protocol):
         parser = self._parser
         try:
             parser.feed(data)
-            goes_on = exchange.arrived(len(data))
+            goes_on = exchange.arrived(parser, len(data))
         except UpstreamMalformed as fault:
             self._finish(fault)
             return
@@ -97,27 +118,31 @@ class Connection(asyncio.Protocol):
 
     # The pool's side
 
-    @property
     def is_usable(self) -> bool:
         """Whether it can begin an exchange."""
         return self._is_open and self._exchange is None and not self._transport.is_closing()
 
-    def begin(self, exchange: Exchange, head: bytes, body: bytes = b"", *, bodiless: bool = False) -> None:
-        """Send a request, or its first part; *bodiless* says that its answer has no body whatever its head says."""
+    def begin(self, job: Job, now_s: float, total_at_s: float) -> Exchange:
+        """Send *job*, or its head alone where the body is to follow by `upload`: the exchange is not `sent` then."""
+        exchange = Exchange(self, self._loop, self._address, now_s + job.head_timeout_s, total_at_s)
         if self.served:
             self._parser.begin()
         else:
             exchange.connect_ms = self.connect_ms
         self.served += 1
-        self._bodiless = bodiless
+        self._bodiless = job.bodiless
         self._exchange = exchange
-        exchange.attach(self, self._parser)
         self._sweeper.add(exchange)
-        if len(body) <= JOIN_BYTES:
-            self._transport.write(head + body)
+        body = job.body
+        if not isinstance(body, bytes):
+            exchange.sent = False
+            self._transport.write(job.head)
+        elif len(body) <= JOIN_BYTES:
+            self._transport.write(job.head + body)
         else:
-            self._transport.write(head)
+            self._transport.write(job.head)
             self._transport.write(body)
+        return exchange
 
     async def upload(self, exchange: Exchange, chunks: Upload, timeout_s: float | None = None) -> None:
         """Send the rest of a request, no faster than the socket takes it; stop when it is no longer wanted.
@@ -133,6 +158,11 @@ class Connection(asyncio.Protocol):
             while self._paused_writing and not exchange.is_decided:
                 await exchange.wait()
         exchange.sent = True
+
+    @property
+    def heard(self) -> bool:
+        """Whether any byte of the answer has arrived."""
+        return self._parser.started
 
     def resume(self) -> None:
         """Read again after the exchange's reader has caught up."""
@@ -168,13 +198,7 @@ class Connection(asyncio.Protocol):
             return
         self._sweeper.discard(exchange)
         exchange.end(fault)
-        if (
-            fault is None
-            and self._parser.keep_alive
-            and exchange.sent
-            and not self._transport.get_write_buffer_size()
-            and not self._transport.is_closing()
-        ):
+        if fault is None and self._parser.keep_alive and exchange.sent and not self._transport.get_write_buffer_size():
             self._released(self)
         else:
             self.close()

@@ -6,7 +6,7 @@ puts one into an exception or a `repr`.
 
 import re
 from base64 import b64encode
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import assert_never
 from urllib.parse import quote, urlencode
@@ -156,8 +156,10 @@ class Heads:
         self._heads = {slot: held for slot, held in self._heads.items() if slot[0] in providers}
 
     def _holds(self, head: Head) -> bool:
-        read: Callable[[SecretRef], str | None] = self._secrets.read
-        return all(read(ref) == value for ref, value in head.inputs)
+        for ref, value in head.inputs:  # noqa: SIM110 - a generator would cost every call more than what it asks
+            if self._secrets.read(ref) != value:
+                return False
+        return True
 
 
 def missing(provider: Provider, secrets: Secrets) -> tuple[SecretRef, ...]:

@@ -1,8 +1,9 @@
 """One request and its answer, seen from the reader's side: waiting, deadlines, and the end, whichever comes first."""
 
 import asyncio
+from collections.abc import Coroutine
 from math import inf
-from typing import Protocol
+from typing import Any, Protocol
 
 from engine.errors import OutcomeKind, UpstreamFault, UpstreamMalformed, UpstreamReset, UpstreamTimeout
 from engine.upstream.http1 import ResponseParser
@@ -24,6 +25,9 @@ _TIMEOUTS = {
 class _Line(Protocol):
     """What an exchange asks of the connection that carries it."""
 
+    @property
+    def heard(self) -> bool: ...
+
     def close(self) -> None: ...
 
     def resume(self) -> None: ...
@@ -37,66 +41,67 @@ class Exchange:
     """
 
     __slots__ = (
-        "_ended",
-        "_fault",
         "_inflater",
         "_kind",
         "_line",
         "_loop",
-        "_parser",
         "_pieces",
         "_total_at_s",
         "_unread_bytes",
         "_waiter",
         "address",
+        "answered",
         "connect_ms",
         "due_s",
+        "ended",
+        "fault",
         "headers",
         "sent",
         "status",
     )
 
-    def __init__(self, *, loop: asyncio.AbstractEventLoop, address: str, total_at_s: float) -> None:
+    def __init__(
+        self, line: _Line, loop: asyncio.AbstractEventLoop, address: str, head_at_s: float, total_at_s: float
+    ) -> None:
         self.status = 0
         self.headers: Headers = ()
         self.address = address
         self.connect_ms: float | None = None
         self.sent = True
         """Whether the whole request has been handed to the connection."""
-        self.due_s = total_at_s
+        self.answered = False
+        """Whether the head is there, or never will be."""
+        self.ended = False
+        """Whether nothing more will arrive."""
+        self.fault: UpstreamFault | None = None
+        """What ended it before its end."""
+        self.due_s = min(head_at_s, total_at_s)
         """When (loop time) the sweeper ends it."""
         self._total_at_s = total_at_s
-        self._kind = OutcomeKind.TIMEOUT_TOTAL
+        self._kind = OutcomeKind.TIMEOUT_FIRST_TOKEN
         self._loop = loop
-        self._line: _Line | None = None
-        self._parser: ResponseParser | None = None
+        self._line: _Line | None = line
         self._pieces: list[bytes] = []
         self._unread_bytes = 0
-        self._ended = False
-        self._fault: UpstreamFault | None = None
         self._inflater: Inflater | None = None
         self._waiter: asyncio.Future[None] | None = None
 
     # The connection's side
 
-    def attach(self, line: _Line, parser: ResponseParser) -> None:
-        """Begin on a connection whose parser expects a new answer."""
-        self._line = line
-        self._parser = parser
-        self._pieces = parser.pieces
-
-    def arrived(self, size: int) -> bool:
-        """Take note that the parser got *size* more bytes; False when the connection should stop reading for now.
+    def arrived(self, parser: ResponseParser, size: int) -> bool:
+        """Take what *parser* made of *size* more bytes; False when the connection should stop reading for now.
 
         Raises:
             UpstreamMalformed: the head names an encoding that is not decoded.
         """
-        parser = self._parser
-        if not self.status and parser is not None and parser.head_complete:
+        if parser.head_complete and not self.status:
             if parser.content_encoding and parser.content_encoding != b"identity":
                 self._inflater = Inflater(parser.content_encoding)
             self.status = parser.status
             self.headers = parser.headers
+            self.answered = True
+        if parser.pieces:
+            self._pieces.append(parser.take())
         self._unread_bytes += size
         self.wake()
         return self._unread_bytes <= HIGH_WATER_BYTES or not self._pieces
@@ -104,17 +109,18 @@ class Exchange:
     def end(self, fault: UpstreamFault | None) -> None:
         """Let go of the connection: the answer is complete, or *fault* broke it. What arrived can still be read."""
         self._line = None
-        self._parser = None
-        if not self._ended:
-            self._ended = True
-            self._fault = fault
+        if not self.ended:
+            self.ended = self.answered = True
+            self.fault = fault
         self.wake()
 
     def wake(self) -> None:
         """Let whoever waits look again."""
         waiter = self._waiter
-        if waiter is not None and not waiter.done():
-            waiter.set_result(None)
+        if waiter is not None:
+            self._waiter = None
+            if not waiter.done():  # it was cancelled in this turn of the loop
+                waiter.set_result(None)
 
     # The sweeper's side
 
@@ -128,12 +134,7 @@ class Exchange:
     @property
     def received(self) -> bool:
         """Whether any byte of the answer has arrived."""
-        return bool(self.status) or (self._parser is not None and self._parser.started)
-
-    @property
-    def answered(self) -> bool:
-        """Whether the head is there, or never will be."""
-        return bool(self.status) or self._ended
+        return bool(self.status) or (self._line is not None and self._line.heard)
 
     @property
     def is_decided(self) -> bool:
@@ -141,7 +142,7 @@ class Exchange:
 
         A success may begin while its request is still being sent.
         """
-        return self._ended or self.status >= 300
+        return self.ended or self.status >= 300
 
     @property
     def is_decoded(self) -> bool:
@@ -153,41 +154,42 @@ class Exchange:
         self._kind = kind
         self.due_s = min(self._total_at_s, self._loop.time() + timeout_s)
 
-    async def head(self) -> None:
-        """Return once status and headers are there.
+    def opened(self) -> "Exchange":
+        """Itself, once `answered`: until it is read only its total counts.
 
         Raises:
-            UpstreamFault: they never will be.
+            UpstreamFault: status and headers never came.
         """
-        while not self.answered:
-            await self.wait()
         self.due_s = self._total_at_s
-        if self._fault is not None and not self.status:
-            raise self._fault
+        if self.fault is not None and not self.status:
+            raise self.fault
+        return self
 
-    async def read(self, timeout_s: float) -> bytes:
+    def read(self, timeout_s: float) -> Coroutine[Any, Any, bytes]:
         """See `gateway.Answer.read`. Each call gives all that has arrived, at most about 64 KiB and one socket read."""
-        if self._inflater is not None:
-            return await self._read_inflated(self._inflater, timeout_s)
-        return self._take() or await self._next(timeout_s)
+        return self._read(timeout_s) if self._inflater is None else self._read_inflated(self._inflater, timeout_s)
 
     async def read_all(self, limit_bytes: int) -> bytes:
         """See `gateway.Answer.read_all`."""
         parts = []
         size = 0
-        while data := await self.read(inf):
+        while True:
+            is_last = self.ended and self.fault is None and self._inflater is None  # a small answer is, at once
+            data = self._take() if is_last else await self.read(inf)
             size += len(data)
             if size > limit_bytes:
                 self.abort()
                 raise UpstreamMalformed("an answer of more bytes than are taken", received=True)
             parts.append(data)
-        return parts[0] if len(parts) == 1 else b"".join(parts)
+            if is_last or not data:
+                return b"".join(parts)
 
     def abort(self) -> None:
         """See `gateway.Answer.abort`."""
         self._pieces.clear()
         self._inflater = None
-        self._break(UpstreamReset("the exchange was given up", received=self.received))
+        if not self.ended:
+            self._break(UpstreamReset("the exchange was given up", received=self.received))
 
     async def wait(self) -> None:
         """Return when something has happened. Cancelled, it closes the connection."""
@@ -197,8 +199,6 @@ class Exchange:
         except asyncio.CancelledError:
             self.abort()
             raise
-        finally:
-            self._waiter = None
 
     def _break(self, fault: UpstreamFault) -> None:
         line = self._line
@@ -206,32 +206,33 @@ class Exchange:
         if line is not None:
             line.close()
 
+    async def _read(self, timeout_s: float) -> bytes:
+        """All that has arrived, once anything has, as it came; b"" at the end. Raises as `read` does."""
+        if not self._pieces and not self.ended:
+            self.arm(OutcomeKind.TIMEOUT_BETWEEN_TOKENS, timeout_s)
+            while not self._pieces and not self.ended:
+                await self.wait()
+            self.due_s = self._total_at_s
+        return self._take()
+
     def _take(self) -> bytes:
-        """All pieces that have arrived, as one; b"" without any."""
+        """All that has arrived; b"" without any. Raises what broke it, once everything before has been taken."""
         pieces = self._pieces
         if not pieces:
+            if self.fault is not None:
+                raise self.fault
             return b""
-        data = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        data = b"".join(pieces)  # a single piece is given as it is
         pieces.clear()
         if self._unread_bytes > HIGH_WATER_BYTES and self._line is not None:
             self._line.resume()
         self._unread_bytes = 0
         return data
 
-    async def _next(self, timeout_s: float) -> bytes:
-        """The next pieces, b"" at the end."""
-        self.arm(OutcomeKind.TIMEOUT_BETWEEN_TOKENS, timeout_s)
-        while not self._pieces and not self._ended:
-            await self.wait()
-        self.due_s = self._total_at_s
-        if not self._pieces and self._fault is not None:
-            raise self._fault
-        return self._take()
-
     async def _read_inflated(self, inflater: Inflater, timeout_s: float) -> bytes:
         try:
             while not (data := inflater.read()):
-                encoded = self._take() or await self._next(timeout_s)
+                encoded = await self._read(timeout_s)
                 if not encoded:
                     inflater.finish()
                     return b""

@@ -19,10 +19,7 @@ MAX_INTERIM = 16
 
 
 class ResponseParser:
-    """One answer at a time: `begin`, then `feed` until `complete`, or `eof`.
-
-    `pieces` is a new list for every answer; its reader takes pieces out at the front while `feed` adds at the end.
-    """
+    """One answer at a time: `begin`, then `feed` until `complete`, or `eof`; its body is had by `take`."""
 
     __slots__ = (
         "_idle_bytes",
@@ -34,12 +31,17 @@ class ResponseParser:
         "head_complete",
         "headers",
         "keep_alive",
+        "on_body",
         "pieces",
         "started",
         "status",
     )
 
     def __init__(self) -> None:
+        self.pieces: list[bytes] = []
+        """Of the body, as far as they have not been taken."""
+        self.on_body = self.pieces.append
+        """llhttp calls it for every chunk, and an event is a chunk: there is no call of ours between."""
         self._parser = httptools.HttpResponseParser(self)
         self.begin()
 
@@ -48,7 +50,7 @@ class ResponseParser:
         self.status = 0
         self.headers: list[tuple[bytes, bytes]] = []
         """Names in lower case, in the order they came; trailers are not kept."""
-        self.pieces: list[bytes] = []
+        self.pieces.clear()
         self.content_encoding = b""
         self.started = False
         """Whether any byte has arrived."""
@@ -58,6 +60,7 @@ class ResponseParser:
         """Once complete: whether the connection can carry another exchange."""
         self._interim = 0
         self._idle_bytes = 0
+        """What has arrived since the last piece of a body."""
         self._problem = ""
 
     def feed(self, data: bytes) -> None:
@@ -68,6 +71,7 @@ class ResponseParser:
                 ends the connection's reuse, since nobody asked for it.
         """
         self.started = True
+        self._idle_bytes += len(data)
         held = len(self.pieces)
         try:
             self._parser.feed_data(data)
@@ -77,11 +81,18 @@ class ResponseParser:
             if not self.complete:
                 raise UpstreamMalformed(f"not HTTP/1.1: {exc}", received=True) from exc
             self.keep_alive = False
-        self._idle_bytes = 0 if len(self.pieces) > held else self._idle_bytes + len(data)
-        if self._idle_bytes > MAX_HEAD_BYTES and not self.complete:
+        if len(self.pieces) > held:
+            self._idle_bytes = 0
+        elif self._idle_bytes > MAX_HEAD_BYTES and not self.complete:
             self._problem = "too many bytes of head or framing"
         if self._problem:
             raise UpstreamMalformed(self._problem, received=True)
+
+    def take(self) -> bytes:
+        """What has arrived of the body since it was last taken."""
+        data = b"".join(self.pieces)  # a single piece is given as it is
+        self.pieces.clear()
+        return data
 
     def eof(self) -> None:
         """Take the end of the connection: the proper end of an answer without a length, a break of any other.
@@ -108,9 +119,9 @@ class ResponseParser:
     # What llhttp calls. Problems are noted, not raised: an exception would come out of `feed_data` wrapped.
 
     def on_message_begin(self) -> None:
-        """Bytes that begin another message after a complete answer end the reuse."""
+        """Read nothing that follows a complete answer: nobody asked for it."""
         if self.complete:
-            self.keep_alive = False
+            raise _Surplus
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Keep while the head is open; trailers are dropped. `on_headers_complete` counts."""
@@ -118,38 +129,36 @@ class ResponseParser:
             self.headers.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
-        """Take the status; count the headers, and look once at those that decide framing and decoding."""
-        if self.complete:
-            return
+        """Take the status; bound the head, and look once at the headers that decide framing and decoding."""
         self.status = self._parser.get_status_code()
         if self.status < 200:
             if self.status < 100:
                 self._problem = f"a status of {self.status}"
             return
         self.head_complete = True
-        size = 0
         for name, value in self.headers:
-            size += len(name) + len(value)
             if name == b"content-encoding":
                 self.content_encoding = value.strip().lower()
             elif name == b"transfer-encoding" and value.strip().lower() != b"chunked":
                 self._problem = "a transfer encoding other than chunked"
-        if size > MAX_HEAD_BYTES or len(self.headers) > MAX_HEADERS:
+        # a head is no larger than what it arrived in, which is seldom as large as the bound
+        if len(self.headers) > MAX_HEADERS or (self._idle_bytes > MAX_HEAD_BYTES and self._size() > MAX_HEAD_BYTES):
             self._problem = "a head of too many bytes or headers"
-
-    def on_body(self, data: bytes) -> None:
-        """Keep a piece of the body."""
-        if not self.complete:
-            self.pieces.append(data)
 
     def on_message_complete(self) -> None:
         """End the answer, or forget an interim one."""
         if self.head_complete:
-            if not self.complete:
-                self.complete = True
-                self.keep_alive = self._parser.should_keep_alive()
+            self.complete = True
+            self.keep_alive = self._parser.should_keep_alive()
             return
         self._interim += 1
         self.headers = []
         if self._interim > MAX_INTERIM:
             self._problem = "a flood of interim answers"
+
+    def _size(self) -> int:
+        return sum(len(name) + len(value) for name, value in self.headers)
+
+
+class _Surplus(Exception):
+    """More bytes after a complete answer; it stops llhttp, for good."""

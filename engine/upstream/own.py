@@ -1,9 +1,13 @@
 """The upstream over our own pool: what every provider uses unless it says `transport: httpx`."""
 
+from collections.abc import Coroutine
+from typing import Any
+
 from engine.gateway import Call
-from engine.upstream.credentials import JSON, Heads
+from engine.upstream.connection import Job
+from engine.upstream.credentials import JSON, Head, Heads
 from engine.upstream.exchange import Exchange
-from engine.upstream.pool import Job, Pools
+from engine.upstream.pool import Pools
 
 __all__ = ["OwnUpstream"]
 
@@ -15,11 +19,18 @@ class OwnUpstream:
         self._heads = heads
         self._pools = pools
 
-    async def send(self, call: Call) -> Exchange:
+    def send(self, call: Call) -> Coroutine[Any, Any, Exchange]:
         """See `gateway.Upstream.send`."""
+        head = self._heads.head(call.offer.provider, call.path, call.key_label, typed=call.content_type == JSON)
+        if head.minter is None:
+            return self._perform(call, head, 0.0)
+        return self._send_minted(call, head)
+
+    async def _send_minted(self, call: Call, head: Head) -> Exchange:
+        return await self._perform(call, head, await head.ready(call))
+
+    def _perform(self, call: Call, head: Head, waited_s: float) -> Coroutine[Any, Any, Exchange]:
         provider = call.offer.provider
-        head = self._heads.head(provider, call.path, call.key_label, typed=call.content_type == JSON)
-        waited_s = await head.ready(call)
         job = Job(
             head=head.request(call),
             body=call.body,
@@ -28,4 +39,4 @@ class OwnUpstream:
             head_timeout_s=call.head_timeout_s,
             total_timeout_s=call.total_timeout_s - waited_s,
         )
-        return await self._pools.pool(head.origin).perform(job)
+        return self._pools.pool(head.origin).perform(job)

@@ -3,36 +3,19 @@
 import asyncio
 from collections import deque
 from contextlib import aclosing, suppress
-from dataclasses import dataclass
 
-from engine.errors import OutcomeKind, UpstreamReset, UpstreamTimeout
-from engine.rules.program import Connections
-from engine.upstream.connection import Connection, Upload
+from engine.errors import OutcomeKind, UpstreamFault, UpstreamReset, UpstreamTimeout
+from engine.upstream.connection import Connection, Job
 from engine.upstream.dial import Dialer
 from engine.upstream.exchange import Exchange
 from engine.upstream.origin import Origin
 from engine.upstream.sweep import Sweeper
-from engine.wire.content import Body, Pieces
+from engine.wire.content import Pieces
 
-__all__ = ["Job", "Pool", "Pools"]
+__all__ = ["Pool", "Pools"]
 
 STALE_WITHIN_S = 1.0
 """How soon a reused connection must have died for its request to be sent again; see `Pool.perform`."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Job:
-    """One request, framed, and how long its phases may take."""
-
-    head: bytes
-    body: Body | Upload = b""
-    """In memory, in pieces that are read each time it is sent, or made as it goes and framed already."""
-    connections: Connections
-    connect_timeout_s: float
-    head_timeout_s: float
-    total_timeout_s: float
-    bodiless: bool = False
-    """The answer has no body, whatever its head says (HEAD)."""
 
 
 class Pool:
@@ -46,6 +29,7 @@ class Pool:
         self.origin = origin
         self.open = 0
         """Connections that are open or being made."""
+        self._address = origin.address
         self._loop = asyncio.get_running_loop()
         self._dialer = dialer
         self._sweeper = sweeper
@@ -68,19 +52,24 @@ class Pool:
         Raises:
             UpstreamFault: no head arrived. Cancelled, it closes the connection.
         """
-        began_s = self._loop.time()
-        total_at_s = began_s + job.total_timeout_s
-        self._keepalive_s = job.connections.keepalive_s
-        connection = self._idle_connection() or await self._acquire(job, total_at_s)
-        reused = connection.served > 0
         sent_s = self._loop.time()
-        try:
-            return await self._exchange(connection, job, total_at_s)
-        except UpstreamReset as fault:
-            gone = not isinstance(job.body, bytes | Pieces)
-            if fault.received or not reused or gone or self._loop.time() - sent_s > STALE_WITHIN_S:
-                raise
-        return await self._exchange(await self._acquire(job, total_at_s), job, total_at_s)
+        total_at_s = sent_s + job.total_timeout_s
+        self._keepalive_s = job.connections.keepalive_s
+        connection = self._idle_connection(sent_s)
+        if connection is None:
+            connection = await self._acquire(job, total_at_s)
+            sent_s = self._loop.time()
+        reused = connection.served > 0
+        while True:
+            exchange = connection.begin(job, sent_s, total_at_s)
+            if not exchange.sent:
+                await self._upload(connection, exchange, job)
+            while not exchange.answered:
+                await exchange.wait()
+            if exchange.fault is None or not reused or not self._is_stale(exchange.fault, job, sent_s):
+                return exchange.opened()
+            connection, reused = await self._acquire(job, total_at_s), False
+            sent_s = self._loop.time()
 
     def retire(self) -> None:
         """Close what is idle, and from now on every connection after its exchange."""
@@ -94,30 +83,23 @@ class Pool:
             self._expiry.cancel()
             self._expiry = None
 
-    async def _exchange(self, connection: Connection, job: Job, total_at_s: float) -> Exchange:
-        exchange = Exchange(loop=self._loop, address=self.origin.address, total_at_s=total_at_s)
-        exchange.arm(OutcomeKind.TIMEOUT_FIRST_TOKEN, job.head_timeout_s)
-        body = job.body
-        if isinstance(body, bytes):
-            connection.begin(exchange, job.head, body, bodiless=job.bodiless)
-        else:
-            exchange.sent = False
-            connection.begin(exchange, job.head, bodiless=job.bodiless)
-            await self._upload(connection, exchange, body, job.head_timeout_s)
-        await exchange.head()
-        return exchange
+    def _is_stale(self, fault: UpstreamFault, job: Job, sent_s: float) -> bool:
+        """Whether *fault* tells of a connection that was closed before it was used for *job*; see `perform`."""
+        if not isinstance(fault, UpstreamReset) or fault.received or not isinstance(job.body, bytes | Pieces):
+            return False
+        return self._loop.time() - sent_s <= STALE_WITHIN_S
 
-    async def _upload(
-        self, connection: Connection, exchange: Exchange, body: Pieces | Upload, head_timeout_s: float
-    ) -> None:
+    async def _upload(self, connection: Connection, exchange: Exchange, job: Job) -> None:
         """Send what follows the head; a body of known length within the time for the answer's head."""
         ended = False
+        body = job.body
+        assert not isinstance(body, bytes)
         try:
             if isinstance(body, Pieces):
                 async with aclosing(body.chunks()) as chunks:
                     await connection.upload(exchange, chunks)
             else:
-                await connection.upload(exchange, body, head_timeout_s)
+                await connection.upload(exchange, body, job.head_timeout_s)
             ended = True
         finally:
             if not ended:
@@ -125,10 +107,10 @@ class Pool:
 
     # Taking
 
-    def _idle_connection(self) -> Connection | None:
+    def _idle_connection(self, now_s: float) -> Connection | None:
         while self._idle:
             connection = self._idle.pop()
-            if connection.is_usable and connection.idle_since_s + self._keepalive_s > self._loop.time():
+            if connection.is_usable() and connection.idle_since_s + self._keepalive_s > now_s:
                 return connection
             connection.close()
         return None
@@ -143,7 +125,7 @@ class Pool:
                     connection = await self._given_back()
                     if connection is None:
                         return await self._dial(due_s)
-                    if connection.is_usable:
+                    if connection.is_usable():
                         return connection
                 self.open += 1
                 return await self._dial(due_s)
@@ -157,7 +139,7 @@ class Pool:
         adopted = False
         try:
             connection = await self._dialer.dial(self.origin, self._connection, due_s)
-            adopted = connection.is_usable
+            adopted = connection.is_usable()
             if not adopted:
                 raise UpstreamReset("the connection was closed as soon as it was made")
         finally:
@@ -167,7 +149,7 @@ class Pool:
         return connection
 
     def _connection(self) -> Connection:
-        return Connection(sweeper=self._sweeper, released=self._released, gone=self._gone)
+        return Connection(address=self._address, sweeper=self._sweeper, released=self._released, gone=self._gone)
 
     async def _given_back(self) -> Connection | None:
         """The next connection that is released; None for the slot of one that was closed."""
@@ -218,7 +200,7 @@ class Pool:
     def _pass_on(self, handed: Connection | None) -> None:
         if handed is None:
             self._slot_freed()
-        elif handed.is_usable:
+        elif handed.is_usable():
             self._released(handed)
 
     def _next_waiter(self) -> asyncio.Future[Connection | None] | None:

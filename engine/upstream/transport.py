@@ -8,11 +8,12 @@ from typing import Any, cast
 import httpx
 
 from engine.rules.program import Connections
+from engine.upstream.connection import Job
 from engine.upstream.credentials import HEADER_VALUE, TOKEN
 from engine.upstream.exchange import Exchange
 from engine.upstream.faults import httpx_faults
 from engine.upstream.origin import Origin
-from engine.upstream.pool import Job, Pools
+from engine.upstream.pool import Pools
 
 __all__ = ["PoolTransport", "client"]
 

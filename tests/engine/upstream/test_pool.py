@@ -9,11 +9,12 @@ import pytest
 
 from engine.errors import UpstreamFault, UpstreamReset, UpstreamTimeout, UpstreamUnreachable
 from engine.rules.program import Connections
+from engine.upstream.connection import Job
 from engine.upstream.dial import Dialer
 from engine.upstream.egress import Guard
 from engine.upstream.exchange import Exchange
 from engine.upstream.origin import Origin
-from engine.upstream.pool import STALE_WITHIN_S, Job, Pool, Pools
+from engine.upstream.pool import STALE_WITHIN_S, Pool, Pools
 from engine.upstream.tls import TlsContexts
 
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
