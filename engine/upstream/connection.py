@@ -6,7 +6,7 @@ from typing import cast
 
 import msgspec
 
-from engine.errors import OutcomeKind, UpstreamFault, UpstreamMalformed, UpstreamReset
+from engine.errors import UpstreamFault, UpstreamMalformed, UpstreamReset
 from engine.rules.program import Connections
 from engine.upstream.exchange import Exchange
 from engine.upstream.http1 import ResponseParser
@@ -83,15 +83,20 @@ class Connection(asyncio.Protocol):
         parser = self._parser
         try:
             parser.feed(data)
-            goes_on = exchange.arrived(parser, len(data))
+            if parser.head_complete and not exchange.status:
+                exchange.opens(parser)
         except UpstreamMalformed as fault:
+            exchange.arrived(parser.take(), len(data))
             self._finish(fault)
             return
+        goes_on = exchange.arrived(parser.take(), len(data))
         if self._bodiless and parser.head_complete:
             parser.end_without_body()
         if parser.complete:
             self._finish(None)
-        elif not goes_on:
+            return
+        exchange.wake()
+        if not goes_on:
             self._paused_reading = True
             self._transport.pause_reading()
 
@@ -154,7 +159,7 @@ class Connection(asyncio.Protocol):
                 return
             self._transport.write(chunk)
             if timeout_s is not None:
-                exchange.arm(OutcomeKind.TIMEOUT_FIRST_TOKEN, timeout_s)
+                exchange.arm(timeout_s)
             while self._paused_writing and not exchange.is_decided:
                 await exchange.wait()
         exchange.sent = True

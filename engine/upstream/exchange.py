@@ -15,6 +15,9 @@ __all__ = ["Exchange"]
 HIGH_WATER_BYTES = 65_536
 """Unread bytes above which the connection stops reading: asyncio's own default for the other direction."""
 
+# by names of their own: Python looks an enum's member up anew each time, which costs more than a call
+_OPENING = OutcomeKind.TIMEOUT_FIRST_TOKEN
+_READING = OutcomeKind.TIMEOUT_BETWEEN_TOKENS
 _TIMEOUTS = {
     OutcomeKind.TIMEOUT_FIRST_TOKEN: "no answer began in time",
     OutcomeKind.TIMEOUT_BETWEEN_TOKENS: "the answer stalled",
@@ -42,11 +45,10 @@ class Exchange:
 
     __slots__ = (
         "_inflater",
-        "_kind",
         "_line",
         "_loop",
+        "_phase",
         "_pieces",
-        "_total_at_s",
         "_unread_bytes",
         "_waiter",
         "address",
@@ -58,10 +60,11 @@ class Exchange:
         "headers",
         "sent",
         "status",
+        "total_at_s",
     )
 
     def __init__(
-        self, line: _Line, loop: asyncio.AbstractEventLoop, address: str, head_at_s: float, total_at_s: float
+        self, line: _Line, loop: asyncio.AbstractEventLoop, address: str, due_s: float, total_at_s: float
     ) -> None:
         self.status = 0
         self.headers: Headers = ()
@@ -75,10 +78,11 @@ class Exchange:
         """Whether nothing more will arrive."""
         self.fault: UpstreamFault | None = None
         """What ended it before its end."""
-        self.due_s = min(head_at_s, total_at_s)
-        """When (loop time) the sweeper ends it."""
-        self._total_at_s = total_at_s
-        self._kind = OutcomeKind.TIMEOUT_FIRST_TOKEN
+        self.due_s = due_s
+        """When (loop time) the phase that it is in has taken too long."""
+        self.total_at_s = total_at_s
+        """When all of it has."""
+        self._phase = _OPENING
         self._loop = loop
         self._line: _Line | None = line
         self._pieces: list[bytes] = []
@@ -88,22 +92,23 @@ class Exchange:
 
     # The connection's side
 
-    def arrived(self, parser: ResponseParser, size: int) -> bool:
-        """Take what *parser* made of *size* more bytes; False when the connection should stop reading for now.
+    def opens(self, parser: ResponseParser) -> None:
+        """Take the head, which *parser* has all of.
 
         Raises:
-            UpstreamMalformed: the head names an encoding that is not decoded.
+            UpstreamMalformed: it names an encoding that is not decoded.
         """
-        if parser.head_complete and not self.status:
-            if parser.content_encoding and parser.content_encoding != b"identity":
-                self._inflater = Inflater(parser.content_encoding)
-            self.status = parser.status
-            self.headers = parser.headers
-            self.answered = True
-        if parser.pieces:
-            self._pieces.append(parser.take())
+        if parser.content_encoding and parser.content_encoding != b"identity":
+            self._inflater = Inflater(parser.content_encoding)
+        self.status = parser.status
+        self.headers = parser.headers
+        self.answered = True
+
+    def arrived(self, body: bytes, size: int) -> bool:
+        """Take *body*, all there was of it in *size* bytes; False when the connection should stop reading for now."""
+        if body:
+            self._pieces.append(body)
         self._unread_bytes += size
-        self.wake()
         return self._unread_bytes <= HIGH_WATER_BYTES or not self._pieces
 
     def end(self, fault: UpstreamFault | None) -> None:
@@ -125,8 +130,8 @@ class Exchange:
     # The sweeper's side
 
     def expire(self, now_s: float) -> None:
-        """End it because `due_s` has passed."""
-        kind = OutcomeKind.TIMEOUT_TOTAL if now_s >= self._total_at_s else self._kind
+        """End it because `due_s` or `total_at_s` has passed."""
+        kind = OutcomeKind.TIMEOUT_TOTAL if now_s >= self.total_at_s else self._phase
         self._break(UpstreamTimeout(_TIMEOUTS[kind], kind=kind, received=self.received))
 
     # The reader's side
@@ -149,10 +154,9 @@ class Exchange:
         """Whether what is read was compressed on the wire."""
         return self._inflater is not None
 
-    def arm(self, kind: OutcomeKind, timeout_s: float) -> None:
-        """From now on it is a timeout of *kind* after so many seconds, unless the total ends sooner."""
-        self._kind = kind
-        self.due_s = min(self._total_at_s, self._loop.time() + timeout_s)
+    def arm(self, timeout_s: float) -> None:
+        """The phase that it is in may take so many seconds from now."""
+        self.due_s = self._loop.time() + timeout_s
 
     def opened(self) -> "Exchange":
         """Itself, once `answered`: until it is read only its total counts.
@@ -160,7 +164,8 @@ class Exchange:
         Raises:
             UpstreamFault: status and headers never came.
         """
-        self.due_s = self._total_at_s
+        self.due_s = inf
+        self._phase = _READING
         if self.fault is not None and not self.status:
             raise self.fault
         return self
@@ -209,10 +214,10 @@ class Exchange:
     async def _read(self, timeout_s: float) -> bytes:
         """All that has arrived, once anything has, as it came; b"" at the end. Raises as `read` does."""
         if not self._pieces and not self.ended:
-            self.arm(OutcomeKind.TIMEOUT_BETWEEN_TOKENS, timeout_s)
+            self.arm(timeout_s)
             while not self._pieces and not self.ended:
                 await self.wait()
-            self.due_s = self._total_at_s
+            self.due_s = inf
         return self._take()
 
     def _take(self) -> bytes:

@@ -8,11 +8,11 @@ __all__ = ["PERIOD_S", "Sweeper"]
 
 PERIOD_S = 0.05
 """How late a deadline may be noticed: a twentieth of a second is small against timeouts counted in seconds, and a
-thousand open streams cost twenty thousand comparisons a second, about 2 ms of CPU."""
+thousand open streams cost forty thousand comparisons a second, about 3 ms of CPU."""
 
 
 class Sweeper:
-    """Ends exchanges whose `due_s` has passed. It ticks only while there are any."""
+    """Ends exchanges whose `due_s` or `total_at_s` has passed. It ticks only while there are any."""
 
     def __init__(self) -> None:
         self._active: set[Exchange] = set()
@@ -40,7 +40,7 @@ class Sweeper:
     def _tick(self, loop: asyncio.AbstractEventLoop) -> None:
         self._timer = None
         now_s = loop.time()
-        for exchange in [exchange for exchange in self._active if exchange.due_s <= now_s]:
+        for exchange in [due for due in self._active if due.due_s <= now_s or due.total_at_s <= now_s]:
             exchange.expire(now_s)
         if self._active:
             self._arm(loop)
