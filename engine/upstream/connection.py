@@ -153,6 +153,7 @@ class Connection(asyncio.Protocol):
         """Send the rest of a request, no faster than the socket takes it; stop when it is no longer wanted.
 
         Each chunk may take *timeout_s*, where that is said; then the exchange times out as if no answer had begun.
+        Whoever is cancelled in here must abort the exchange.
         """
         async for chunk in chunks:
             if exchange.is_decided:
@@ -161,7 +162,7 @@ class Connection(asyncio.Protocol):
             if timeout_s is not None:
                 exchange.arm(timeout_s)
             while self._paused_writing and not exchange.is_decided:
-                await exchange.wait()
+                await exchange.news()
         exchange.sent = True
 
     @property

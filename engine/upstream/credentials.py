@@ -17,7 +17,7 @@ from engine.gateway import Call
 from engine.rules.program import Key, Provider, Scheme
 from engine.upstream.minters import Minter, Minters
 from engine.upstream.origin import Origin, split_base_url
-from engine.upstream.secrets import Secrets, expand, references
+from engine.upstream.secrets import Secrets, expand, may_change, references
 from engine.values import Headers, SecretRef
 
 __all__ = ["FRAMING", "HEADER_VALUE", "JSON", "MINTED", "TOKEN", "Head", "Heads", "missing"]
@@ -68,7 +68,7 @@ class Head:
     names: frozenset[bytes]
     """Headers that a caller's may not replace."""
     inputs: tuple[tuple[SecretRef, str | None], ...] = field(repr=False)
-    """What it was built from: it holds as long as these read the same."""
+    """What it was built from that may change: it holds as long as these read the same."""
     typed: bool = True
     """Whether `headers` say what the body is."""
     minter: Minter | None = field(default=None, repr=False)
@@ -141,8 +141,10 @@ class Heads:
         # by identity: a provider is a frozen value that a snapshot holds, and hashing it would cost more than a call
         slot = (id(provider), path, key_label, typed)
         known = self._heads.get(slot)
-        if known is not None and self._holds(known[1]):
-            return known[1]
+        if known is not None:
+            head = known[1]
+            if not head.inputs or self._holds(head):
+                return head
         head = _build(provider, path, key_label, self._secrets, self._minters)
         if not typed:
             head = _untyped(head)
@@ -156,10 +158,7 @@ class Heads:
         self._heads = {slot: held for slot, held in self._heads.items() if slot[0] in providers}
 
     def _holds(self, head: Head) -> bool:
-        for ref, value in head.inputs:  # noqa: SIM110 - a generator would cost every call more than what it asks
-            if self._secrets.read(ref) != value:
-                return False
-        return True
+        return all(self._secrets.read(ref) == value for ref, value in head.inputs)
 
 
 def missing(provider: Provider, secrets: Secrets) -> tuple[SecretRef, ...]:
@@ -198,14 +197,14 @@ def _build(provider: Provider, path: str, key_label: str, secrets: Secrets, mint
     target = quote(base + path, safe=safe) + _query(own, query)
     lines = [f"POST {target} HTTP/1.1", f"host: {origin.authority}", "accept-encoding: identity"]
     lines += [f"{name}: {value}" for name, value in headers.items()]
-    key_refs = key.references.values() if key else ()
+    refs = (*(key.references.values() if key else ()), *_text_references(provider))
     return Head(
         origin=origin,
         target=target,
         headers=tuple(headers.items()),
         data="\r\n".join((*lines, "")).encode("ascii"),
         names=frozenset(name.encode("ascii") for name in names),
-        inputs=tuple((ref, secrets.read(ref)) for ref in (*key_refs, *_text_references(provider))),
+        inputs=tuple((ref, secrets.read(ref)) for ref in refs if may_change(ref)),
         minter=minter,
     )
 

@@ -196,14 +196,10 @@ class Exchange:
         if not self.ended:
             self._break(UpstreamReset("the exchange was given up", received=self.received))
 
-    async def wait(self) -> None:
-        """Return when something has happened. Cancelled, it closes the connection."""
+    def news(self) -> "asyncio.Future[None]":
+        """Done when something has happened. Whoever is cancelled while waiting for it must `abort`."""
         waiter = self._waiter = self._loop.create_future()
-        try:
-            await waiter
-        except asyncio.CancelledError:
-            self.abort()
-            raise
+        return waiter
 
     def _break(self, fault: UpstreamFault) -> None:
         line = self._line
@@ -215,8 +211,12 @@ class Exchange:
         """All that has arrived, once anything has, as it came; b"" at the end. Raises as `read` does."""
         if not self._pieces and not self.ended:
             self.arm(timeout_s)
-            while not self._pieces and not self.ended:
-                await self.wait()
+            try:
+                while not self._pieces and not self.ended:
+                    await self.news()
+            except asyncio.CancelledError:
+                self.abort()
+                raise
             self.due_s = inf
         return self._take()
 

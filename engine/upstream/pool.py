@@ -64,8 +64,12 @@ class Pool:
             exchange = connection.begin(job, sent_s, total_at_s)
             if not exchange.sent:
                 await self._upload(connection, exchange, job)
-            while not exchange.answered:
-                await exchange.wait()
+            try:
+                while not exchange.answered:
+                    await exchange.news()
+            except asyncio.CancelledError:
+                exchange.abort()
+                raise
             if exchange.fault is None or not reused or not self._is_stale(exchange.fault, job, sent_s):
                 return exchange.opened()
             connection, reused = await self._acquire(job, total_at_s), False

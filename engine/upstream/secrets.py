@@ -8,7 +8,7 @@ from typing import Protocol
 
 from engine.values import SecretRef
 
-__all__ = ["RECHECK_S", "EnvAndFiles", "Secrets", "expand", "references"]
+__all__ = ["RECHECK_S", "EnvAndFiles", "Secrets", "expand", "may_change", "references"]
 
 RECHECK_S = 1.0
 """How stale a secret from a file may be: a `stat` a second costs nothing, one a request would cost 2 µs."""
@@ -22,8 +22,13 @@ class Secrets(Protocol):
     """Resolves references. What it gives is never logged, put into an exception, or into a `repr`."""
 
     def read(self, ref: SecretRef) -> str | None:
-        """The secret; None when it is missing or empty: an empty credential is none."""
+        """The secret; None when it is missing or empty: an empty credential is none. See `may_change`."""
         ...
+
+
+def may_change(ref: SecretRef) -> bool:
+    """Whether *ref* may come to read differently: the environment stays as a process was started with it."""
+    return ref.scheme != "env"
 
 
 def references(text: str) -> Iterator[SecretRef]:

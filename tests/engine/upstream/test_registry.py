@@ -219,6 +219,23 @@ async def test_an_answer_that_breaks_off(
     assert caught.value.received
 
 
+async def test_an_answer_that_becomes_malformed(
+    upstreams: Upstreams, loopback: Loopback, make_provider: MakeProvider, make_call: MakeCall
+) -> None:
+    """What stood before the break is read, even where both arrived together; `read_all` gives no half."""
+    chunked = OK + b"transfer-encoding: chunked\r\n\r\n"
+    port = await loopback(answering(chunked, 0.05, b"4\r\nhalf\r\njunk\r\n"))
+    call = make_call(make_provider(f"http://127.0.0.1:{port}"))
+    answer = await upstreams.send(call)
+    assert await answer.read(1.0) == b"half"
+    for _ in range(2):
+        with pytest.raises(UpstreamMalformed) as caught:
+            await answer.read(1.0)
+        assert caught.value.received
+    with pytest.raises(UpstreamMalformed):
+        await (await upstreams.send(call)).read_all(100)
+
+
 async def test_a_limit_on_the_whole(
     upstreams: Upstreams, loopback: Loopback, provider_at: MakeProvider, make_call: MakeCall
 ) -> None:

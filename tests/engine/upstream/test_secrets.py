@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.upstream.secrets import MAX_SECRET_BYTES, RECHECK_S, EnvAndFiles, expand, references
+from engine.upstream.secrets import MAX_SECRET_BYTES, RECHECK_S, EnvAndFiles, expand, may_change, references
 from engine.values import SecretRef
 
 
@@ -11,6 +11,15 @@ def test_the_environment() -> None:
     secrets = EnvAndFiles({"A": "x", "EMPTY": ""})
     assert [secrets.read(SecretRef("env", name)) for name in ("A", "EMPTY", "B")] == ["x", None, None]
     assert secrets.read(SecretRef("vault", "A")) is None
+
+
+def test_the_environment_is_taken_once() -> None:
+    """A reference that is said not to change reads the same, whatever becomes of the mapping."""
+    environ = {"A": "x"}
+    secrets, ref = EnvAndFiles(environ), SecretRef("env", "A")
+    environ["A"] = "y"
+    assert (may_change(ref), secrets.read(ref)) == (False, "x")
+    assert may_change(SecretRef("file", "/key"))
 
 
 def test_a_file_is_read_again_when_it_changes(tmp_path: Path) -> None:
