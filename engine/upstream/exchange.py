@@ -179,7 +179,7 @@ class Exchange:
         parts = []
         size = 0
         while True:
-            is_last = self.ended and self.fault is None and self._inflater is None  # a small answer is, at once
+            is_last = self.ended and self.fault is None and self._inflater is None  # with a small answer at once
             data = self._take() if is_last else await self.read(inf)
             size += len(data)
             if size > limit_bytes:
@@ -196,7 +196,7 @@ class Exchange:
         if not self.ended:
             self._break(UpstreamReset("the exchange was given up", received=self.received))
 
-    def news(self) -> "asyncio.Future[None]":
+    def news(self) -> asyncio.Future[None]:
         """Done when something has happened. Whoever is cancelled while waiting for it must `abort`."""
         waiter = self._waiter = self._loop.create_future()
         return waiter

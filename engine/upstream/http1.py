@@ -117,6 +117,7 @@ class ResponseParser:
         return any(name in (b"content-length", b"transfer-encoding") for name, _ in self.headers)
 
     # What llhttp calls. Problems are noted, not raised: an exception would come out of `feed_data` wrapped.
+    # An answer is read in one go as a rule, so what is called for every header and every chunk does the least it can.
 
     def on_message_begin(self) -> None:
         """Read nothing that follows a complete answer: nobody asked for it."""

@@ -5,7 +5,7 @@ from collections import deque
 from contextlib import aclosing, suppress
 
 from engine.errors import OutcomeKind, UpstreamFault, UpstreamReset, UpstreamTimeout
-from engine.upstream.connection import Connection, Job
+from engine.upstream.connection import Connection, Job, Upload
 from engine.upstream.dial import Dialer
 from engine.upstream.exchange import Exchange
 from engine.upstream.origin import Origin
@@ -62,8 +62,8 @@ class Pool:
         reused = connection.served > 0
         while True:
             exchange = connection.begin(job, sent_s, total_at_s)
-            if not exchange.sent:
-                await self._upload(connection, exchange, job)
+            if not isinstance(job.body, bytes):
+                await self._upload(connection, exchange, job.body, job.head_timeout_s)
             try:
                 while not exchange.answered:
                     await exchange.news()
@@ -93,17 +93,17 @@ class Pool:
             return False
         return self._loop.time() - sent_s <= STALE_WITHIN_S
 
-    async def _upload(self, connection: Connection, exchange: Exchange, job: Job) -> None:
+    async def _upload(
+        self, connection: Connection, exchange: Exchange, body: Pieces | Upload, head_timeout_s: float
+    ) -> None:
         """Send what follows the head; a body of known length within the time for the answer's head."""
         ended = False
-        body = job.body
-        assert not isinstance(body, bytes)
         try:
             if isinstance(body, Pieces):
                 async with aclosing(body.chunks()) as chunks:
                     await connection.upload(exchange, chunks)
             else:
-                await connection.upload(exchange, body, job.head_timeout_s)
+                await connection.upload(exchange, body, head_timeout_s)
             ended = True
         finally:
             if not ended:
@@ -176,7 +176,7 @@ class Pool:
         if self._retired:
             connection.close()
             return
-        waiter = self._next_waiter() if self._waiters else None
+        waiter = self._next_waiter()
         if waiter is not None:
             waiter.set_result(connection)
             return
