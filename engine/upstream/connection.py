@@ -160,7 +160,7 @@ class Connection(asyncio.Protocol):
                 return
             self._transport.write(chunk)
             if timeout_s is not None:
-                exchange.arm(timeout_s)
+                exchange.due_s = self._loop.time() + timeout_s
             while self._paused_writing and not exchange.is_decided:
                 await exchange.news()
         exchange.sent = True

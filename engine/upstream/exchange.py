@@ -154,10 +154,6 @@ class Exchange:
         """Whether what is read was compressed on the wire."""
         return self._inflater is not None
 
-    def arm(self, timeout_s: float) -> None:
-        """The phase that it is in may take so many seconds from now."""
-        self.due_s = self._loop.time() + timeout_s
-
     def opened(self) -> "Exchange":
         """Itself, once `answered`: until it is read only its total counts.
 
@@ -210,7 +206,7 @@ class Exchange:
     async def _read(self, timeout_s: float) -> bytes:
         """All that has arrived, once anything has, as it came; b"" at the end. Raises as `read` does."""
         if not self._pieces and not self.ended:
-            self.arm(timeout_s)
+            self.due_s = self._loop.time() + timeout_s
             try:
                 while not self._pieces and not self.ended:
                     await self.news()
