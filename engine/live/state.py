@@ -219,8 +219,8 @@ class BoardState:
     def _succeeded(self, slots: OfferSlots, admission: Admission, usage: Usage | None, now_s: float) -> None:
         if key := slots.keys.get(admission.key_label):
             self._rests.worked(key)
-        if usage is not None and usage.total_output:
-            self._learn_output(slots.word + MEAN_OUTPUT, usage.total_output)
+        if usage is not None and (output := usage.total_output):
+            self._learn_output(slots.word + MEAN_OUTPUT, output)
         slots.unreported += 1
         many = slots.unreported >= REPORT_EVERY or now_s - slots.reported_at_s >= REPORT_AFTER_S
         if many or not self._breakers.quiet(slots):

@@ -1,5 +1,6 @@
 """Token counts as OpenAI and its look-alikes report them ↔ `Usage`, whose kinds are disjoint."""
 
+from math import isfinite
 from typing import Any
 
 from engine.values import Usage
@@ -98,7 +99,9 @@ def _has(counts: dict[str, Any], name: str) -> bool:
 
 def _count(counts: dict[str, Any], name: str) -> int:
     count: Any = counts.get(name)
-    return int(count) if type(count) in NUMBERS and 0 <= count <= MOST_TOKENS else 0
+    if type(count) is not int:
+        count = int(count) if type(count) is float and isfinite(count) else 0
+    return count if 0 <= count <= MOST_TOKENS else 0
 
 
 def _details(reported: dict[str, Any], name: str) -> dict[str, Any]:
