@@ -7,15 +7,19 @@ away, while the lane holds bodies whole.
 """
 
 import asyncio
+from collections.abc import Awaitable
 from typing import Protocol
 
 from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
+from uvicorn.server import ServerState
 
 from engine.server.inference import LINGER_S, Inference, client_ip
 from engine.values import Headers
 
 __all__ = ["LaneConnection", "LaneCycle"]
+
+_STATUS = {status: line.removesuffix(b"\r\n") for status, line in STATUS_LINE.items()}
 
 
 class LaneConnection(Protocol):
@@ -24,10 +28,8 @@ class LaneConnection(Protocol):
     transport: asyncio.Transport
     flow: FlowControl
     client: tuple[str, int] | None
-
-    def default_headers(self) -> Headers:
-        """What every answer of the server carries."""
-        ...
+    server_state: ServerState
+    """Has what every answer of the server carries: the date."""
 
     def on_response_complete(self) -> None:
         """The answer has been written: the next request may begin."""
@@ -37,7 +39,25 @@ class LaneConnection(Protocol):
 class LaneCycle:
     """One request and its answer: the gateway's `Sink`, and what uvicorn's protocol looks at while it lives."""
 
-    def __init__(self, inference: Inference, connection: LaneConnection, headers: Headers, *, keep_alive: bool) -> None:
+    __slots__ = (
+        "_chunked",
+        "_connection",
+        "_head",
+        "_headers",
+        "_inference",
+        "_length",
+        "_parts",
+        "disconnected",
+        "is_refused",
+        "keep_alive",
+        "response_complete",
+        "started",
+    )
+
+    message_event = asyncio.Event()
+    """Set by uvicorn when the connection is lost; nobody waits for it here, so that one is enough for all."""
+
+    def __init__(self, inference: Inference, connection: LaneConnection, headers: Headers) -> None:
         self._inference = inference
         self._connection = connection
         self._headers = headers
@@ -48,20 +68,26 @@ class LaneCycle:
         self._chunked = True
         self.is_refused = False
         self.started = False
-        self.keep_alive = keep_alive
+        self.keep_alive = True
         self.response_complete = False
         self.disconnected = False
-        self.message_event = asyncio.Event()
-        """Set by uvicorn when the connection is lost; nobody waits for it here."""
 
-    def body(self, data: bytes) -> bool:
+    def take(self, data: bytes) -> bool:
         """Take part of the body; False once it has become larger than the gateway takes."""
         self._parts.append(data)
         self._length += len(data)
         self.is_refused = self._length > self._inference.body_limit_bytes
         return not self.is_refused
 
-    async def refuse(self) -> None:
+    def run(self) -> Awaitable[None]:
+        """Answer the request, whose body is whole, or refuse it."""
+        if self.is_refused:
+            return self._refuse()
+        client, inference = self._connection.client, self._inference
+        ip = client_ip(client[0] if client else "", self._headers, inference.trusted_proxies)
+        return inference.answer(self._headers, b"".join(self._parts), ip, self)
+
+    async def _refuse(self) -> None:
         """Answer a request whose body is too large, and close soon.
 
         What still comes of it is read for a moment and thrown away: a connection that is closed with bytes unread is
@@ -70,25 +96,19 @@ class LaneCycle:
         await self._inference.refuse(self)
         asyncio.get_running_loop().call_later(LINGER_S, self.abort)
 
-    async def run(self) -> None:
-        """Answer the request, whose body is whole."""
-        body = self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
-        client = self._connection.client
-        ip = client_ip(client[0] if client else "", self._headers, self._inference.trusted_proxies)
-        await self._inference.answer(self._headers, body, ip, self)
-
     async def start(self, status: int, headers: Headers) -> None:
         """Make the head; it leaves with the first bytes of the body."""
-        lines = [STATUS_LINE[status]]
-        for name, value in (*self._connection.default_headers(), *headers):
-            lines += (name, b": ", value, b"\r\n")
-            self._chunked = self._chunked and name != b"content-length"
-        if self._chunked:
-            lines.append(b"transfer-encoding: chunked\r\n")
+        lines = [_STATUS[status], *map(b": ".join, (*self._connection.server_state.default_headers, *headers))]
+        for name, _ in headers:
+            if name == b"content-length":
+                self._chunked = False
+                break
+        else:
+            lines.append(b"transfer-encoding: chunked")
         if not self.keep_alive and not self.is_refused:
-            lines.append(b"connection: close\r\n")
-        lines.append(b"\r\n")
-        self._head, self.started = b"".join(lines), True
+            lines.append(b"connection: close")
+        lines.append(b"\r\n")  # behind the one that it is joined by: the empty line
+        self._head, self.started = b"\r\n".join(lines), True
 
     async def send(self, data: bytes) -> None:
         """Send part of the body as a chunk; returns when the connection can take more."""

@@ -1,19 +1,19 @@
 """uvicorn's HTTP protocol with what it lacks: deadlines for head and body, a bound on the head, hang-ups told, a lane.
 
-Costs nothing on a request that arrives whole: a timer exists only while one is incomplete.
+Costs next to nothing on a request that arrives whole: a head is looked at once, and only an incomplete one is watched.
 """
 
 import asyncio
-from collections.abc import Coroutine, Mapping
+from collections.abc import Mapping
 from typing import Any, cast
 
 import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from engine.server.deadline import Deadline
 from engine.server.hangup import HANGUP, Hangup
 from engine.server.inference import Inference
 from engine.server.lane import LaneCycle
-from engine.values import Headers
 
 __all__ = ["GatewayProtocol"]
 
@@ -41,79 +41,99 @@ class GatewayProtocol(HttpToolsProtocol):
         super().connection_made(transport)
         self._hangup = Hangup()
         self._extensions: dict[str, Any] = {HANGUP: self._hangup}
-        self._incomplete = False
-        self._head_bytes = 0
-        self._progress_bytes = 0
-        self._deadline: asyncio.TimerHandle | None = None
-        self._arm(self.head_deadline_s)
+        self._lane: LaneCycle | None = None
+        """The request that arrives now, if it is one for a lane."""
+        self._asked: asyncio.Future[LaneCycle] | None = None
+        """What the connection's task waits for; None as long as there is no task."""
+        self._expects = self._awaits_head = self._is_incomplete = False
+        self._read_bytes = 0
+        self._grown_bytes = -1
+        """By how much a head, or a body since its last progress, has grown after the read that it began in; until that
+        read has ended, -1."""
+        self._has_progressed = False
+        """Something of the body has come since it was last looked at."""
+        self._deadline = Deadline(self.loop, self._late)
+        self._deadline.move(self.head_deadline_s)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The peer has gone: whatever was being answered is cancelled."""
-        self._disarm()
+        self._deadline.cancel()
         super().connection_lost(exc)
         self._hangup.tell()
 
     def data_received(self, data: bytes) -> None:
         """Bytes of one request or several; only an incomplete one is put under a deadline."""
-        super().data_received(data)
-        if not self._incomplete:
-            self._disarm()
-            return
-        self._progress_bytes += len(data)
-        if self._deadline is None or (self._head_bytes < 0 and self._progress_bytes >= PROGRESS_BYTES):
-            self._progress_bytes = 0
-            self._arm(self.head_deadline_s if self._head_bytes >= 0 else self.progress_deadline_s)
+        self._read_bytes = len(data)
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserError as exc:
+            self._refuse(str(exc))
+        except httptools.HttpParserUpgrade:
+            self.logger.warning("Unsupported upgrade request.")
+        else:
+            if self._is_incomplete:
+                self._watch()
 
     def on_message_begin(self) -> None:
         """A request line begins."""
-        super().on_message_begin()
-        self.scope["extensions"] = self._extensions
-        self._incomplete = True
-        self._head_bytes = 0
-
-    def on_url(self, url: bytes) -> None:
-        """Part of the request line."""
-        self._count(len(url))
-        super().on_url(url)
+        self.url = b""
+        self.headers = []
+        self._expects = False
+        self._is_incomplete = self._awaits_head = True
+        self._grown_bytes = -1
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """One header line."""
-        self._count(len(name) + len(value) + 4)
-        super().on_header(name, value)
+        """One header line, or one of a trailer."""
+        name = name.lower()
+        if name == b"expect":
+            self._expects = True
+        self.headers.append((name, value))
 
     def on_headers_complete(self) -> None:
         """The head is whole: from here on progress of the body is watched."""
-        self._head_bytes = -1
-        self._progress_bytes = 0
-        self._disarm()
+        may_be_large = self._grown_bytes >= 0 or self._read_bytes > HEAD_LIMIT_BYTES  # else the read bounds it
+        if len(self.headers) > HEADERS_LIMIT or (may_be_large and self._is_large()):
+            raise httptools.HttpParserError("head too large")  # httptools turns it into one of its own
+        self._awaits_head = False
+        self._grown_bytes = -1
         inference = self._lanes.get(self.url)
         if inference is None or not self._is_plain() or inference.is_upload(self.headers):
-            super().on_headers_complete()
+            self._lane = None
+            self._hand_over()
         else:
-            keep_alive = self.parser.should_keep_alive()
-            lane = LaneCycle(inference, self, self.headers, keep_alive=keep_alive)
+            self._lane = lane = LaneCycle(inference, self, self.headers)
+            lane.keep_alive = self.parser.should_keep_alive()
             self.cycle = lane  # type: ignore[assignment] # stands in for uvicorn's own
+        self.headers = []  # for a trailer, which nobody reads: it must not pass for part of the head (RFC 9110, 6.5.1)
 
     def on_body(self, body: bytes) -> None:
         """Part of a body."""
-        cycle: object = self.cycle
-        if not isinstance(cycle, LaneCycle):
+        self._has_progressed = True
+        lane = self._lane
+        if lane is None:
             super().on_body(body)
-        elif not cycle.is_refused and not cycle.body(body):
-            self._run(cycle.refuse())
+        elif not lane.is_refused and not lane.take(body):
+            self._answer(lane)
 
     def on_message_complete(self) -> None:
         """The request is whole."""
-        self._incomplete = False
-        cycle: object = self.cycle
-        if not isinstance(cycle, LaneCycle):
+        self._is_incomplete = False
+        lane = self._lane
+        if lane is None:
             super().on_message_complete()
-        elif not cycle.is_refused:
-            self._run(cycle.run())
+        elif not lane.is_refused:
+            self._answer(lane)
 
-    def default_headers(self) -> Headers:
-        """What every answer of the server carries: the date."""
-        return self.server_state.default_headers
+    def on_response_complete(self) -> None:
+        """An answer has been written: the next request may be answered, or is awaited."""
+        if self.pipeline:
+            super().on_response_complete()
+            return
+        self.server_state.total_requests += 1
+        if self.flow.read_paused and not self.transport.is_closing():
+            self.flow.resume_reading()
+        if not self._is_incomplete:
+            self._deadline.move(self.timeout_keep_alive)
 
     def _is_plain(self) -> bool:
         """Whether there is nothing about the request that only the application deals with."""
@@ -122,37 +142,69 @@ class GatewayProtocol(HttpToolsProtocol):
             parser.get_method() == b"POST"
             and parser.get_http_version() == "1.1"
             and not parser.should_upgrade()
-            and not self.expect_100_continue
+            and not self._expects
             and (previous is None or previous.response_complete)
         )
 
-    def _run(self, answering: Coroutine[Any, Any, None]) -> None:
-        """Answer in a task that ends with the connection."""
-        task = self.loop.create_task(answering)
-        self.tasks.add(task)
-        self._hangup.watch(task)
-        task.add_done_callback(self._answered)
+    def _hand_over(self) -> None:
+        """Tell uvicorn of the head as if it had heard it itself; it makes a request of ASGI of it."""
+        url, headers = self.url, self.headers
+        super().on_message_begin()
+        self.scope["extensions"] = self._extensions
+        super().on_url(url)
+        for name, value in headers:
+            super().on_header(name, value)
+        super().on_headers_complete()
 
-    def _answered(self, task: asyncio.Task[None]) -> None:
+    def _answer(self, cycle: LaneCycle) -> None:
+        """Have *cycle* answered by the connection's task, which ends with the connection."""
+        if self._asked is None:
+            self._asked = self.loop.create_future()
+            task = self.loop.create_task(self._answer_all(self._asked))
+            self.tasks.add(task)
+            self._hangup.watch(task)
+            task.add_done_callback(self._ended)
+        self._asked.set_result(cycle)
+
+    async def _answer_all(self, asked: asyncio.Future[LaneCycle]) -> None:
+        """Answer the lane's requests, one after the other: a task for each of them would cost twice as much."""
+        while True:
+            cycle = await asked
+            self._asked = asked = self.loop.create_future()
+            await cycle.run()
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        """The connection's task has ended, and with it the connection."""
         self.tasks.discard(task)
         self._hangup.release(task)
+        self.transport.close()
 
-    def _count(self, length: int) -> None:
-        """Keep the head within its bound; httptools turns the exception into a parser error, answered with 400."""
-        self._head_bytes += length
-        if self._head_bytes > HEAD_LIMIT_BYTES or len(self.headers) > HEADERS_LIMIT:
-            raise httptools.HttpParserError("request head too large")
+    def _is_large(self) -> bool:
+        """Whether a head that is whole is larger than it may be."""
+        return len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers) > HEAD_LIMIT_BYTES
 
-    def _arm(self, seconds: float) -> None:
-        self._disarm()
-        self._deadline = self.loop.call_later(seconds, self._late)
+    def _watch(self) -> None:
+        """A read has ended within a request: its head must not go on for ever, and its body must come on."""
+        is_first = self._grown_bytes < 0
+        self._grown_bytes = 0 if is_first else self._grown_bytes + self._read_bytes
+        if self._awaits_head:
+            if self._grown_bytes > HEAD_LIMIT_BYTES or len(self.headers) > HEADERS_LIMIT:
+                self._refuse("head too large")
+            elif is_first:
+                self._deadline.move(self.head_deadline_s)
+        elif is_first or self._grown_bytes >= PROGRESS_BYTES:
+            if not is_first and not self._has_progressed:
+                self._refuse("a body of nothing but trailers or extensions of chunks")
+            self._grown_bytes, self._has_progressed = 0, False
+            self._deadline.move(self.progress_deadline_s)
 
-    def _disarm(self) -> None:
-        if self._deadline is not None:
-            self._deadline.cancel()
-            self._deadline = None
+    def _refuse(self, why: str) -> None:
+        """Answer 400 to what is no request, or to one that is not read to its end, and close."""
+        self.logger.warning("Invalid HTTP request received: %s", why)
+        self.send_400_response("Invalid HTTP request received.")
 
     def _late(self) -> None:
-        """Too slow: closed without an answer, which a peer this slow would not read."""
-        self._deadline = None
-        self.transport.close()
+        """Close a peer that is too slow, without an answer, which it would not read; not one that is being answered."""
+        cycle = cast("Any", self.cycle)
+        if self._is_incomplete or cycle is None or cycle.response_complete:
+            self.transport.close()

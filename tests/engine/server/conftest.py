@@ -68,6 +68,7 @@ class Serving:
 
     port: int
     log: Lines
+    server: uvicorn.Server
 
     async def open(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         return await asyncio.open_connection("127.0.0.1", self.port)
@@ -92,7 +93,9 @@ async def serve(tmp_path: Path) -> AsyncIterator[Callable[..., Awaitable[Serving
     """Starts a server for a handler: `/lane` goes through the lane, `/asgi` through the application."""
     running: list[tuple[uvicorn.Server, asyncio.Task[None]]] = []
 
-    async def start(handler: Handler, surface: Surface = Surface.CHAT, *, limit_bytes: int = LIMIT_BYTES) -> Serving:
+    async def start(
+        handler: Handler, surface: Surface = Surface.CHAT, *, limit_bytes: int = LIMIT_BYTES, keep_alive_s: int = 5
+    ) -> Serving:
         log, doer, current = Lines(), Doer(handler), Current(None, None)  # type: ignore[arg-type] # nobody looks at them
         inference = Inference(
             surface=surface,
@@ -110,14 +113,22 @@ async def serve(tmp_path: Path) -> AsyncIterator[Callable[..., Awaitable[Serving
 
         protocol: Any = partial(HastyProtocol, {b"/lane": inference})
         app = Litestar([through_the_application], openapi_config=None, logging_config=None)
-        config = uvicorn.Config(app, port=0, http=protocol, ws="none", lifespan="off", log_config=None)
+        config = uvicorn.Config(
+            app,
+            port=0,
+            http=protocol,
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            timeout_keep_alive=keep_alive_s,
+        )
         server = uvicorn.Server(config)
         task = asyncio.create_task(server._serve())
         running.append((server, task))
         async with asyncio.timeout(5):
             while not server.started:  # noqa: ASYNC110 - uvicorn tells by this flag alone
                 await asyncio.sleep(0.005)
-        return Serving(server.servers[0].sockets[0].getsockname()[1], log)
+        return Serving(server.servers[0].sockets[0].getsockname()[1], log, server)
 
     yield start
     for server, task in running:

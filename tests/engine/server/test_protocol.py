@@ -204,3 +204,231 @@ async def test_large_heads_are_refused(serve: Serve, head: bytes) -> None:
     answer = await (await serve(tell)).exchange(b"POST /lane HTTP/1.1\r\n" + head + b"\r\n")
 
     assert answer.startswith(b"HTTP/1.1 400")
+
+
+async def refused(serving: Any, begun: bytes, more: bytes) -> bytes:
+    """The first line that comes back while *more* is sent after *begun*, over and over."""
+    reader, writer = await serving.open()
+    answer = asyncio.create_task(reader.readline())
+    writer.write(begun)
+    for _ in range(20):
+        await asyncio.sleep(0.005)
+        if answer.done():
+            break
+        writer.write(more)
+    async with asyncio.timeout(1):
+        line: bytes = await answer
+    writer.close()
+    return line
+
+
+@pytest.mark.parametrize("more", [b"y" * 10_000, b"\r\nx: y" * 50], ids=["line", "lines"])
+async def test_a_head_without_end_is_refused(serve: Serve, more: bytes) -> None:
+    """A head that goes on beyond its bounds is a 400 before it ends, be it in one line or in many."""
+    line = await refused(await serve(tell), b"POST /lane HTTP/1.1\r\nhost: x\r\nx: ", more)
+
+    assert line.startswith(b"HTTP/1.1 400")
+
+
+@BOTH
+async def test_a_trailer_without_end_is_refused(serve: Serve, path: str) -> None:
+    """What is neither head nor body is not read for ever either."""
+    head = b"POST %b HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n" % path.encode()
+    line = await refused(await serve(tell), head + b"3\r\nabc\r\n0\r\nx: ", b"y" * 20_000)
+
+    assert line.startswith(b"HTTP/1.1 400")
+
+
+@BOTH
+async def test_bodies_may_be_slow(serve: Serve, path: str) -> None:
+    """A body that keeps coming on has as long as it takes, in as many pieces as it takes."""
+    reader, writer = await (await serve(tell, limit_bytes=1_000_000)).open()
+    writer.write(b"POST %b HTTP/1.1\r\nhost: x\r\ncontent-length: 700000\r\nconnection: close\r\n\r\n" % path.encode())
+    for _ in range(7):
+        writer.write(b"x" * 100_000)
+        await asyncio.sleep(0.1)
+
+    assert (await reader.read()).endswith(b"700000 bytes")
+    writer.close()
+
+
+async def headers_told(inbound: Inbound, sink: Sink) -> None:
+    """Answers with the headers that came in."""
+    await sink.start(200, [])
+    await sink.end(b"".join(b"%b=%b;" % header for header in inbound.headers))
+
+
+@BOTH
+async def test_headers_arrive_as_they_were_sent(serve: Serve, path: str) -> None:
+    """In their order, names in lower case, none lost that is repeated."""
+    answer = await (await serve(headers_told)).exchange(post(path, extra=b"X-A: 1\r\nb: 2\r\nx-a: Three\r\n" + CLOSE))
+
+    assert b"host=x;content-length=5;x-a=1;b=2;x-a=Three;connection=close;" in answer
+
+
+@BOTH
+async def test_trailers_are_no_headers(serve: Serve, path: str) -> None:
+    """What comes after a body cannot pass for part of the head, which proxies in front have looked at."""
+    head = b"POST %b HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n%b\r\n" % (path.encode(), CLOSE)
+    answer = await (await serve(headers_told)).exchange(head + b"3\r\nabc\r\n0\r\nx-late: 1\r\n\r\n")
+
+    assert b"connection=close;" in answer
+    assert b"x-late" not in answer
+
+
+@BOTH
+async def test_requests_sent_together_are_answered_in_order(serve: Serve, path: str) -> None:
+    """The second waits for the first, however long that takes."""
+
+    async def shorter_and_shorter(inbound: Inbound, sink: Sink) -> None:
+        assert isinstance(inbound.body, bytes)
+        await asyncio.sleep(0.1 / len(inbound.body))
+        await tell(inbound, sink)
+
+    together = post(path, b"1") + post("/lane", b"12") + post(path, b"123", extra=CLOSE)
+    answer = await (await serve(shorter_and_shorter)).exchange(together)
+
+    assert [part[:7] for part in answer.split(b"\r\n\r\n")[1:]] == [b"1 bytes", b"2 bytes", b"3 bytes"]
+
+
+@BOTH
+async def test_close_closes(serve: Serve, path: str) -> None:
+    """Who asks for the end of the connection gets it with the answer."""
+    reader, writer = await (await serve(tell)).open()
+    writer.write(post(path, extra=CLOSE))
+
+    async with asyncio.timeout(1):
+        assert (await reader.read()).endswith(b"5 bytes")
+    writer.close()
+
+
+@BOTH
+async def test_idle_connections_are_closed(serve: Serve, path: str) -> None:
+    """A connection is kept for its time after an answer, counted anew from each."""
+    loop = asyncio.get_running_loop()
+    reader, writer = await (await serve(tell, keep_alive_s=1)).open()
+    for pause_s in (0, 0.7, 0.7):
+        await asyncio.sleep(pause_s)
+        writer.write(post(path))
+        assert (await reader.readuntil(b"5 bytes")).startswith(b"HTTP/1.1 200")
+    answered_s = loop.time()
+
+    async with asyncio.timeout(3):
+        assert await reader.read() == b""
+    assert loop.time() - answered_s > 0.9
+    writer.close()
+
+
+@BOTH
+async def test_answers_take_their_time(serve: Serve, path: str) -> None:
+    """No deadline of a request's arrival, nor of an idle connection, ends one that is being answered."""
+
+    async def slow(inbound: Inbound, sink: Sink) -> None:
+        await asyncio.sleep(1.3)
+        await tell(inbound, sink)
+
+    reader, writer = await (await serve(slow, keep_alive_s=1)).open()
+    for _ in range(2):
+        writer.write(post(path)[:-1])
+        await asyncio.sleep(0.05)
+        writer.write(b"o")
+        assert (await reader.readuntil(b"5 bytes")).startswith(b"HTTP/1.1 200")
+    writer.close()
+
+
+@BOTH
+async def test_a_hang_up_cancels_the_later_ones_too(serve: Serve, path: str) -> None:
+    """Whichever request of a connection is being answered ends with it; those before were answered."""
+    ended = asyncio.Event()
+
+    async def wait_for_the_second(inbound: Inbound, sink: Sink) -> None:
+        if inbound.body == b"hello":
+            await tell(inbound, sink)
+            return
+        try:
+            await asyncio.sleep(30)
+        finally:
+            ended.set()
+
+    serving = await serve(wait_for_the_second)
+    reader, writer = await serving.open()
+    writer.write(post(path))
+    await reader.readuntil(b"5 bytes")
+    writer.write(post(path, b"wait"))
+    await asyncio.sleep(0.1)
+    assert not ended.is_set()
+    writer.close()
+
+    async with asyncio.timeout(2):
+        await ended.wait()
+        while serving.server.server_state.tasks:  # noqa: ASYNC110 - uvicorn tells nobody
+            await asyncio.sleep(0.01)
+
+
+async def test_an_answer_that_is_given_up_ends_the_connection(serve: Serve) -> None:
+    """A lane that has lost its task does not leave a peer without an answer."""
+
+    async def give_up(_: Inbound, __: Sink) -> None:
+        raise asyncio.CancelledError
+
+    reader, writer = await (await serve(give_up)).open()
+    writer.write(post("/lane"))
+
+    async with asyncio.timeout(1):
+        assert await reader.read() == b""
+    writer.close()
+
+
+@BOTH
+async def test_shutdown_ends_what_has_begun(serve: Serve, path: str) -> None:
+    """A server that ends answers what it is asked, says that it closes, and closes idle connections."""
+    begun = asyncio.Event()
+
+    async def slow(inbound: Inbound, sink: Sink) -> None:
+        if inbound.body != b"hello":
+            begun.set()
+            await asyncio.sleep(0.3)
+        await tell(inbound, sink)
+
+    serving = await serve(slow)
+    idle, idle_writer = await serving.open()
+    idle_writer.write(post(path))
+    await idle.readuntil(b"5 bytes")
+    busy, busy_writer = await serving.open()
+    busy_writer.write(post(path, b"slow"))
+    await begun.wait()
+    serving.server.should_exit = True
+
+    async with asyncio.timeout(2):
+        assert await idle.read() == b""
+        answer = await busy.read()
+    assert answer.endswith(b"4 bytes")
+    assert b"connection: close\r\n" in answer
+    idle_writer.close()
+    busy_writer.close()
+
+
+@BOTH
+async def test_who_does_not_read_is_waited_for(serve: Serve, path: str) -> None:
+    """An answer is made no faster than its reader takes it."""
+    sent = 0
+
+    async def much(_: Inbound, sink: Sink) -> None:
+        nonlocal sent
+        await sink.start(200, [])
+        while sent < 1_000:
+            await sink.send(b"x" * 100_000)
+            sent += 1
+        await sink.end()
+
+    reader, writer = await (await serve(much)).open()
+    writer.write(post(path, extra=CLOSE))
+    await asyncio.sleep(0.5)
+    assert sent < 500
+
+    received = 0
+    while data := await reader.read(1 << 20):
+        received += len(data)
+    assert sent == 1_000
+    assert received > 100_000_000
+    writer.close()
