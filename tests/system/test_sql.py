@@ -1,5 +1,7 @@
 """SQL over usage through the front door: answers to questions, and no way to anything else."""
 
+import json
+import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -55,6 +57,134 @@ def test_the_request_just_made(gateway: Any, key: str) -> None:
     assert row["cost_pusd"] == 20_000_000
     assert row["config_hash"].startswith(answer.headers["x-engine-config"])
     assert answer.headers["x-engine-cost-usd"] == "0.00002"
+
+
+def test_every_column_says_what_it_is_named_for(gateway: Any) -> None:
+    """All of a request's row and its attempt's; what differs from run to run is put in its order."""
+    files = ["providers.d/a.yaml:11"]
+    answer = gateway.chat(
+        "t/ok",
+        max_tokens=77,
+        user="u9",
+        response_format={"type": "json_object"},
+        headers={"traceparent": f"00-{'a' * 32}-{'b' * 16}-01"},
+    )
+    (row,) = gateway.sql(f"select * from requests where request_id = '{answer.headers['x-request-id']}'")
+    (attempt,) = gateway.sql(f"select * from attempts where request_id = '{answer.headers['x-request-id']}'")
+    decision = json.loads(row.pop("decision"))
+
+    assert decision.pop("draw") < 1.0
+    assert decision == {
+        "path": ["t/ok"],
+        "pool": "t/ok",
+        "strategy": "ordered",
+        "chain": [["t/ok@a", "offers t/ok", *files]],
+    }
+    assert row.pop("ts") == attempt.pop("ts")
+    assert row.pop("config_hash")[:12] == answer.headers["x-engine-config"]
+    times = (attempt.pop("ttfb_ms"), attempt.pop("total_ms"), row.pop("total_ms"))
+    assert 0.0 < attempt.pop("started_ms") < times[2]
+    assert (attempt.pop("connect_ms") or 0.0) < times[0]
+    assert sorted(times) == list(times)
+    shared = {
+        "request_id": answer.headers["x-request-id"],
+        "provider": "a",
+        "key_label": "k1",
+        "status": 200,
+        "error_kind": None,
+        "price_id": "a/t/ok/2026-01-01",
+        "cost_pusd": 20_000_000,
+        "cost_usd": 0.00002,
+        "cost_problem": None,
+        "input_tokens": 8,
+        "cached_input_tokens": 4,
+        "cache_write_tokens": 0,
+        "cache_write_1h_tokens": 0,
+        "audio_input_tokens": 0,
+        "image_input_tokens": 0,
+        "output_tokens": 5,
+        "reasoning_tokens": 0,
+        "audio_output_tokens": 0,
+        "image_output_tokens": 0,
+        "usage_source": "reported",
+        "images": None,
+        "audio_ms": None,
+        "characters": None,
+        "search_units": None,
+    }
+    assert row == shared | {
+        "node": socket.gethostname(),
+        "consumer": "tester",
+        "team": "testers",
+        "cost_center": "4711",
+        "end_user": "u9",
+        "source_ip_prefix": "127.0.0.0/24",
+        "tags": {},
+        "headers": {},
+        "metadata": {},
+        "trace_id": "a" * 32,
+        "surface": "chat",
+        "stream": False,
+        "requested_model": "t/ok",
+        "resolved_model": "t/ok",
+        "route": None,
+        "rule_place": None,
+        "config_git_rev": "",
+        "has_tools": False,
+        "has_images": False,
+        "has_audio": False,
+        "has_files": False,
+        "wants_json": True,
+        "reasoning": False,
+        "input_tokens_estimate": 38,
+        "max_tokens": 77,
+        "dropped_params": [],
+        "ttft_ms": None,
+        "error_code": None,
+        "finish_reason": "stop",
+        "unlisted": False,
+    }
+    assert attempt == shared | {
+        "n": 1,
+        "role": "first",
+        "reason": "offers t/ok",
+        "model": "t/ok",
+        "upstream_model": "ok",
+        "address": f"127.0.0.1:{gateway.providers['a']}",
+        "key_label": "main",
+        "upstream_request_id": "",
+        "error_detail": "",
+        "sent_bytes": 130,
+        "received_bytes": 318,
+        "list_cost_pusd": 20_000_000,
+    }
+
+
+PICTURE = {"type": "image_url", "image_url": {"url": "https://example.org/a.png"}}
+SOUND = {"type": "input_audio", "input_audio": {"data": "AAAA", "format": "wav"}}
+PAPER = {"type": "file", "file": {"file_id": "f-1"}}
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ({"tools": [{"type": "function", "function": {"name": "f"}}]}, "has_tools"),
+        ({"messages": [{"role": "user", "content": [PICTURE]}]}, "has_images"),
+        ({"messages": [{"role": "user", "content": [SOUND]}]}, "has_audio"),
+        ({"messages": [{"role": "user", "content": [PAPER]}]}, "has_files"),
+        ({"response_format": {"type": "json_object"}}, "wants_json"),
+        ({"reasoning_effort": "high"}, "reasoning"),
+        ({"stream": True}, "stream"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_each_trait_of_a_request_has_its_column(gateway: Any, said: dict[str, Any], told: str) -> None:
+    """What a request is like stands in the column that is named for it, and in no other."""
+    answer = gateway.chat("t/free", **said)
+    traits = "stream, has_tools, has_images, has_audio, has_files, wants_json, reasoning"
+    (row,) = gateway.sql(f"select {traits} from requests where request_id = '{answer.headers['x-request-id']}'")
+
+    assert [name for name, is_so in row.items() if is_so] == [told]
 
 
 @pytest.mark.parametrize("query", REFUSED.values(), ids=REFUSED)
