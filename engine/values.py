@@ -212,7 +212,7 @@ class UsageSource(StrEnum):
     PARTIAL = "partial"
 
 
-class Usage(msgspec.Struct, frozen=True, kw_only=True):
+class Usage(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=False):
     """Token counts by kind. The kinds are disjoint: `wire` has evened out what providers nest in one another.
 
     `input` excludes cached, cache-written, audio and image tokens; `output` excludes reasoning, audio and image.
@@ -248,7 +248,7 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True):
         return self.output + self.reasoning + self.audio_output + self.image_output
 
 
-class Measures(msgspec.Struct, frozen=True, kw_only=True):
+class Measures(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=False):
     """What an answer is counted by beside tokens; some of it may be counted in tokens as well."""
 
     images: int = 0
@@ -279,7 +279,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     """Whether any byte of an answer had arrived."""
 
 
-class AttemptRecord(msgspec.Struct, frozen=True):
+class AttemptRecord(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One upstream attempt as it is written to the journal; a row of `attempts`."""
 
     n: int
@@ -317,7 +317,7 @@ class AttemptRecord(msgspec.Struct, frozen=True):
     """What was counted beside tokens; None when nothing was."""
 
 
-class RequestRecord(msgspec.Struct, frozen=True):
+class RequestRecord(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One client request as it is written to the journal; a row of `requests`, with its attempts."""
 
     request_id: str
@@ -379,7 +379,7 @@ class RequestRecord(msgspec.Struct, frozen=True):
     """Of the attempt that answered: what was counted beside tokens; None when nothing was."""
 
 
-class ConfigRecord(msgspec.Struct, frozen=True, kw_only=True):
+class ConfigRecord(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=False):
     """A configuration that was loaded or refused; a row of `config_snapshots`."""
 
     record_id: str
@@ -402,7 +402,7 @@ class ConfigRecord(msgspec.Struct, frozen=True, kw_only=True):
     """`privacy.retention`; None, as in what was refused, leaves the rule as it was."""
 
 
-class EventRecord(msgspec.Struct, frozen=True, kw_only=True):
+class EventRecord(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=False):
     """Something that happened beside requests: a breaker that moved, a key that rests, a worker that died."""
 
     record_id: str

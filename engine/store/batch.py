@@ -1,20 +1,40 @@
-"""One batch of journal records on its way into the database: newline JSON files, one a kind."""
+"""One batch of journal records on its way into the database: newline JSON files, one a kind, of flat objects.
 
+DuckDB reads flat objects three times as fast as nested ones, and into the tables without a stop in between.
+"""
+
+from collections.abc import Callable
 from pathlib import Path
-from types import MappingProxyType
+from typing import Any
 
 import msgspec
+from msgspec.structs import astuple
 
-from engine.values import ConfigRecord, EventRecord, Record, RequestRecord
+from engine.values import AttemptRecord, ConfigRecord, EventRecord, Measures, Record, RequestRecord, Usage
 
 __all__ = ["Batch"]
 
-KINDS = ("requests", "configs", "events", "models", "providers", "prices", "positions", "unreadable")
+KINDS = ("requests", "attempts", "configs", "events", "models", "providers", "prices", "positions", "unreadable")
 """The files that `load.sql` reads; all of them exist, most of them are empty."""
-KIND_OF = MappingProxyType({RequestRecord: "requests", ConfigRecord: "configs", EventRecord: "events"})
 DECLARED = ("models", "providers", "prices")
+USAGE = ["usage_source" if name == "source" else f"{name}_tokens" for name in Usage.__struct_fields__]
+COUNTS = (*USAGE, *Measures.__struct_fields__)
+"""Keys of what a record nests, beside those of its own fields."""
+NO_USAGE = (None,) * len(Usage.__struct_fields__)
+NO_MEASURES = (None,) * len(Measures.__struct_fields__)
 
-encode = msgspec.json.Encoder(enc_hook=dict).encode
+encode_lines = msgspec.json.Encoder(enc_hook=dict).encode_lines
+
+
+def _rows(name: str, *keys: str) -> Callable[..., Any]:
+    """Makes rows of one kind from their values, in the order of the keys. What is None is left out of the line."""
+    return msgspec.defstruct(name, [(key, object, None) for key in keys], omit_defaults=True, gc=False)
+
+
+request_row = _rows("RequestRow", *RequestRecord.__struct_fields__, *COUNTS)
+attempt_row = _rows("AttemptRow", "request_id", "at", *AttemptRecord.__struct_fields__, *COUNTS)
+config_row = _rows("ConfigRow", *ConfigRecord.__struct_fields__)
+event_row = _rows("EventRow", *EventRecord.__struct_fields__)
 
 
 class Batch:
@@ -24,19 +44,23 @@ class Batch:
         self.records = 0
         self.positions: dict[str, int] = {}
         """Segment → bytes of it that are in this batch or an earlier one."""
-        self._lines: dict[str, list[bytes]] = {kind: [] for kind in KINDS}
-        self._prices: dict[object, list[bytes]] = {}
+        self._rows: dict[str, list[object]] = {kind: [] for kind in KINDS}
+        self._prices: dict[object, list[object]] = {}
 
     def add(self, record: Record) -> None:
         """Take one record in; those of a writer in the order of its journal."""
         self.records += 1
-        self._lines[KIND_OF[type(record)]].append(encode(record))
-        if isinstance(record, ConfigRecord) and record.models:
-            self._declare(record)
+        match record:
+            case RequestRecord():
+                self._request(record)
+            case ConfigRecord():
+                self._config(record)
+            case EventRecord():
+                self._rows["events"].append(event_row(*astuple(record)))
 
     def reject(self, segment: str, byte_offset: int, reason: str) -> None:
         """Note a frame that held no record, by where it ends."""
-        self._lines["unreadable"].append(encode({"segment": segment, "byte_offset": byte_offset, "reason": reason}))
+        self._rows["unreadable"].append({"segment": segment, "byte_offset": byte_offset, "reason": reason})
 
     def refused(self, reason: str) -> "Batch":
         """The same batch without its records, which are noted as unreadable."""
@@ -48,23 +72,45 @@ class Batch:
 
     def write(self, directory: Path) -> None:
         """Write one file a kind, replacing those of the batch before."""
-        lines = self._lines | {
-            "prices": [line for period in self._prices.values() for line in period],
-            "positions": [encode({"segment": s, "byte_offset": offset}) for s, offset in self.positions.items()],
+        rows = self._rows | {
+            "prices": [row for period in self._prices.values() for row in period],
+            "positions": [{"segment": s, "byte_offset": offset} for s, offset in self.positions.items()],
         }
         directory.mkdir(parents=True, exist_ok=True)
         for kind in KINDS:
-            (directory / f"{kind}.ndjson").write_bytes(b"\n".join(lines[kind]))
+            (directory / f"{kind}.ndjson").write_bytes(encode_lines(rows[kind]))
+
+    def _request(self, record: RequestRecord) -> None:
+        row = request_row(*astuple(record), *_counts(record.usage, record.measures))
+        row.usage = row.measures = row.attempts = None
+        self._rows["requests"].append(row)
+        for attempt in record.attempts:
+            counts = _counts(attempt.usage, attempt.measures)
+            row = attempt_row(record.request_id, record.at, *astuple(attempt), *counts)
+            row.usage = row.measures = None
+            self._rows["attempts"].append(row)
+
+    def _config(self, record: ConfigRecord) -> None:
+        row = config_row(*astuple(record))
+        row.models = None
+        self._rows["configs"].append(row)
+        if record.models:
+            self._declare(record)
 
     def _declare(self, record: ConfigRecord) -> None:
         """What a loaded configuration declares: of models and providers the last counts, prices add up."""
-        rows = {kind: [row for row in record.models if row["table"] == kind] for kind in DECLARED}
-        encoded = {
-            kind: [encode({**row, "config_hash": record.config_hash}) for row in rows[kind]] for kind in DECLARED
+        rows = {
+            kind: [{**row, "config_hash": record.config_hash} for row in record.models if row["table"] == kind]
+            for kind in DECLARED
         }
-        self._lines["models"] = encoded["models"]
-        self._lines["providers"] = encoded["providers"]
-        periods: dict[object, list[bytes]] = {}
-        for row, line in zip(rows["prices"], encoded["prices"], strict=True):
-            periods.setdefault(row["price_id"], []).append(line)
+        self._rows["models"] = [*rows["models"]]
+        self._rows["providers"] = [*rows["providers"]]
+        periods: dict[object, list[object]] = {}
+        for row in rows["prices"]:
+            periods.setdefault(row["price_id"], []).append(row)
         self._prices |= periods
+
+
+def _counts(usage: Usage | None, measures: Measures | None) -> tuple[object, ...]:
+    """The values of COUNTS."""
+    return (NO_USAGE if usage is None else astuple(usage)) + (NO_MEASURES if measures is None else astuple(measures))

@@ -18,7 +18,7 @@ from engine.store.catalog import build
 from engine.store.hot import GROWING, Hot, Unloadable
 from engine.store.layout import Layout
 from engine.store.log import Log
-from engine.store.segments import MAGIC, Segment, Unreadable, is_finished, read, segments
+from engine.store.segments import MAGIC, Segment, Unreadable, is_finished, read, segments, torn_bytes
 from engine.store.status import Status
 
 __all__ = ["Projector"]
@@ -135,8 +135,8 @@ class Projector:
         position = self._positions.get(segment.id, len(MAGIC))
         if next(read(segment.path, position), None):
             return
-        if torn_bytes := segment.path.stat().st_size - position:
-            self._log.error("journal_tail_cut", segment=segment.id, torn_bytes=torn_bytes)
+        if torn := torn_bytes(segment.path, position):
+            self._log.error("journal_tail_cut", segment=segment.id, torn_bytes=torn)
         segment.path.unlink()
         self._hot.leave(segment.id)
         self._positions.pop(segment.id, None)
@@ -153,4 +153,5 @@ def _writers(journal: Path) -> list[Path]:
 
 
 def _written_at(path: Path) -> datetime:
+    """When the segment was last written to, or somewhat before: storing through a map notes a time once a sync."""
     return datetime.fromtimestamp(path.stat().st_mtime, UTC)

@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 
 from engine.store.layout import Layout
-from engine.store.segments import MAGIC, count, segments
+from engine.store.segments import MAGIC, extent, segments, unread_bytes
 
 __all__ = ["Lag", "Status", "lag"]
 
@@ -59,15 +59,18 @@ def lag(data: Path) -> Lag:
     layout = Layout(data)
     status = Status.read(layout.status)
     positions = status.positions if status else {}
-    waiting = [
+    begun = [
         (segment.path, max(positions.get(segment.id, 0), len(MAGIC)))
         for directory in layout.journal.glob("*/")
         for segment in segments(directory)
     ]
-    size = sum(max(0, path.stat().st_size - offset) for path, offset in waiting)
+    size, records = sum(unread_bytes(path, offset) for path, offset in begun), None
+    if size <= COUNTED_BYTES:
+        extents = [extent(path, offset) for path, offset in begun]
+        size, records = sum(taken for _, taken in extents), sum(frames for frames, _ in extents)
     return Lag(
         bytes=size,
-        records=sum(count(path, offset) for path, offset in waiting) if size <= COUNTED_BYTES else None,
+        records=records,
         as_of=status.as_of if status else None,
         published_at=status.published_at if status else None,
     )

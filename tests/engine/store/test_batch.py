@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from engine.store.batch import KINDS, Batch
-from engine.values import ConfigRecord, RequestRecord
+from engine.values import ConfigRecord, Measures, RequestRecord, Usage
 
 
 def lines(folder: Path, kind: str) -> list[dict[str, object]]:
@@ -22,6 +22,31 @@ def test_every_file_is_written_and_replaced(tmp_path: Path, make_request: Callab
     assert lines(tmp_path, "positions") == [{"segment": "w1/1", "byte_offset": 700}]
     Batch().write(tmp_path)
     assert {kind: lines(tmp_path, kind) for kind in KINDS} == {kind: [] for kind in KINDS}
+
+
+def test_what_a_record_nests_lies_beside_its_fields(tmp_path: Path, make_request: Callable[..., RequestRecord]) -> None:
+    """Usage and measures become keys, attempts rows of their own, and what is not known no key at all."""
+    batch = Batch()
+    batch.add(make_request(usage=Usage(input=3, reasoning=4), measures=Measures(images=2), reasoning=True))
+    batch.add(make_request(usage=None, attempts=()))
+    batch.write(tmp_path)
+    used, unused = lines(tmp_path, "requests")
+    assert (used["input_tokens"], used["reasoning_tokens"], used["usage_source"], used["images"]) == (
+        3,
+        4,
+        "reported",
+        2,
+    )
+    assert used["reasoning"] is True
+    assert not {"usage", "measures", "attempts"} & set(used)
+    assert not {"input_tokens", "usage_source", "images", "max_tokens"} & set(unused)
+    (attempt,) = lines(tmp_path, "attempts")
+    assert (attempt["request_id"], attempt["at"], attempt["n"], attempt["input_tokens"]) == (
+        "r000001",
+        used["at"],
+        1,
+        100,
+    )
 
 
 def test_of_two_configurations_the_last_declares(tmp_path: Path, make_config: Callable[..., ConfigRecord]) -> None:

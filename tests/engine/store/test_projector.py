@@ -1,6 +1,7 @@
 """The chain from journal to catalog: exactly once, whatever is killed when."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -19,7 +20,7 @@ from engine.store.journal import SegmentWriter
 from engine.store.layout import Layout
 from engine.store.projector import Projector
 from engine.store.segments import HEAD, segments
-from engine.store.status import Status
+from engine.store.status import Status, lag
 from engine.values import ConfigRecord, RequestRecord, Usage
 
 MakeRequest = Callable[..., RequestRecord]
@@ -104,7 +105,7 @@ def test_an_empty_directory_gives_a_catalog_without_rows(layout: Layout, log: An
 
 def test_rows_arrive_once_and_in_order(layout: Layout, log: Any, make_request: MakeRequest) -> None:
     """However often it is projected and published, each record is one row, in the order of the journal."""
-    writer = SegmentWriter(layout.journal, "w1", log=log, rotate_bytes=8000)
+    writer = SegmentWriter(layout.journal, "w1", log=log, rotate_bytes=3000)
     written = []
     with Projector(layout, log=log) as projector:
         for _ in range(4):
@@ -137,6 +138,43 @@ def test_a_torn_tail_is_cut_and_said(layout: Layout, log: Any, make_request: Mak
     assert log.events == ["journal_tail_cut"]
 
 
+def test_the_room_of_a_killed_writer_is_no_torn_tail(layout: Layout, log: Any, make_request: MakeRequest) -> None:
+    """What is left of a killed writer's segment is deleted without a word once its records are projected."""
+    killed = Layout(layout.data / "killed")
+    writer = SegmentWriter(killed.journal, "w1", log=log)
+    writer.append(make_request())
+    shutil.copytree(killed.journal, layout.journal)  # the bytes without the lock: what a kill leaves
+    writer.close()
+    (left,) = segments(layout.journal / "w1")
+    assert left.path.stat().st_size > 100_000
+    writer = SegmentWriter(layout.journal, "w1", log=log)
+    writer.append(make_request())
+    bring_up(layout, log)
+    assert lag(layout.data).bytes == 0
+    bring_up(layout, log, lambda: datetime.now(UTC) + timedelta(minutes=61))
+    writer.close()
+    assert not left.path.exists()
+    assert ids(layout) == ["r000001", "r000002"]
+    assert log.events == []
+
+
+def test_a_segment_of_another_version_is_kept_and_said(layout: Layout, log: Any, make_request: MakeRequest) -> None:
+    """An update that found records of before says so once, goes on with what follows, and deletes nothing of them."""
+    writer = SegmentWriter(layout.journal, "w1", log=log)
+    writer.append(make_request())
+    writer.close()
+    (old,) = segments(layout.journal / "w1")
+    old.path.write_bytes(b"engjnl1\n" + old.path.read_bytes()[8:])
+    writer = SegmentWriter(layout.journal, "w1", log=log)
+    writer.append(make_request())
+    writer.close()
+    bring_up(layout, log)
+    bring_up(layout, log, lambda: datetime.now(UTC) + timedelta(minutes=61))
+    assert ids(layout) == ["r000002"]
+    assert log.events == ["journal_frame_unreadable"]
+    assert old.path.exists()
+
+
 def test_an_older_segment_with_a_living_writer_is_waited_for(
     layout: Layout, log: Any, make_request: MakeRequest
 ) -> None:
@@ -167,7 +205,7 @@ def test_a_record_that_no_column_holds_blocks_nothing(layout: Layout, log: Any, 
 
 def test_projected_segments_go_after_a_margin(layout: Layout, log: Any, make_request: MakeRequest) -> None:
     """A segment is deleted an hour after its last write at the earliest, and the newest never."""
-    writer = SegmentWriter(layout.journal, "w1", log=log, rotate_bytes=4000)
+    writer = SegmentWriter(layout.journal, "w1", log=log, rotate_bytes=1500)
     for _ in range(10):
         writer.append(make_request())
     writer.close()

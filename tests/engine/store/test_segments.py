@@ -1,24 +1,31 @@
 """Frames of records in files: whole or torn, however they were cut."""
 
+import mmap
 import os
+import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from zlib import crc32
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.store.segments import (
+    BLOCK_BYTES,
     HEAD,
     MAGIC,
     Encoder,
     Unreadable,
     create,
+    extent,
     is_finished,
     read,
     segments,
+    torn_bytes,
+    unread_bytes,
 )
 from engine.values import ConfigRecord, EventRecord, Record, RequestRecord
 
@@ -35,9 +42,13 @@ def write(path: Path, frames: list[bytes]) -> list[int]:
     return ends
 
 
+def frame(payload: bytes) -> bytes:
+    return HEAD.pack(len(payload), crc32(payload)) + payload
+
+
 def frames_of(records: list[Record]) -> list[bytes]:
     encoder = Encoder()
-    return [bytes(encoder.frame(record)) for record in records]
+    return [frame(bytes(encoder.payload(record))) for record in records]
 
 
 def event(detail: dict[str, str]) -> EventRecord:
@@ -97,39 +108,108 @@ def test_a_damaged_byte_ends_the_reading(spot: int, bit: int) -> None:
 
 
 def test_zeros_after_a_power_cut_are_no_frame(tmp_path: Path, make_request: MakeRequest) -> None:
-    """A tail of zeros, as file systems leave it, is not taken for empty records."""
+    """A tail of zeros, as file systems and killed writers leave it, is not taken for empty records by anybody."""
     path = tmp_path / "1.jnl"
     (end,) = write(path, frames_of([make_request()]))
     with path.open("ab") as file:
         file.write(bytes(4096))
     assert [offset for _, offset in read(path)] == [end]
+    assert extent(path, len(MAGIC)) == (1, end - len(MAGIC))
+    assert extent(path, end) == (0, 0)
+    assert unread_bytes(path, end) == 0
+    assert torn_bytes(path, end) == 0
+
+
+@pytest.mark.parametrize("copied", [1, 100, -1], ids=["its first byte", "some of it", "all of it"])
+def test_a_payload_without_its_head_is_no_frame(tmp_path: Path, make_request: MakeRequest, copied: int) -> None:
+    """A writer killed before it stored a head has written nothing, but something torn that is to be said."""
+    path = tmp_path / "1.jnl"
+    (end,) = write(path, frames_of([make_request()]))
+    payload = bytes(Encoder().payload(make_request()))[:copied]
+    with path.open("ab") as file:
+        file.write(bytes(HEAD.size) + payload + bytes(4096))
+    assert [offset for _, offset in read(path)] == [end]
+    assert extent(path, len(MAGIC)) == (1, end - len(MAGIC))
+    assert torn_bytes(path, end) == HEAD.size + len(payload.rstrip(b"\0"))
+
+
+@pytest.mark.parametrize("size", [BLOCK_BYTES - 300, BLOCK_BYTES, 3 * BLOCK_BYTES])
+def test_frames_are_read_whole_wherever_blocks_end(tmp_path: Path, make_request: MakeRequest, size: int) -> None:
+    """Neither a frame across the end of what is read at a time nor one larger than it stops the reading."""
+    path = tmp_path / "1.jnl"
+    records: list[Record] = []
+    for _ in range(3):
+        records += [make_request(decision="x" * size), make_request()]
+    ends = write(path, frames_of(records))
+    assert list(read(path)) == list(zip(records, ends, strict=True))
+    assert list(read(path, ends[2])) == list(zip(records[3:], ends[3:], strict=True))
+
+
+def test_a_reader_beside_the_writer_sees_whole_frames_only(tmp_path: Path) -> None:
+    """A map that is written to while it is read gives a prefix of the records, and in the end all of them."""
+    path = tmp_path / "1.jnl"
+    records: list[Record] = [event({"n": str(n) * 2000}) for n in range(300)]
+    frames = frames_of(records)
+    path.write_bytes(MAGIC + bytes(sum(map(len, frames))))
+
+    def store() -> None:
+        with path.open("r+b") as file, mmap.mmap(file.fileno(), 0) as pages:
+            position = len(MAGIC)
+            for written in frames:
+                pages[position + HEAD.size : position + len(written)] = written[HEAD.size :]
+                pages[position : position + HEAD.size] = written[: HEAD.size]
+                position += len(written)
+
+    writer = threading.Thread(target=store)
+    writer.start()
+    seen: list[Record | Unreadable] = []
+    offset = 0
+    while writer.is_alive() or len(seen) < len(records):
+        for record, end in read(path, offset):
+            seen.append(record)
+            offset = end
+    writer.join()
+    assert seen == records
+
+
+def test_a_segment_of_another_version_is_one_unreadable_whole(tmp_path: Path, make_request: MakeRequest) -> None:
+    """What another version wrote is said once, not a frame at a time, and again only when there is more of it."""
+    path = tmp_path / "1.jnl"
+    path.write_bytes(b"engjnl1\n" + b"".join(frames_of([make_request(), make_request()])))
+    ((whole, end),) = read(path)
+    assert whole == Unreadable(r"a segment of another version: b'engjnl1\n'")
+    assert end == path.stat().st_size
+    assert list(read(path, end)) == []
+
+
+def test_a_segment_without_its_beginning_is_empty(tmp_path: Path, make_request: MakeRequest) -> None:
+    """A power cut may keep the length of a new file and nothing of its content."""
+    path = tmp_path / "1.jnl"
+    path.write_bytes(bytes(8192))
+    assert list(read(path)) == []
 
 
 def test_a_frame_of_another_version_is_stepped_over(tmp_path: Path, make_request: MakeRequest) -> None:
     """An unknown tag or a record without its fields is reported with its reason; those after it are read."""
-
-    def raw(payload: bytes) -> bytes:
-        return HEAD.pack(len(payload), crc32(payload)) + payload
-
     good = make_request()
-    write(tmp_path / "1.jnl", [raw(b"z\x80"), raw(b"r\x80"), *frames_of([good])])
+    write(tmp_path / "1.jnl", [frame(b"z\x90"), frame(b"r\x91\xa2r1"), *frames_of([good])])
     unknown, incomplete, last = [record for record, _ in read(tmp_path / "1.jnl")]
     assert unknown == Unreadable("unknown tag b'z'")
-    assert incomplete == Unreadable("Object missing required field `request_id`")
+    assert incomplete == Unreadable("Expected `array` of at least length 44, got 1")
     assert last == good
 
 
 def test_numbers_rise_and_sort(tmp_path: Path) -> None:
     """A new segment comes after all others, ten after nine."""
     for _ in range(11):
-        os.close(create(tmp_path))
+        os.close(create(tmp_path, 4096))
     assert [segment.number for segment in segments(tmp_path)] == list(range(1, 12))
     assert list(tmp_path.glob(".new*")) == []
 
 
 def test_a_segment_is_finished_with_a_successor_and_without_a_writer(tmp_path: Path) -> None:
     """The newest segment may always grow, and an older one as long as its writer lives."""
-    first, second = create(tmp_path), create(tmp_path)
+    first, second = create(tmp_path, 4096), create(tmp_path, 4096)
     older, newest = segments(tmp_path)
     os.close(second)
     assert not is_finished(newest, newest)
