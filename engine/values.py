@@ -317,7 +317,7 @@ class AttemptRecord(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """What was counted beside tokens; None when nothing was."""
 
 
-class RequestRecord(msgspec.Struct, frozen=True, array_like=True, gc=False):
+class RequestRecord(msgspec.Struct, frozen=True, array_like=True, tag="r", gc=False):
     """One client request as it is written to the journal; a row of `requests`, with its attempts."""
 
     request_id: str
@@ -379,7 +379,7 @@ class RequestRecord(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Of the attempt that answered: what was counted beside tokens; None when nothing was."""
 
 
-class ConfigRecord(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=False):
+class ConfigRecord(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag="c", gc=False):
     """A configuration that was loaded or refused; a row of `config_snapshots`."""
 
     record_id: str
@@ -402,7 +402,7 @@ class ConfigRecord(msgspec.Struct, frozen=True, kw_only=True, array_like=True, g
     """`privacy.retention`; None, as in what was refused, leaves the rule as it was."""
 
 
-class EventRecord(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=False):
+class EventRecord(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag="e", gc=False):
     """Something that happened beside requests: a breaker that moved, a key that rests, a worker that died."""
 
     record_id: str

@@ -16,7 +16,7 @@ from pathlib import Path
 from zlib import crc32
 
 from engine.store.log import Log
-from engine.store.segments import HEAD, MAGIC, Encoder, create
+from engine.store.segments import HEAD, MAGIC, create, encode
 from engine.values import Record, RequestRecord
 
 __all__ = ["JournalFigures", "SegmentWriter"]
@@ -27,7 +27,7 @@ ROTATE_S = 3600.0
 SYNC_S = 0.05
 """The most that a power cut can take. A killed process loses nothing either way."""
 QUEUE_BYTES = 64 << 20
-"""About 40,000 records wait in memory while the disk is full."""
+"""More than 100,000 records wait in memory while the disk is full."""
 RETRY_S = 0.5
 CHUNK_BYTES = 1 << 20
 """Room that is asked of the disk at a time: more than a thousand records, and little enough to leave unused."""
@@ -68,7 +68,6 @@ class SegmentWriter:
         self._directory = directory / writer
         self._directory.mkdir(parents=True, exist_ok=True)
         self._log = log
-        self._encoder = Encoder()
         self._rotate_bytes = rotate_bytes
         self._rotate_s = rotate_s
         self._chunk_bytes = chunk_bytes
@@ -83,7 +82,7 @@ class SegmentWriter:
     def append(self, record: Record) -> None:
         """Write the record down. Never raises: a request must not fail because its accounting does."""
         try:
-            payload = self._encoder.payload(record)
+            payload = encode(record)
             with self._lock:
                 self._write(payload)
         except Exception:  # noqa: BLE001 - the journal writer's last line: lose the row, say which, serve on
@@ -101,7 +100,7 @@ class SegmentWriter:
         self._syncer.retire(self._open)
         self._syncer.close()
 
-    def _write(self, payload: bytearray) -> None:
+    def _write(self, payload: bytes) -> None:
         """Write the payload after all that wait; keep it when the disk refuses."""
         if self._queue and not self._drain():
             self._keep(payload)
@@ -112,7 +111,7 @@ class SegmentWriter:
             self._log.error("journal_disk_refuses", directory=str(self._directory), error=str(exc))
             self._keep(payload)
 
-    def _append(self, payload: bytes | bytearray) -> None:
+    def _append(self, payload: bytes) -> None:
         segment = self._open
         full = segment.size + HEAD.size + len(payload) > self._rotate_bytes and segment.size > len(MAGIC)
         if full or self._clock() - segment.opened_s > self._rotate_s:
@@ -127,8 +126,8 @@ class SegmentWriter:
         self._open = following
         return following
 
-    def _keep(self, payload: bytearray) -> None:
-        if self._queue.put(bytes(payload)):
+    def _keep(self, payload: bytes) -> None:
+        if self._queue.put(payload):
             self._syncer.wake()
         else:
             self._dropped += 1
@@ -160,7 +159,7 @@ class _OpenSegment:
         self._descriptor = create(directory, chunk_bytes)
         self._map(chunk_bytes)
 
-    def append(self, payload: bytes | bytearray) -> None:
+    def append(self, payload: bytes) -> None:
         """Write the whole frame or nothing of it.
 
         Raises:

@@ -24,7 +24,7 @@ from engine.store.status import Status
 __all__ = ["Projector"]
 
 BATCH_RECORDS = 20_000
-"""About 30 MB of journal: one transaction, a second or two."""
+"""About 10 MB of journal: one transaction, half a second."""
 MARGIN = timedelta(hours=1)
 """How long what is no longer needed is kept: segments for a second look, parts for readers of an older catalog."""
 

@@ -17,9 +17,9 @@ from engine.store.segments import (
     BLOCK_BYTES,
     HEAD,
     MAGIC,
-    Encoder,
     Unreadable,
     create,
+    encode,
     extent,
     is_finished,
     read,
@@ -47,8 +47,7 @@ def frame(payload: bytes) -> bytes:
 
 
 def frames_of(records: list[Record]) -> list[bytes]:
-    encoder = Encoder()
-    return [frame(bytes(encoder.payload(record))) for record in records]
+    return [frame(encode(record)) for record in records]
 
 
 def event(detail: dict[str, str]) -> EventRecord:
@@ -122,10 +121,10 @@ def test_zeros_after_a_power_cut_are_no_frame(tmp_path: Path, make_request: Make
 
 @pytest.mark.parametrize("copied", [1, 100, -1], ids=["its first byte", "some of it", "all of it"])
 def test_a_payload_without_its_head_is_no_frame(tmp_path: Path, make_request: MakeRequest, copied: int) -> None:
-    """A writer killed before it stored a head has written nothing, but something torn that is to be said."""
+    """A writer killed before it payload a head has written nothing, but something torn that is to be said."""
     path = tmp_path / "1.jnl"
     (end,) = write(path, frames_of([make_request()]))
-    payload = bytes(Encoder().payload(make_request()))[:copied]
+    payload = encode(make_request())[:copied]
     with path.open("ab") as file:
         file.write(bytes(HEAD.size) + payload + bytes(4096))
     assert [offset for _, offset in read(path)] == [end]
@@ -192,10 +191,10 @@ def test_a_segment_without_its_beginning_is_empty(tmp_path: Path, make_request: 
 def test_a_frame_of_another_version_is_stepped_over(tmp_path: Path, make_request: MakeRequest) -> None:
     """An unknown tag or a record without its fields is reported with its reason; those after it are read."""
     good = make_request()
-    write(tmp_path / "1.jnl", [frame(b"z\x90"), frame(b"r\x91\xa2r1"), *frames_of([good])])
+    write(tmp_path / "1.jnl", [frame(b"\x92\xa1z\x01"), frame(b"\x92\xa1r\xa2r1"), *frames_of([good])])
     unknown, incomplete, last = [record for record, _ in read(tmp_path / "1.jnl")]
-    assert unknown == Unreadable("unknown tag b'z'")
-    assert incomplete == Unreadable("Expected `array` of at least length 44, got 1")
+    assert unknown == Unreadable("Invalid value 'z' - at `$[0]`")
+    assert incomplete == Unreadable("Expected `array` of at least length 45, got 2")
     assert last == good
 
 
