@@ -120,13 +120,14 @@ class Projector:
 
     def _read(self, segment: Segment, batch: Batch) -> None:
         """Add to *batch* what *segment* holds beyond its position, until the batch is full."""
-        for record, end in read(segment.path, self._positions.get(segment.id, 0)):
+        name = segment.id
+        for record, end in read(segment.path, self._positions.get(name, 0)):
             if batch.records >= self._batch_records:
                 return
-            batch.positions[segment.id] = end
+            batch.positions[name] = end
             if isinstance(record, Unreadable):
-                self._log.error("journal_frame_unreadable", segment=segment.id, reason=record.reason)
-                batch.reject(segment.id, end, record.reason)
+                self._log.error("journal_frame_unreadable", segment=name, reason=record.reason)
+                batch.reject(name, end, record.reason)
             else:
                 batch.add(record)
 
