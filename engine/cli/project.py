@@ -16,7 +16,7 @@ from engine.store.projection import Stop, bring_up_to_date, run
 
 __all__ = ["command"]
 
-NICENESS = 5
+NICENESS = 10
 """Requests come first where the processors are shared."""
 
 

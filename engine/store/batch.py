@@ -15,7 +15,8 @@ from engine.values import AttemptRecord, ConfigRecord, EventRecord, Measures, Re
 __all__ = ["Batch"]
 
 KINDS = ("requests", "attempts", "configs", "events", "models", "providers", "prices", "positions", "unreadable")
-"""The files that `load.sql` reads; all of them exist, most of them are empty."""
+"""The files that `load.sql` and `load_rest.sql` read; all of them exist, most of them are empty."""
+USAGE_KINDS = frozenset({"requests", "attempts"})
 DECLARED = ("models", "providers", "prices")
 USAGE = ["usage_source" if name == "source" else f"{name}_tokens" for name in Usage.__struct_fields__]
 COUNTS = (*USAGE, *Measures.__struct_fields__)
@@ -49,6 +50,11 @@ class Batch:
         """Segment → bytes of it that are in this batch or an earlier one."""
         self._lines = {kind: _Lines() for kind in KINDS}
         self._prices: dict[object, list[object]] = {}
+
+    @property
+    def is_usage_alone(self) -> bool:
+        """Whether it holds requests and attempts, and nothing else."""
+        return not any(self._lines[kind] for kind in KINDS if kind not in USAGE_KINDS)
 
     def add(self, record: Record) -> None:
         """Take one record in; those of a writer in the order of its journal."""
@@ -120,6 +126,9 @@ class _Lines:
     def __init__(self, rows: Iterable[object] = ()) -> None:
         self._rows = list(rows)
         self._encoded = bytearray()
+
+    def __bool__(self) -> bool:
+        return bool(self._rows or self._encoded)
 
     def append(self, row: object) -> None:
         """Take one more row in."""
