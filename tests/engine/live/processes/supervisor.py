@@ -27,7 +27,7 @@ class Journal:
     def append(self, record: Record) -> None:
         self._path.parent.mkdir(parents=True, exist_ok=True)
         with self._path.open("ab") as file:
-            file.write(msgspec.json.encode(record) + b"\n")
+            file.write(msgspec.json.encode(msgspec.structs.asdict(record)) + b"\n")
 
 
 class Log:
