@@ -322,7 +322,7 @@ def asked_how(offer: Offer, surface: Surface, *, stream: bool) -> Spoken:
     Raises:
         BadRequest: it cannot be asked on that surface.
     """
-    found = spoken(surface, offer.provider.manner, model=offer.upstream_model, stream=stream)
+    found = how(offer, surface, stream=stream)
     if found is None:
         raise BadRequest(f"{offer.id} is not served on this endpoint", code="surface_not_supported", param="model")
     return found
