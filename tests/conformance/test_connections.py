@@ -144,7 +144,7 @@ async def test_cancelling_a_request_closes_its_connection(loopback: Loopback, cl
         task = asyncio.create_task(client.get(url))
         await asyncio.sleep(0.02)
         task.cancel()
-        async with asyncio.timeout(1):
+        async with asyncio.timeout(10):
             with pytest.raises(asyncio.CancelledError):
                 await task
             await server.ended.wait()
@@ -156,7 +156,7 @@ async def test_leaving_a_body_unread_closes_its_connection(loopback: Loopback, c
     url = f"http://127.0.0.1:{await loopback(server)}/"
     for _ in range(3):
         server.ended.clear()
-        async with asyncio.timeout(1):
+        async with asyncio.timeout(10):
             async with client.stream("GET", url) as response:
                 assert response.status_code == 200
             await server.ended.wait()
@@ -205,7 +205,7 @@ async def test_silence_is_a_read_timeout(
     """Wherever a server falls silent, the request ends in time and its connection is closed."""
     server = Server(answer)
     url = f"http://127.0.0.1:{await loopback(server)}/"
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(10):
         with pytest.raises(httpx.ReadTimeout):
             await client.get(url, timeout=0.1)
         await server.ended.wait()
@@ -301,7 +301,7 @@ async def test_a_request_that_lies_about_its_length(
     expected = h11.LocalProtocolError if transport_name == "httpx" else httpx.LocalProtocolError
     server = Server(b"")
     url = f"http://127.0.0.1:{await loopback(server)}/"
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(10):
         with pytest.raises(expected):
             await client.post(url, content=_parts(part), headers={"content-length": "11"})
         await server.ended.wait()

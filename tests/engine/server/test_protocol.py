@@ -141,7 +141,7 @@ async def test_a_hang_up_cancels(serve: Serve, path: str) -> None:
     await asyncio.sleep(0.1)
     writer.close()
 
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(10):
         await ended.wait()
     assert serving.log.lines == []
 
@@ -216,7 +216,7 @@ async def refused(serving: Any, begun: bytes, more: bytes) -> bytes:
         if answer.done():
             break
         writer.write(more)
-    async with asyncio.timeout(1):
+    async with asyncio.timeout(10):
         line: bytes = await answer
     writer.close()
     return line
@@ -294,10 +294,10 @@ async def test_requests_sent_together_are_answered_in_order(serve: Serve, path: 
 @BOTH
 async def test_close_closes(serve: Serve, path: str) -> None:
     """Who asks for the end of the connection gets it with the answer."""
-    reader, writer = await (await serve(tell)).open()
+    reader, writer = await (await serve(tell, keep_alive_s=60)).open()
     writer.write(post(path, extra=CLOSE))
 
-    async with asyncio.timeout(1):
+    async with asyncio.timeout(10):
         assert (await reader.read()).endswith(b"5 bytes")
     writer.close()
 
@@ -359,7 +359,7 @@ async def test_a_hang_up_cancels_the_later_ones_too(serve: Serve, path: str) -> 
     assert not ended.is_set()
     writer.close()
 
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(10):
         await ended.wait()
         while serving.server.server_state.tasks:  # noqa: ASYNC110 - uvicorn tells nobody
             await asyncio.sleep(0.01)
@@ -374,7 +374,7 @@ async def test_an_answer_that_is_given_up_ends_the_connection(serve: Serve) -> N
     reader, writer = await (await serve(give_up)).open()
     writer.write(post("/lane"))
 
-    async with asyncio.timeout(1):
+    async with asyncio.timeout(10):
         assert await reader.read() == b""
     writer.close()
 
@@ -390,7 +390,7 @@ async def test_shutdown_ends_what_has_begun(serve: Serve, path: str) -> None:
             await asyncio.sleep(0.3)
         await tell(inbound, sink)
 
-    serving = await serve(slow)
+    serving = await serve(slow, keep_alive_s=60)
     idle, idle_writer = await serving.open()
     idle_writer.write(post(path))
     await idle.readuntil(b"5 bytes")
@@ -399,7 +399,7 @@ async def test_shutdown_ends_what_has_begun(serve: Serve, path: str) -> None:
     await begun.wait()
     serving.server.should_exit = True
 
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(10):
         assert await idle.read() == b""
         answer = await busy.read()
     assert answer.endswith(b"4 bytes")

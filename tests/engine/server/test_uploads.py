@@ -62,14 +62,14 @@ async def taken(
 
 async def closed(folder: Path) -> None:
     """Return once nothing in the folder is open."""
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(10):
         while open_below(str(folder)):  # noqa: ASYNC110 - a thread closes it
             await asyncio.sleep(0.005)
 
 
 async def opened(folder: Path) -> None:
     """Return once something in the folder is open."""
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(10):
         while not open_below(str(folder)):  # noqa: ASYNC110 - a thread opens it
             await asyncio.sleep(0.005)
 
@@ -254,7 +254,7 @@ async def test_a_hang_up_after_a_refusal(
     serving = await serve(echo, Surface.TRANSCRIPTIONS)
     reader, writer = await serving.open()
     writer.write(request(path, LARGE)[: 2 * WRITE_BYTES])
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(10):
         assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 413")
     writer.transport.abort()
     assert (await serving.exchange(request(path, FORM, CLOSE))).endswith(CONTENTS)
@@ -305,7 +305,7 @@ async def test_the_file_goes_with_its_request(serve: Serve, tmp_path: Path, endi
 
     _, writer = await (await serve(handle, Surface.TRANSCRIPTIONS)).open()
     writer.write(request("/lane", FORM))
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(10):
         await begun.wait()
     assert len(open_then) == 1
     if ending == "hang up":

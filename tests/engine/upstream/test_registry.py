@@ -156,7 +156,7 @@ async def test_no_head_in_time(
         ended.set()
 
     call = make_call(provider_at(await loopback(silent)), head_timeout_s=head_s, total_timeout_s=total_s)
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(10):
         with pytest.raises(UpstreamTimeout) as caught:
             await upstreams.send(call)
         assert (caught.value.kind, caught.value.received) == (kind, False)
@@ -201,7 +201,7 @@ async def test_the_total_holds_while_nobody_reads(
 
     provider = make_provider(f"http://127.0.0.1:{await loopback(hold)}")
     answer = await upstreams.send(make_call(provider, body=b"", total_timeout_s=0.1))
-    async with asyncio.timeout(1):
+    async with asyncio.timeout(10):
         await ended.wait()
     with pytest.raises(UpstreamTimeout):
         await answer.read(1.0)
@@ -360,7 +360,7 @@ async def test_retain_keeps_what_is_still_used(
     await upstreams.retain([])
     assert await answer.read_all(100) == b"hello"
     await upstreams.retain([])
-    async with asyncio.timeout(1):
+    async with asyncio.timeout(10):
         await ended.wait()
     assert (await upstreams.send(make_call(after))).connect_ms is not None
 
