@@ -122,8 +122,8 @@ class Snapshot:
 
 Part = ProviderPart | RootPart
 
-CHUNK: Final = 50
-"""Rules, models or the like between two stops of `load_steps` and `assemble_steps`: about a millisecond."""
+CHUNK: Final = 10
+"""Rules, models or the like between two stops of `load_steps` and `assemble_steps`: less than a millisecond."""
 
 T = TypeVar("T")
 

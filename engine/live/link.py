@@ -5,6 +5,7 @@ import gc
 import socket
 from collections.abc import Callable, Generator
 from itertools import count
+from typing import TypeVar
 
 from engine.errors import Bug
 from engine.live.control import (
@@ -25,12 +26,14 @@ from engine.live.control import (
 from engine.live.current import Current, Status
 from engine.live.state import BoardState
 from engine.live.token_link import TokenLink
-from engine.snapshot import Parts, ProviderPart, RootPart, Snapshot, assemble_steps, load
+from engine.snapshot import Parts, ProviderPart, RootPart, Snapshot, assemble_steps, load_steps
 
 __all__ = ["Link"]
 
 READ_BYTES = 256 * 1024
 ROOT = "root"
+
+T = TypeVar("T")
 
 
 class Link:
@@ -66,7 +69,7 @@ class Link:
                 self._install(message)
                 self._first = message.seq
                 return self.current
-            self._keep(message)
+            await self._keep(message)
         return None
 
     async def run(self, over: asyncio.Event) -> None:
@@ -88,7 +91,7 @@ class Link:
                 case Drain():
                     over.set()
                 case _:
-                    self._keep(message)
+                    await self._keep(message)
 
     async def reload(self) -> Status:
         """Have the supervisor read the files again; what came of it, when this worker serves it."""
@@ -112,11 +115,11 @@ class Link:
         await asyncio.sleep(0)
         return self._messages.pop(0)
 
-    def _keep(self, message: Message) -> None:
+    async def _keep(self, message: Message) -> None:
         """Hold a part until the swap that lists it."""
         if not isinstance(message, Part):
             raise Bug(f"a worker was sent {type(message).__name__}")
-        part = load(message.data)
+        part = await _run(load_steps(message.data))
         self._parts[message.name] = part
         if isinstance(part, ProviderPart):
             self._state.adopt(part, message.slots)
@@ -136,20 +139,13 @@ class Link:
         self._send(Swapped(swap.seq))
 
     async def _assembled(self, swap: Swap) -> Snapshot:
-        """The snapshot, put together in turns of about a millisecond, so that requests are served between them."""
+        """The snapshot that the parts make."""
         root = self._parts[ROOT]
         providers = [self._parts[name] for name in swap.names if name != ROOT]
         if not isinstance(root, RootPart):
             raise Bug("the root part is a provider's")
-        gc.disable()
-        try:
-            steps = assemble_steps(
-                Parts(root=root, providers=tuple(part for part in providers if isinstance(part, ProviderPart))),
-                swap.status.git_rev,
-            )
-            return await _run(steps)
-        finally:
-            gc.enable()
+        parts = Parts(root=root, providers=tuple(part for part in providers if isinstance(part, ProviderPart)))
+        return await _run(assemble_steps(parts, swap.status.git_rev))
 
     def _install(self, swap: Swap) -> None:
         """What follows a swap: forget what is gone, and take the snapshot out of the collector's sight."""
@@ -173,12 +169,19 @@ class Link:
             self._writer.write(encode(message))
 
 
-async def _run(steps: Generator[None, None, Snapshot]) -> Snapshot:
-    """Run a generator to its end, giving the loop a turn at each step."""
-    while True:
-        try:
-            next(steps)
-        except StopIteration as done:
-            snapshot: Snapshot = done.value
-            return snapshot
-        await asyncio.sleep(0)
+async def _run(steps: Generator[None, None, T]) -> T:
+    """Run a generator to its end, in turns of less than a millisecond, so that requests are served between them.
+
+    What it makes is there to stay: the collector would walk it, and find nothing.
+    """
+    gc.disable()
+    try:
+        while True:
+            try:
+                next(steps)
+            except StopIteration as done:
+                made: T = done.value
+                return made
+            await asyncio.sleep(0)
+    finally:
+        gc.enable()

@@ -1,7 +1,8 @@
 """What callers notice of a reload: nothing failed, and how much slower the slowest were."""
 
 import json
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from tests.bench import harness
@@ -51,13 +52,19 @@ def figures(rig: Path, directory: Path) -> Iterator[Figure]:
 
 def _round(rig: Path, engine: Gateway, root: Path, edit: str) -> tuple[Burst, Burst]:
     """What callers see before, and during one reload."""
-    before = harness.run(rig, engine.load(connections=CONNECTIONS, seconds=BEFORE_S, per_s=PER_S))
+    until_s = time.monotonic() + BEFORE_S
+    before = _load_until(lambda _: time.monotonic() >= until_s, rig, engine)
     serving = _config_hash(engine)
-    load = harness.begin(rig, engine.load(connections=CONNECTIONS, seconds=RELOAD_S, per_s=PER_S))
     write(root / f"providers.d/{EDITED}.yaml", edit)
-    harness.wait_until(lambda: _config_hash(engine) != serving, "an edit is served", RELOAD_S, every_s=0.05)
+    return before, _load_until(lambda served: served != serving, rig, engine)
+
+
+def _load_until(is_over: Callable[[str], bool], rig: Path, engine: Gateway) -> Burst:
+    """Steady load until *is_over*, which is told what is served: asking for that is load as well."""
+    load = harness.begin(rig, engine.load(connections=CONNECTIONS, seconds=RELOAD_S, per_s=PER_S))
+    harness.wait_until(lambda: is_over(_config_hash(engine)), "an edit is served", RELOAD_S, every_s=0.05)
     load.terminate()
-    return before, harness.burst(load, RELOAD_S)
+    return harness.burst(load, RELOAD_S)
 
 
 def _config_hash(engine: Gateway) -> str:
