@@ -30,6 +30,7 @@ from engine.rules.program import (
 from engine.values import ModelId, ProviderId
 
 __all__ = [
+    "Part",
     "Parts",
     "Privacy",
     "ProviderPart",

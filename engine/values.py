@@ -395,9 +395,9 @@ class ConfigRecord(msgspec.Struct, frozen=True, kw_only=True, array_like=True, t
     """Path → text of every file of the bundle, so that a past decision can be explained without git."""
     problems: tuple[str, ...]
     """Every diagnostic, in the words of `engine validate`."""
-    models: tuple[Mapping[str, object], ...] = ()
-    """Rows for `models`, `providers` and `prices`, each a `ModelRow`, `ProviderRow` or `PriceRow`; only of what was
-    loaded. Lists and texts are plain, so that they can be written as JSON."""
+    models: bytes = b""
+    """Rows for `models`, `providers` and `prices`, each a `ModelRow`, `ProviderRow` or `PriceRow`: a MessagePack array,
+    which only the projector reads. Empty for what was not loaded."""
     retention_days: int | None = None
     """`privacy.retention`; None, as in what was refused, leaves the rule as it was."""
 

@@ -1,12 +1,12 @@
 """`engine _compile`: reads and compiles a configuration for `serve`, in a process of its own that then ends."""
 
 import gc
-import os
 import sys
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import cast
 
+import msgspec
 import rich_click as click
 
 from engine.cli.cache import DiskCache, cache_file
@@ -15,32 +15,31 @@ from engine.config.build import Built, build
 from engine.config.bundle import Bundle, laid_over, read, with_overlay
 from engine.config.diagnostics import render
 from engine.errors import ConfigUnreadable, Problem
-from engine.live.compiled import Compiled, CompiledPart, SecretNeed, encode
+from engine.live.compiled import Compiled, CompiledPart, SecretNeed, decode_known, encode
 from engine.live.slots import RETRY_BUDGET, names
 from engine.sandbox.demo import demo_root
-from engine.snapshot import Parts, dump, part_hash
+from engine.snapshot import Part, Parts, dump, part_hash
 
 __all__ = ["command"]
-
-NICENESS = 10
-"""Requests come first where the processors are shared."""
 
 ROOT_FILE = "routes.yaml"
 BARE_ROOT = b"version: 1\ndefaults: {providers: [sandbox]}\n"
 
 
-@click.command(epilog="Examples:\n\n    engine _compile --config . > compiled")
+@click.command(epilog="Examples:\n\n    engine _compile --config . < /dev/null > compiled")
 @click.option("--config", required=True, type=click.Path(path_type=Path), help="The configuration root.")
 @click.option("--overlay", default="", help="The overlay in force.")
 @click.option("--demo-digest", default="", help="SHA-256 (hex) of the demo's key; lays the demo over the root.")
 def command(config: Path, overlay: str, demo_digest: str) -> None:
-    """Compile a configuration and write the result to stdout, for `engine serve` to read."""
-    os.nice(NICENESS)
+    """Compile a configuration and write the result to stdout, for `engine serve` to read.
+
+    On stdin are the digests of the parts that it has; nothing at all when it has none.
+    """
     gc.disable()  # the process ends with the result: collecting would take a quarter of its time and free nothing
-    sys.stdout.buffer.write(encode(_compiled(config, overlay, demo_digest)))
+    sys.stdout.buffer.write(encode(_compiled(config, overlay, demo_digest, decode_known(sys.stdin.buffer.read()))))
 
 
-def _compiled(root: Path, overlay: str, demo_digest: str) -> Compiled:
+def _compiled(root: Path, overlay: str, demo_digest: str, known: Mapping[str, str]) -> Compiled:
     """What became of the configuration under *root*; one that cannot be read is a refusal like any other."""
     try:
         own = read(root)
@@ -53,7 +52,7 @@ def _compiled(root: Path, overlay: str, demo_digest: str) -> Compiled:
     cache = DiskCache(cache_file(root, "files"))
     built = build(bundle, cache, today=datetime.now(UTC).date())
     cache.save()
-    return _handed_over(built, bundle, own, demo)
+    return _handed_over(built, bundle, own, demo, known)
 
 
 def _demo(own: Bundle, digest: str) -> dict[str, bytes]:
@@ -62,7 +61,9 @@ def _demo(own: Bundle, digest: str) -> dict[str, bytes]:
     return demo if ROOT_FILE in own.files else {ROOT_FILE: BARE_ROOT, **demo}
 
 
-def _handed_over(built: Built, bundle: Bundle, own: Bundle, demo: dict[str, bytes]) -> Compiled:
+def _handed_over(
+    built: Built, bundle: Bundle, own: Bundle, demo: dict[str, bytes], known: Mapping[str, str]
+) -> Compiled:
     parts = built.parts
     return Compiled(
         bundle_hash=built.bundle_hash,
@@ -72,9 +73,9 @@ def _handed_over(built: Built, bundle: Bundle, own: Bundle, demo: dict[str, byte
         problems=tuple(_line(problem) for problem in built.problems),
         diagnostics=render(built.problems, bundle.files).rstrip("\n"),
         config_hash=built.config_hash,
-        parts=tuple(_parts(parts)) if parts else (),
+        parts=tuple(_parts(parts, known)) if parts else (),
         secrets=tuple(_need(need) for need in secrets.needs(parts)) if parts else (),
-        tables=tuple(cast("dict[str, object]", row) for row in built.tables),
+        tables=msgspec.msgpack.encode(built.tables),
         retention_days=parts.root.privacy.retention_days if parts else None,
     )
 
@@ -84,10 +85,16 @@ def _line(problem: Problem) -> str:
     return render([problem], {}).rstrip("\n")
 
 
-def _parts(parts: Parts) -> list[CompiledPart]:
-    root = CompiledPart("root", part_hash(parts.root), dump(parts.root), (RETRY_BUDGET,))
-    by_id = sorted(parts.providers, key=lambda part: part.provider.id)
-    return [root, *(CompiledPart(f"provider/{p.provider.id}", part_hash(p), dump(p), names(p)) for p in by_id)]
+def _parts(parts: Parts, known: Mapping[str, str]) -> Iterator[CompiledPart]:
+    """The root, then the providers by name."""
+    yield _part("root", parts.root, (RETRY_BUDGET,), known)
+    for part in sorted(parts.providers, key=lambda part: part.provider.id):
+        yield _part(f"provider/{part.provider.id}", part, names(part), known)
+
+
+def _part(name: str, part: Part, slots: tuple[str, ...], known: Mapping[str, str]) -> CompiledPart:
+    digest = part_hash(part)
+    return CompiledPart(name, digest, b"" if known.get(name) == digest else dump(part), slots)
 
 
 def _need(need: secrets.Need) -> SecretNeed:

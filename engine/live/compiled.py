@@ -1,14 +1,32 @@
-"""What the compile subprocess hands back: one MessagePack value on its standard output, and how it is run."""
+"""What the compile subprocess is told and hands back, a MessagePack value each, and how it is run.
+
+It is told the digests of the parts in force, on its standard input: what has not changed need not be made into bytes,
+nor read. The supervisor shares its processor with workers, whose callers would wait for that.
+"""
 
 import asyncio
-from asyncio.subprocess import DEVNULL, PIPE
+import os
+from asyncio.subprocess import PIPE
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 
 import msgspec
 
 from engine.errors import EngineError
 
-__all__ = ["CompileFailed", "Compiled", "CompiledPart", "SecretNeed", "compile_beside", "decode", "encode"]
+__all__ = [
+    "CompileFailed",
+    "Compiled",
+    "CompiledPart",
+    "SecretNeed",
+    "compile_beside",
+    "decode",
+    "decode_known",
+    "encode",
+]
+
+NICENESS = 10
+"""Of the subprocess: requests come first where the processors are shared."""
 
 TIMEOUT_S = 120.0
 """The largest configuration that is promised (200 providers, 5,000 models) compiles in 4 s; thirty times that hangs."""
@@ -43,6 +61,7 @@ class CompiledPart(msgspec.Struct, frozen=True):
     digest: str
     """`snapshot.part_hash`: parts with equal digests are equal, though their dumps may differ."""
     data: bytes
+    """Empty when the receiver has the part."""
     slots: tuple[str, ...]
 
 
@@ -63,7 +82,7 @@ class Compiled(msgspec.Struct, frozen=True, kw_only=True):
     parts: tuple[CompiledPart, ...] = ()
     """The root first, then the providers by name; empty when an error was found."""
     secrets: tuple[SecretNeed, ...] = ()
-    tables: tuple[dict[str, object], ...] = ()
+    tables: bytes = b""
     """Rows for the usage store, as `ConfigRecord.models` wants them."""
     retention_days: int | None = None
 
@@ -74,6 +93,12 @@ class Compiled(msgspec.Struct, frozen=True, kw_only=True):
 
 
 _decoder: msgspec.msgpack.Decoder[Compiled] = msgspec.msgpack.Decoder(Compiled)
+_known_decoder: msgspec.msgpack.Decoder[dict[str, str]] = msgspec.msgpack.Decoder(dict[str, str])
+
+
+def decode_known(data: bytes) -> Mapping[str, str]:
+    """Name → digest of the parts that the receiver has, as the subprocess is told them; no bytes are no parts."""
+    return _known_decoder.decode(data) if data else {}
 
 
 def encode(compiled: Compiled) -> bytes:
@@ -93,18 +118,24 @@ def decode(data: bytes) -> Compiled:
         raise CompileFailed(f"its output of {len(data)} bytes cannot be read") from exc
 
 
-async def compile_beside(command: Sequence[str], environ: Mapping[str, str], timeout_s: float = TIMEOUT_S) -> Compiled:
+async def compile_beside(
+    command: Sequence[str], environ: Mapping[str, str], known: Mapping[str, str], timeout_s: float = TIMEOUT_S
+) -> Compiled:
     """Run the compile subprocess and read its result; the event loop goes on meanwhile.
+
+    *known* has the digests of the parts that are not to be sent, by name.
 
     Raises:
         CompileFailed: it ended with a status other than 0, took longer than *timeout_s*, or wrote something else.
     """
     process = await asyncio.create_subprocess_exec(
-        *command, stdin=DEVNULL, stdout=PIPE, stderr=PIPE, env=environ, process_group=0
+        *command, stdin=PIPE, stdout=PIPE, stderr=PIPE, env=environ, process_group=0
     )
+    with suppress(ProcessLookupError):  # it may have ended already
+        os.setpriority(os.PRIO_PROCESS, process.pid, NICENESS)
     try:
         async with asyncio.timeout(timeout_s):
-            output, errors = await process.communicate()
+            output, errors = await process.communicate(msgspec.msgpack.encode(known))
     except TimeoutError as exc:
         raise CompileFailed(f"it took longer than {timeout_s:.0f} s") from exc
     finally:

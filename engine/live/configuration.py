@@ -103,7 +103,7 @@ class Configuration:
     async def _load_from(self, root: Path) -> bool:
         """Compile *root* and accept or refuse it."""
         try:
-            compiled = await compile_beside(self._source.compile(root), self._source.environ)
+            compiled = await compile_beside(self._source.compile(root), self._source.environ, self.loaded.digests)
         except CompileFailed as exc:
             self._refuse(None, f"the configuration could not be compiled: {exc}")
             return False
@@ -207,7 +207,7 @@ class Configuration:
                 result=status.result,
                 files=compiled.texts if compiled else {},
                 problems=(compiled.problems if compiled else ()) or ((status.diagnostics,) if not loaded else ()),
-                models=compiled.tables if compiled and loaded else (),
+                models=compiled.tables if compiled and loaded else b"",
                 retention_days=compiled.retention_days if compiled and loaded else None,
             )
         )

@@ -27,16 +27,22 @@ class LastGood:
             shutil.rmtree(stale, ignore_errors=True)
         beside.mkdir(parents=True)
         for path, data in files.items():
-            _write(beside / path, data)
+            _put(beside / path, data, self._at / path)
         if self._at.exists():
             self._at.rename(old)
         beside.rename(self._at)
         shutil.rmtree(old, ignore_errors=True)
 
 
-def _write(path: Path, data: bytes) -> None:
-    """Write a file durably, making its folders."""
+def _put(path: Path, data: bytes, before: Path) -> None:
+    """Write a file durably, making its folders; one that has not changed since *before* is the same file once more."""
     path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        if before.read_bytes() == data:
+            path.hardlink_to(before)
+            return
+    except OSError:
+        pass  # there was none, or the disk cannot do it
     with path.open("wb") as file:
         file.write(data)
         file.flush()

@@ -4,6 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from engine.live.compiled import Compiled, decode
@@ -35,9 +36,10 @@ def root(tmp_path: Path) -> Path:
     return made
 
 
-def compiled(root: Path, *words: str) -> Compiled:
+def compiled(root: Path, *words: str, known: bytes = b"") -> Compiled:
     done = subprocess.run(
         [sys.executable, "-m", "engine", "_compile", "--config", str(root), *words],
+        input=known,
         capture_output=True,
         timeout=PATIENCE_S,
         check=True,
@@ -59,8 +61,18 @@ def test_parts_secrets_and_tables(root: Path) -> None:
     assert [(n.provider, n.key, n.scheme, n.name, n.optional) for n in found.secrets] == [
         ("groq", "main", "env", "GROQ_API_KEY", False)
     ]
-    assert {row["table"] for row in found.tables} == {"models", "providers", "prices"}
+    assert {row["table"] for row in msgspec.msgpack.decode(found.tables)} == {"models", "providers", "prices"}
     assert found.files.keys() == {"routes.yaml", "providers.d/groq.yaml"}
+
+
+def test_parts_that_are_known_are_not_sent(root: Path) -> None:
+    """What the receiver has by the same digest comes without its bytes; what has changed comes whole."""
+    before = compiled(root)
+    (root / "routes.yaml").write_text(f"# a comment\n{ROUTES}")
+    after = compiled(root, known=msgspec.msgpack.encode({part.name: part.digest for part in before.parts}))
+
+    assert [(part.name, bool(part.data)) for part in after.parts] == [("root", True), ("provider/groq", False)]
+    assert [part.digest for part in after.parts[1:]] == [part.digest for part in before.parts[1:]]
 
 
 def test_a_comment_changes_the_bytes_only(root: Path) -> None:

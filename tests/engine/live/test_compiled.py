@@ -5,7 +5,17 @@ import sys
 
 import pytest
 
-from engine.live.compiled import Compiled, CompiledPart, CompileFailed, SecretNeed, compile_beside, decode, encode
+from engine.live.compiled import (
+    NICENESS,
+    Compiled,
+    CompiledPart,
+    CompileFailed,
+    SecretNeed,
+    compile_beside,
+    decode,
+    decode_known,
+    encode,
+)
 
 COMPILED = Compiled(
     bundle_hash="b",
@@ -17,7 +27,7 @@ COMPILED = Compiled(
     config_hash="c",
     parts=(CompiledPart("root", "d", b"\x80", ("retry-budget",)),),
     secrets=(SecretNeed("openai", "main", "env", "OPENAI_API_KEY", "providers.d/openai.yaml:3:1", False),),
-    tables=({"table": "providers", "provider": "openai"},),
+    tables=b"\x91\x80",
 )
 
 
@@ -48,4 +58,27 @@ def test_half_a_result_is_none(cut: int) -> None:
 async def test_a_process_that_fails(code: str, said: str) -> None:
     """Whatever becomes of the process is said in one line, in bounded time."""
     with pytest.raises(CompileFailed, match=said):
-        await compile_beside([sys.executable, "-c", code], dict(os.environ), timeout_s=2.0)
+        await compile_beside([sys.executable, "-c", code], dict(os.environ), {}, timeout_s=2.0)
+
+
+ECHO = """
+import os, sys
+from engine.live.compiled import Compiled, decode_known, encode
+known = decode_known(sys.stdin.buffer.read())
+bare = Compiled(bundle_hash=repr(known), git_rev=str(os.nice(0)), files={}, laid_over={}, problems=(), diagnostics="")
+sys.stdout.buffer.write(encode(bare))
+"""
+
+
+async def test_what_the_process_is_told() -> None:
+    """It learns which parts need not be sent, however many they are, and lets those who serve go first."""
+    known = {f"provider/{n}": "d" * 64 for n in range(5_000)}
+    told = await compile_beside([sys.executable, "-c", ECHO], dict(os.environ), known)
+
+    assert told.bundle_hash == repr(known)
+    assert int(told.git_rev) == min(os.nice(0) + NICENESS, 19)
+
+
+def test_nothing_known() -> None:
+    """Who runs it by hand has no parts."""
+    assert decode_known(b"") == {}

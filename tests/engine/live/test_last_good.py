@@ -37,3 +37,15 @@ def test_left_overs_of_a_kill_do_not_matter(tmp_path: Path) -> None:
     kept.keep({"routes.yaml": b"one"})
 
     assert [p.name for p in (tmp_path / "last-good").iterdir()] == ["routes.yaml"]
+
+
+def test_what_has_not_changed_is_not_written_again(tmp_path: Path) -> None:
+    """A file stays the same file from one configuration to the next; one that has changed is another."""
+    kept = LastGood(tmp_path / "last-good")
+    files = [tmp_path / "last-good" / name for name in ("routes.yaml", "providers.d/a.yaml")]
+    kept.keep({"routes.yaml": b"one", "providers.d/a.yaml": b"a"})
+    before = [file.stat().st_ino for file in files]
+    kept.keep({"routes.yaml": b"two", "providers.d/a.yaml": b"a"})
+
+    assert [file.stat().st_ino == inode for file, inode in zip(files, before, strict=True)] == [False, True]
+    assert [file.read_bytes() for file in files] == [b"two", b"a"]

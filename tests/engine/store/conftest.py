@@ -1,11 +1,12 @@
 """What the store's tests share: records to write, and a log that remembers."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from types import MappingProxyType
 
+import msgspec
 import pytest
 from msgspec.structs import replace
 
@@ -136,10 +137,11 @@ def make_request() -> Callable[..., RequestRecord]:
 
 @pytest.fixture
 def make_config() -> Callable[..., ConfigRecord]:
-    """`make_config(**changes)`: a configuration that was loaded."""
+    """`make_config(rows, **changes)`: a configuration that was loaded, and what it declares."""
     numbers = count(1)
 
-    def make(**changes: object) -> ConfigRecord:
-        return replace(CONFIG, **({"record_id": f"c{next(numbers)}"} | changes))
+    def make(rows: Sequence[object] = (), **changes: object) -> ConfigRecord:
+        declared = {"models": msgspec.msgpack.encode(rows)} if rows else {}
+        return replace(CONFIG, **({"record_id": f"c{next(numbers)}"} | declared | changes))
 
     return make

@@ -57,8 +57,8 @@ def test_of_two_configurations_the_last_declares(tmp_path: Path, make_config: Ca
         return ({"table": "models", "model": f"m{len(tiers)}"}, *prices)
 
     batch = Batch()
-    batch.add(make_config(models=declared(0, 100), config_hash="h1"))
-    batch.add(make_config(models=declared(0), config_hash="h2"))
+    batch.add(make_config(declared(0, 100), config_hash="h1"))
+    batch.add(make_config(declared(0), config_hash="h2"))
     batch.write(tmp_path)
     assert lines(tmp_path, "models") == [{"table": "models", "model": "m1", "config_hash": "h2"}]
     assert [(row["above_input_tokens"], row["config_hash"]) for row in lines(tmp_path, "prices")] == [(0, "h2")]

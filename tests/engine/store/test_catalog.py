@@ -166,7 +166,7 @@ def test_cost_in_sql_is_cost_in_python(
     rows = (provider_row(discount), priced_row(price, 0, base), priced_row(price, above, tier))
     layout = Layout(tmp_path_factory.mktemp("cost"))
     writer = SegmentWriter(layout.journal, "w1", log=None)  # type: ignore[arg-type]  # nothing goes wrong
-    writer.append(make_config(models=rows))
+    writer.append(make_config(rows))
     attempt = make_request().attempts[0]
     attempts = [
         msgspec.structs.replace(attempt, n=n, usage=usage, measures=measures)

@@ -265,10 +265,10 @@ def test_declared_rows_follow_the_last_configuration(layout: Layout, log: Any, m
         )
 
     writer = SegmentWriter(layout.journal, "w1", log=log)
-    writer.append(make_config(models=declared("p", 1), config_hash="h1"))
-    writer.append(make_config(models=declared("p", 2), config_hash="h2"))
+    writer.append(make_config(declared("p", 1), config_hash="h1"))
+    writer.append(make_config(declared("p", 2), config_hash="h2"))
     bring_up(layout, log)
-    writer.append(make_config(models=declared("q", 3), config_hash="h3"))
+    writer.append(make_config(declared("q", 3), config_hash="h3"))
     writer.append(make_config(result="refused", config_hash=""))
     writer.close()
     bring_up(layout, log)
@@ -342,7 +342,7 @@ def test_rows_of_today_stand_beside_them(
     """Old and new rows are added up and priced again together."""
     bring_up(first, log)
     writer = SegmentWriter(first.journal, "w1", log=log)
-    writer.append(make_config(models=DECLARED))
+    writer.append(make_config(DECLARED))
     usage = Usage(input=3, cache_write=2, cache_write_1h=10)
     attempt: dict[str, Any] = {"provider": "p", "model": "a/b", "price_id": "p/a/b/1", "usage": usage, "cost_pusd": 57}
     (made,) = make_request().attempts
