@@ -25,7 +25,7 @@ def figures(rig: Path, directory: Path) -> Iterator[Figure]:
             measured(rig, peer, peer.load(connections=64, seconds=WARM_S))
         yield from non_streaming(rig, peers, 16)
         yield from non_streaming(rig, peers, 64)
-        yield streaming(rig, peers)
+        yield from streaming(rig, peers)
         yield from latency(rig, provider, peers)
 
 
@@ -60,12 +60,18 @@ def non_streaming(rig: Path, peers: Sequence[Peer], connections: int) -> Iterato
     yield Figure(name=f"{name}: rate", unit="requests/s", values=rate(engine), relay=rate(relay), nginx=rate(nginx))
 
 
-def streaming(rig: Path, peers: Sequence[Peer]) -> Figure:
-    """CPU of an event of a burst, the request's own share included."""
+def streaming(rig: Path, peers: Sequence[Peer]) -> Iterator[Figure]:
+    """CPU of an event of a burst: the request's own share included, and by itself."""
+    plain = in_turns(peers, lambda peer: measured(rig, peer, peer.load(connections=64, seconds=SECONDS)))
     taken = in_turns(peers, lambda peer: measured(rig, peer, peer.load(connections=64, seconds=SECONDS, stream=True)))
-    each = {name: [sample.cpu_us / EVENTS for sample in samples] for name, samples in taken.items()}
-    return Figure(
-        name=f"stream of {EVENTS} events in a burst: CPU",
+    name = f"stream of {EVENTS} events in a burst: CPU"
+    each = {peer: [sample.cpu_us / EVENTS for sample in samples] for peer, samples in taken.items()}
+    more = {
+        peer: [(sample.cpu_us - median(cpu(plain[peer]))) / EVENTS for sample in samples]
+        for peer, samples in taken.items()
+    }
+    yield Figure(
+        name=name,
         unit="µs/event",
         values=each["engine"],
         must=4,
@@ -73,6 +79,13 @@ def streaming(rig: Path, peers: Sequence[Peer]) -> Figure:
         relay=each["relay"],
         nginx=each.get("nginx", ()),
         note="the whole request divided by its events",
+    )
+    yield Figure(
+        name=f"{name} beyond a plain request's",
+        unit="µs/event",
+        values=more["engine"],
+        relay=more["relay"],
+        nginx=more.get("nginx", ()),
     )
 
 
