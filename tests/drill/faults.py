@@ -87,7 +87,8 @@ def _storm(at: Scene, kind: str) -> Iterator[Line]:
     most = MOST_AMPLIFIED * asked + ALLOWANCE
     foreign = sorted(callers.outcomes.keys() - SEEN_BY_CALLERS)
     found = f"{attempts / asked:.3f} ({attempts:,} of {asked:,})"
-    yield Line("faults", f"storm of {kind}: attempts a request", "≤ 1.2", found, attempts <= most)
+    must = f"≤ {MOST_AMPLIFIED} (+{ALLOWANCE})"
+    yield Line("faults", f"storm of {kind}: attempts a request", must, found, attempts <= most)
     yield Line("faults", f"storm of {kind}: answers outside the table", "none", foreign or "none", not foreign)
 
 
