@@ -37,6 +37,7 @@ def command(config: Path, overlay: str, demo_digest: str) -> None:
     """
     gc.disable()  # the process ends with the result: collecting would take a quarter of its time and free nothing
     sys.stdout.buffer.write(encode(_compiled(config, overlay, demo_digest, decode_known(sys.stdin.buffer.read()))))
+    gc.freeze()  # nor has Python's last collection anything to find, which no switch turns off
 
 
 def _compiled(root: Path, overlay: str, demo_digest: str, known: Mapping[str, str]) -> Compiled:
