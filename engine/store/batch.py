@@ -3,7 +3,7 @@
 DuckDB reads flat objects three times as fast as nested ones, and into the tables without a stop in between.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -58,8 +58,11 @@ class Batch:
         return not any(self._lines[kind] for kind in KINDS if kind not in USAGE_KINDS)
 
     def add(self, record: Record) -> None:
-        """Take one record in; those of a writer in the order of its journal."""
-        self.records += 1
+        """Take one record in; those of a writer in the order of its journal.
+
+        Raises:
+            msgspec.DecodeError: what it declares cannot be read; nothing of it was taken.
+        """
         match record:
             case RequestRecord():
                 self._request(record)
@@ -67,6 +70,7 @@ class Batch:
                 self._config(record)
             case EventRecord():
                 self._lines["events"].append(event_row(*astuple(record)))
+        self.records += 1
 
     def reject(self, segment: str, byte_offset: int, reason: str) -> None:
         """Note a frame that held no record, by where it ends."""
@@ -101,18 +105,17 @@ class Batch:
             self._lines["attempts"].append(row)
 
     def _config(self, record: ConfigRecord) -> None:
+        declared = decode_declared(record.models) if record.models else []
         row = config_row(*astuple(record))
         row.models = None
         self._lines["configs"].append(row)
-        if record.models:
-            self._declare(record)
+        if declared:
+            self._declare(declared, record.config_hash)
 
-    def _declare(self, record: ConfigRecord) -> None:
+    def _declare(self, declared: Sequence[Mapping[str, object]], config_hash: str) -> None:
         """What a loaded configuration declares: of models and providers the last counts, prices add up."""
-        declared = decode_declared(record.models)
         rows = {
-            kind: [{**row, "config_hash": record.config_hash} for row in declared if row["table"] == kind]
-            for kind in DECLARED
+            kind: [{**row, "config_hash": config_hash} for row in declared if row["table"] == kind] for kind in DECLARED
         }
         self._lines["models"] = _Lines(rows["models"])
         self._lines["providers"] = _Lines(rows["providers"])

@@ -13,6 +13,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+import msgspec
+
 from engine.store.batch import Batch
 from engine.store.catalog import build
 from engine.store.hot import GROWING, Hot, Unloadable
@@ -20,6 +22,7 @@ from engine.store.layout import Layout
 from engine.store.log import Log
 from engine.store.segments import MAGIC, Segment, Unreadable, is_finished, read, segments, torn_bytes
 from engine.store.status import Status
+from engine.values import Record
 
 __all__ = ["Projector"]
 
@@ -125,11 +128,10 @@ class Projector:
             if batch.records >= self._batch_records:
                 return
             batch.positions[name] = end
-            if isinstance(record, Unreadable):
-                self._log.error("journal_frame_unreadable", segment=name, reason=record.reason)
-                batch.reject(name, end, record.reason)
-            else:
-                batch.add(record)
+            reason = record.reason if isinstance(record, Unreadable) else _added(batch, record)
+            if reason:
+                self._log.error("journal_frame_unreadable", segment=name, reason=reason)
+                batch.reject(name, end, reason)
 
     def _delete(self, segment: Segment) -> None:
         """Delete a finished segment, unless something in it is still to be projected."""
@@ -147,6 +149,15 @@ class Projector:
 
     def _tell(self) -> None:
         Status(as_of=self._as_of, published_at=self._published_at, positions=self._positions).write(self._layout.status)
+
+
+def _added(batch: Batch, record: Record) -> str:
+    """Empty when the record was added, else why it could not be read."""
+    try:
+        batch.add(record)
+    except msgspec.DecodeError as exc:
+        return str(exc)
+    return ""
 
 
 def _writers(journal: Path) -> list[Path]:

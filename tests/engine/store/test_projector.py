@@ -278,6 +278,21 @@ def test_declared_rows_follow_the_last_configuration(layout: Layout, log: Any, m
     assert prices == [("p/a/b/1", 2, "h2"), ("q/a/b/1", 3, "h3")]
 
 
+@pytest.mark.parametrize("models", [b"\xc1", b"\x91", b"\x80"], ids=["no MessagePack", "cut short", "no array"])
+def test_declared_rows_that_cannot_be_read(
+    layout: Layout, log: Any, make_config: MakeConfig, make_request: MakeRequest, models: bytes
+) -> None:
+    """A configuration whose rows make no sense is noted by its place, and what comes after it is projected."""
+    writer = SegmentWriter(layout.journal, "w1", log=log)
+    writer.append(make_config(models=models))
+    writer.append(make_request())
+    writer.close()
+    bring_up(layout, log)
+    assert ask(layout, "SELECT count(*) FROM config_snapshots") == [(0,)]
+    assert ask(layout, "SELECT count(*) FROM requests") == [(1,)]
+    assert log.events == ["journal_frame_unreadable"]
+
+
 def test_a_kill_between_files_and_commit_is_written_over(layout: Layout, log: Any, make_request: MakeRequest) -> None:
     """A part that no commit has noted is not visible, and the next publication of that number replaces it."""
     bring_up(layout, log)
