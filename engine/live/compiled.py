@@ -131,10 +131,8 @@ async def compile_beside(
     process = await asyncio.create_subprocess_exec(
         *command, stdin=PIPE, stdout=PIPE, stderr=PIPE, env=environ, process_group=0
     )
-    with suppress(ProcessLookupError):  # it may have ended already
-        niceness = os.getpriority(os.PRIO_PROCESS, process.pid) + NICENESS
-        os.setpriority(os.PRIO_PROCESS, process.pid, niceness)  # the system takes its most for what is more
     try:
+        _make_way(process.pid)
         async with asyncio.timeout(timeout_s):
             output, errors = await process.communicate(msgspec.msgpack.encode(known))
     except TimeoutError as exc:
@@ -145,6 +143,12 @@ async def compile_beside(
         words = errors[-LAST_WORDS_BYTES:].decode(errors="replace").strip()
         raise CompileFailed(f"it ended with status {process.returncode}: {words}")
     return decode(output)
+
+
+def _make_way(pid: int) -> None:
+    """Have the process go behind us; the system takes its most for a niceness that is more."""
+    with suppress(ProcessLookupError):  # it may have ended already
+        os.setpriority(os.PRIO_PROCESS, pid, os.getpriority(os.PRIO_PROCESS, pid) + NICENESS)
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:
