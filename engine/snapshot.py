@@ -1,6 +1,6 @@
 """The snapshot: one immutable value that a whole configuration has become, and how it travels between processes.
 
-The compile subprocess makes `Parts` (one per provider, one for everything else) and `dump`s each; a worker `load`s
+The compile subprocess makes `Parts` (one per provider, one for everything else) and `dump`s each; a worker loads
 the parts whose `part_hash` changed, keeps the others, and assembles. `assemble_steps` is the only constructor of
 `Snapshot`; it stops often, so that a worker can go on serving while it builds the next one.
 """
@@ -40,7 +40,6 @@ __all__ = [
     "assemble",
     "assemble_steps",
     "dump",
-    "load",
     "load_steps",
     "part_hash",
 ]
@@ -135,7 +134,7 @@ def part_hash(part: Part) -> str:
 
 
 def dump(part: Part) -> bytes:
-    """The part as bytes, for `load` in another process of the same engine and Python.
+    """The part as bytes, for `load_steps` in another process of the same engine and Python.
 
     Pickles in a row: the part, for the root without virtual models and rules; then those, a chunk at a time.
     """
@@ -153,13 +152,11 @@ def _chunks(items: tuple[T, ...]) -> Iterable[tuple[T, ...]]:
     return (items[start : start + CHUNK] for start in range(0, len(items), CHUNK))
 
 
-def load(data: bytes) -> Part:
-    """The part that `dump` wrote. Only for bytes from our own compile subprocess: pickles can run code."""
-    return _to_end(load_steps(data))
-
-
 def load_steps(data: bytes) -> Generator[None, None, Part]:
-    """Load a part piece by piece, stopping after each; the part is the generator's return value."""
+    """Load what `dump` wrote, piece by piece, stopping after each; the part is the generator's return value.
+
+    Only for bytes from our own compile subprocess: pickles can run code.
+    """
     buffer = io.BytesIO(data)
     part = _read(buffer)
     if isinstance(part, ProviderPart):

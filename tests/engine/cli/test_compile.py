@@ -8,7 +8,8 @@ import msgspec
 import pytest
 
 from engine.live.compiled import Compiled, decode
-from engine.snapshot import Parts, ProviderPart, RootPart, assemble, load
+from engine.snapshot import Parts, ProviderPart, RootPart, assemble
+from tests.parts import load
 
 PATIENCE_S = 30.0
 DIGEST = "ab" * 32
