@@ -13,6 +13,9 @@ from tests.bench.table import Figure
 ROUNDS = 3
 SECONDS = 1.5
 WARM_S = 1.0
+Taken = dict[str, list[Sample]]
+"""Samples by the name of their peer, one a round."""
+
 WHOLE = "CPU of every process of the gateway, the projector's work on the rows included; `worker alone` leaves it out"
 
 
@@ -23,13 +26,14 @@ def figures(rig: Path, directory: Path) -> Iterator[Figure]:
         peers = [engine, relay] + ([nginx] if nginx else [])
         for peer in peers:
             measured(rig, peer, peer.load(connections=64, seconds=WARM_S))
-        yield from non_streaming(rig, peers, 16)
-        yield from non_streaming(rig, peers, 64)
-        yield from streaming(rig, peers)
+        yield from non_streaming(_many(rig, peers, 16), 16)
+        plain = _many(rig, peers, 64)
+        yield from non_streaming(plain, 64)
+        yield from streaming(_many(rig, peers, 64, stream=True), plain)
         yield from latency(rig, provider, peers)
 
 
-def in_turns(peers: Sequence[Peer], sample: Callable[[Peer], Sample]) -> dict[str, list[Sample]]:
+def in_turns(peers: Sequence[Peer], sample: Callable[[Peer], Sample]) -> Taken:
     """The samples of each peer, by its name: one of each, and again, so that noise falls on all alike."""
     taken: dict[str, list[Sample]] = {peer.name: [] for peer in peers}
     for _ in range(ROUNDS):
@@ -38,9 +42,16 @@ def in_turns(peers: Sequence[Peer], sample: Callable[[Peer], Sample]) -> dict[st
     return taken
 
 
-def non_streaming(rig: Path, peers: Sequence[Peer], connections: int) -> Iterator[Figure]:
+def _many(rig: Path, peers: Sequence[Peer], connections: int, *, stream: bool = False) -> Taken:
+    """Samples of each peer under so many connections in a closed loop."""
+    return in_turns(
+        peers,
+        lambda peer: measured(rig, peer, peer.load(connections=connections, seconds=SECONDS, stream=stream)),
+    )
+
+
+def non_streaming(taken: Taken, connections: int) -> Iterator[Figure]:
     """CPU a request in a closed loop, against nginx's and a relay's in the same turns."""
-    taken = in_turns(peers, lambda peer: measured(rig, peer, peer.load(connections=connections, seconds=SECONDS)))
     engine, relay, nginx = taken["engine"], taken["relay"], taken.get("nginx", [])
     name = f"non-streaming, {connections} connections"
     yield Figure(
@@ -60,10 +71,8 @@ def non_streaming(rig: Path, peers: Sequence[Peer], connections: int) -> Iterato
     yield Figure(name=f"{name}: rate", unit="requests/s", values=rate(engine), relay=rate(relay), nginx=rate(nginx))
 
 
-def streaming(rig: Path, peers: Sequence[Peer]) -> Iterator[Figure]:
-    """CPU of an event of a burst: the request's own share included, and by itself."""
-    plain = in_turns(peers, lambda peer: measured(rig, peer, peer.load(connections=64, seconds=SECONDS)))
-    taken = in_turns(peers, lambda peer: measured(rig, peer, peer.load(connections=64, seconds=SECONDS, stream=True)))
+def streaming(taken: Taken, plain: Taken) -> Iterator[Figure]:
+    """CPU of an event of a burst: the request's own share included, and beyond that of a *plain* one."""
     name = f"stream of {EVENTS} events in a burst: CPU"
     each = {peer: [sample.cpu_us / EVENTS for sample in samples] for peer, samples in taken.items()}
     more = {
