@@ -25,7 +25,7 @@ from engine.cli.environment import environ
 from engine.cli.logs import logger
 from engine.cli.system import SystemClock, SystemEntropy
 from engine.cli.worker_settings import WorkerSettings
-from engine.gateway import Gateway
+from engine.gateway import Cork, Gateway
 from engine.live.board import Board
 from engine.live.current import Current
 from engine.live.exposition import SUFFIX, Exposition, Gauge, gauges
@@ -77,6 +77,7 @@ class Worker:
         self._metrics = Metrics(self._layout.data / "metrics" / f"{settings.slot}{SUFFIX}")
         self._uploads = Uploads(self._layout.data / "uploads")
         self._clock = SystemClock()
+        self._cork = Cork()
         self._state = BoardState(
             Board(self._layout.data / "board"),
             column=settings.slot,
@@ -85,7 +86,13 @@ class Worker:
             first_turn=randrange(FIRST_TURNS),  # noqa: S311 - spreads traffic; nobody gains by guessing it
         )
         self._link = Link(socket.socket(fileno=settings.control), self._state, self._swapped)
-        self._upstreams = Upstreams(secrets, {"sandbox": Sandbox(self._clock)}, log=self._log, broker=self._link.tokens)
+        self._upstreams = Upstreams(
+            secrets,
+            {"sandbox": Sandbox(self._clock)},
+            cork=self._cork,
+            log=self._log,
+            broker=self._link.tokens,
+        )
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def run(self) -> None:
@@ -144,7 +151,7 @@ class Worker:
     def _uvicorn(self, current: Current) -> uvicorn.Config:
         service = self._service(current)
         surfaces = inferences(service)
-        protocol: Any = partial(GatewayProtocol, lanes(surfaces))
+        protocol: Any = partial(GatewayProtocol, lanes(surfaces), self._cork)
         return uvicorn.Config(
             create(service, surfaces),
             http=protocol,

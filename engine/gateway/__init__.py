@@ -1,5 +1,6 @@
 """The straight line: a request from its bytes to its journal record, and the ports it is drawn on."""
 
+from engine.gateway.cork import Cork
 from engine.gateway.exchange import NOTHING_SAID, Inbound, PathSays
 from engine.gateway.line import Gateway
 from engine.gateway.ports import (
@@ -22,6 +23,7 @@ __all__ = [
     "Answer",
     "Call",
     "Clock",
+    "Cork",
     "Entropy",
     "Gateway",
     "Inbound",

@@ -14,6 +14,7 @@ from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 from uvicorn.server import ServerState
 
+from engine.gateway import Cork
 from engine.server.inference import LINGER_S, Inference, client_ip
 from engine.values import Headers
 
@@ -26,6 +27,7 @@ class LaneConnection(Protocol):
     """What a cycle needs of the connection that it answers on."""
 
     transport: asyncio.Transport
+    cork: Cork
     flow: FlowControl
     client: tuple[str, int] | None
     server_state: ServerState
@@ -33,6 +35,10 @@ class LaneConnection(Protocol):
 
     def on_response_complete(self) -> None:
         """The answer has been written: the next request may begin."""
+        ...
+
+    def close(self) -> None:
+        """Close once what has been written is sent."""
         ...
 
 
@@ -123,15 +129,15 @@ class LaneCycle:
         self._write(data)
         self.response_complete = True
         if not self.keep_alive and not self.is_refused:
-            self._connection.transport.close()
+            self._connection.close()
         self._connection.on_response_complete()
 
     def _write(self, data: bytes) -> None:
         if self.disconnected:
             return
-        self._connection.transport.write(self._head + data)
+        self._connection.cork.write(self._connection.transport, self._head + data)
         self._head = b""
 
     def abort(self) -> None:
         """Close the connection: an answer has begun that cannot be finished."""
-        self._connection.transport.close()
+        self._connection.close()

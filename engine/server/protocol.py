@@ -10,6 +10,7 @@ from typing import Any, cast
 import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from engine.gateway import Cork
 from engine.server.deadline import Deadline
 from engine.server.hangup import HANGUP, Hangup
 from engine.server.inference import Inference
@@ -32,8 +33,10 @@ class GatewayProtocol(HttpToolsProtocol):
     progress_deadline_s = 30.0
     """Each further 64 KiB of a body may take so long: uploads are slow, stalled ones are cut."""
 
-    def __init__(self, lanes: Mapping[bytes, Inference], **uvicorns: Any) -> None:
+    def __init__(self, lanes: Mapping[bytes, Inference], cork: Cork, **uvicorns: Any) -> None:
         super().__init__(**uvicorns)
+        self.cork = cork
+        """Holds what the lane has written: flushed before anything else is, and before the transport is closed."""
         self._lanes = lanes
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn declares it
@@ -61,8 +64,18 @@ class GatewayProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
         self._hangup.tell()
 
+    def eof_received(self) -> None:
+        """The peer sends no more, and is closed; what has been answered reaches it."""
+        self.cork.flush()
+
+    def shutdown(self) -> None:
+        """The server ends: close, at once or after the answer under way."""
+        self.cork.flush()
+        super().shutdown()
+
     def data_received(self, data: bytes) -> None:
         """Bytes of one request or several; only an incomplete one is put under a deadline."""
+        self.cork.heard()
         self._read_bytes = len(data)
         try:
             self.parser.feed_data(data)
@@ -135,6 +148,11 @@ class GatewayProtocol(HttpToolsProtocol):
         if not self._is_incomplete:
             self._deadline.move(self.timeout_keep_alive)
 
+    def close(self) -> None:
+        """Close once what has been written is sent."""
+        self.cork.flush()
+        self.transport.close()
+
     def _is_plain(self) -> bool:
         """Whether there is nothing about the request that only the application deals with."""
         parser, previous = self.parser, cast("Any", self.cycle)
@@ -177,7 +195,7 @@ class GatewayProtocol(HttpToolsProtocol):
         """The connection's task has ended, and with it the connection."""
         self.tasks.discard(task)
         self._hangup.release(task)
-        self.transport.close()
+        self.close()
 
     def _is_large(self) -> bool:
         """Whether a head that is whole is larger than it may be."""
@@ -201,10 +219,11 @@ class GatewayProtocol(HttpToolsProtocol):
     def _refuse(self, why: str) -> None:
         """Answer 400 to what is no request, or to one that is not read to its end, and close."""
         self.logger.warning("Invalid HTTP request received: %s", why)
+        self.cork.flush()
         self.send_400_response("Invalid HTTP request received.")
 
     def _late(self) -> None:
         """Close a peer that is too slow, without an answer, which it would not read; not one that is being answered."""
         cycle = cast("Any", self.cycle)
         if self._is_incomplete or cycle is None or cycle.response_complete:
-            self.transport.close()
+            self.close()

@@ -7,6 +7,7 @@ from typing import cast
 import msgspec
 
 from engine.errors import UpstreamFault, UpstreamMalformed, UpstreamReset
+from engine.gateway import Cork
 from engine.rules.program import Connections
 from engine.upstream.exchange import Exchange
 from engine.upstream.http1 import ResponseParser
@@ -48,6 +49,7 @@ class Connection(asyncio.Protocol):
         *,
         address: str,
         sweeper: Sweeper,
+        cork: Cork,
         released: Callable[["Connection"], None],
         gone: Callable[["Connection"], None],
     ) -> None:
@@ -58,6 +60,7 @@ class Connection(asyncio.Protocol):
         self._loop = asyncio.get_running_loop()
         self._address = address
         self._sweeper = sweeper
+        self._cork = cork
         self._released = released
         self._gone = gone
         self._parser = ResponseParser()
@@ -76,6 +79,7 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Hand bytes to the exchange; bytes that no exchange waits for end the connection."""
+        self._cork.heard()
         exchange = self._exchange
         if exchange is None:
             self.close()
@@ -143,7 +147,7 @@ class Connection(asyncio.Protocol):
             exchange.sent = False
             self._transport.write(job.head)
         elif len(body) <= JOIN_BYTES:
-            self._transport.write(job.head + body)
+            self._cork.write(self._transport, job.head + body)
         else:
             self._transport.write(job.head)
             self._transport.write(body)
@@ -197,6 +201,10 @@ class Connection(asyncio.Protocol):
                 self._finish(None)
         self.close()
 
+    def _is_flushed(self) -> bool:
+        """Whether the socket has taken all that was written."""
+        return not self._cork.holds(self._transport) and not self._transport.get_write_buffer_size()
+
     def _finish(self, fault: UpstreamFault | None) -> None:
         """Part with the exchange, and be free or closed."""
         exchange, self._exchange = self._exchange, None
@@ -204,7 +212,7 @@ class Connection(asyncio.Protocol):
             return
         self._sweeper.discard(exchange)
         exchange.end(fault)
-        if fault is None and self._parser.keep_alive and exchange.sent and not self._transport.get_write_buffer_size():
+        if fault is None and self._parser.keep_alive and exchange.sent and self._is_flushed():
             self._released(self)
         else:
             self.close()

@@ -5,6 +5,7 @@ from collections import deque
 from contextlib import aclosing, suppress
 
 from engine.errors import OutcomeKind, UpstreamFault, UpstreamReset, UpstreamTimeout
+from engine.gateway import Cork
 from engine.upstream.connection import Connection, Job, Upload
 from engine.upstream.dial import Dialer
 from engine.upstream.exchange import Exchange
@@ -25,7 +26,7 @@ class Pool:
     that a quiet time lets the surplus expire. Above the bound, requests wait in order.
     """
 
-    def __init__(self, origin: Origin, dialer: Dialer, sweeper: Sweeper) -> None:
+    def __init__(self, origin: Origin, dialer: Dialer, sweeper: Sweeper, cork: Cork) -> None:
         self.origin = origin
         self.open = 0
         """Connections that are open or being made."""
@@ -33,6 +34,7 @@ class Pool:
         self._loop = asyncio.get_running_loop()
         self._dialer = dialer
         self._sweeper = sweeper
+        self._cork = cork
         self._members: set[Connection] = set()
         self._idle: list[Connection] = []
         self._waiters: deque[asyncio.Future[Connection | None]] = deque()
@@ -153,7 +155,13 @@ class Pool:
         return connection
 
     def _connection(self) -> Connection:
-        return Connection(address=self._address, sweeper=self._sweeper, released=self._released, gone=self._gone)
+        return Connection(
+            address=self._address,
+            sweeper=self._sweeper,
+            cork=self._cork,
+            released=self._released,
+            gone=self._gone,
+        )
 
     async def _given_back(self) -> Connection | None:
         """The next connection that is released; None for the slot of one that was closed."""
@@ -234,8 +242,9 @@ class Pool:
 class Pools:
     """All pools of a worker, by fingerprint of their origin. They outlive snapshots."""
 
-    def __init__(self, dialer: Dialer) -> None:
+    def __init__(self, dialer: Dialer, cork: Cork) -> None:
         self._dialer = dialer
+        self._cork = cork
         self._sweeper = Sweeper()
         self._pools: dict[str, Pool] = {}
 
@@ -243,7 +252,7 @@ class Pools:
         """The pool of *origin*, new or known. Must be called on the loop that will use it."""
         pool = self._pools.get(origin.fingerprint)
         if pool is None:
-            pool = self._pools[origin.fingerprint] = Pool(origin, self._dialer, self._sweeper)
+            pool = self._pools[origin.fingerprint] = Pool(origin, self._dialer, self._sweeper, self._cork)
         return pool
 
     def retain(self, origins: set[Origin]) -> None:

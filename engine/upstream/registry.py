@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 
 from engine.errors import Bug
-from engine.gateway import Answer, Call, Upstream
+from engine.gateway import Answer, Call, Cork, Upstream
 from engine.rules.program import Connections, Provider
 from engine.upstream.broker import Broker
 from engine.upstream.credentials import MINTED, Heads, missing
@@ -47,6 +47,7 @@ class Upstreams:
         secrets: Secrets,
         injected: Mapping[str, Upstream],
         *,
+        cork: Cork,
         guard: Guard | None = None,
         log: Log | None = None,
         broker: Broker | None = None,
@@ -54,7 +55,7 @@ class Upstreams:
         self._secrets = secrets
         self._injected = dict(injected)
         dialer = Dialer(guard or Guard(), TlsContexts())
-        self._pools = Pools(dialer)
+        self._pools = Pools(dialer, cork)
         tokens_client = partial(client, self._pools, timeout_s=_TOKEN_TIMEOUT_S, connections=_CLIENT_CONNECTIONS)
         self._minters = Minters(secrets, tokens_client, log or Silent(), broker=broker)
         self._heads = Heads(secrets, self._minters)

@@ -16,7 +16,7 @@ from typing import cast
 
 import uvloop
 
-from engine.gateway import Call
+from engine.gateway import Call, Cork
 from engine.rules.program import Connections, Timeouts
 from engine.upstream import EnvAndFiles, Upstreams
 from tests.calls import call, provider
@@ -108,7 +108,7 @@ async def cpu_us(exchange: Callable[[int], Awaitable[None]]) -> float:
 
 
 async def measure(name: str, port: int, answer: bytes) -> None:
-    upstreams = Upstreams(EnvAndFiles({"KEY": "sk-bench"}), {})
+    upstreams = Upstreams(EnvAndFiles({"KEY": "sk-bench"}), {}, cork=Cork())
     call = call_to(port)
 
     async def whole(_: int) -> None:

@@ -6,6 +6,7 @@ import httpx
 import pytest
 import uvloop
 
+from engine.gateway import Cork
 from engine.rules.program import Connections
 from engine.upstream.dial import Dialer
 from engine.upstream.egress import Guard
@@ -35,7 +36,7 @@ async def transport(transport_name: str) -> AsyncIterator[httpx.AsyncBaseTranspo
         async with httpx.AsyncHTTPTransport(trust_env=False, limits=limits) as theirs:
             yield theirs
         return
-    pools = Pools(Dialer(Guard(), TlsContexts()))
+    pools = Pools(Dialer(Guard(), TlsContexts()), Cork())
     connections = Connections(max=LIMIT, keepalive_s=30)
     yield PoolTransport(pools, allow_private=(ip_network("127.0.0.0/8"),), connections=connections)
     pools.close()

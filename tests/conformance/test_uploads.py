@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 import pytest
 
 from engine.errors import OutcomeKind, UpstreamReset, UpstreamTimeout
-from engine.gateway import Call
+from engine.gateway import Call, Cork
 from engine.upstream import EnvAndFiles, Upstreams
 from engine.wire.content import Pieces
 from tests.calls import call, provider
@@ -27,7 +27,7 @@ SOUND = bytes(range(251)) * 8_000
 
 @pytest.fixture
 async def upstreams() -> AsyncIterator[Upstreams]:
-    made = Upstreams(EnvAndFiles({"KEY": "sk-1"}), {})
+    made = Upstreams(EnvAndFiles({"KEY": "sk-1"}), {}, cork=Cork())
     yield made
     await made.close()
 

@@ -9,14 +9,21 @@ from typing import Any
 
 import pytest
 import uvicorn
+import uvloop
 from litestar import Litestar, asgi
 
-from engine.gateway import Inbound, Sink
+from engine.gateway import Cork, Inbound, Sink
 from engine.live.current import Current
 from engine.server.inference import Inference
 from engine.server.protocol import GatewayProtocol
 from engine.server.uploads import Uploads
 from engine.values import Surface
+
+
+def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """On the loop of the product, and on Python's own, which turns differently."""
+    return {"asyncio": asyncio.new_event_loop, "uvloop": uvloop.new_event_loop}
+
 
 Handler = Callable[[Inbound, Sink], Awaitable[None]]
 LIMIT_BYTES = 100_000
@@ -110,7 +117,7 @@ async def serve(tmp_path: Path) -> AsyncIterator[Callable[..., Awaitable[Serving
         class Protocol(GatewayProtocol):
             head_deadline_s = progress_deadline_s = deadline_s
 
-        protocol: Any = partial(Protocol, {b"/lane": inference})
+        protocol: Any = partial(Protocol, {b"/lane": inference}, Cork())
         app = Litestar([through_the_application], openapi_config=None, logging_config=None)
         config = uvicorn.Config(
             app,

@@ -1,6 +1,8 @@
 """The lane and the application answer the same way, and neither is held up by a slow, broken or greedy peer."""
 
 import asyncio
+import os
+import socket
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -432,3 +434,47 @@ async def test_who_does_not_read_is_waited_for(serve: Serve, path: str) -> None:
     assert sent == 1_000
     assert received > 100_000_000
     writer.close()
+
+
+@pytest.mark.parametrize("many", [2, 15, 16, 17, 40])
+@pytest.mark.parametrize(("handler", "end"), [(tell, b"5 bytes"), (stream, b"\r\n0\r\n\r\n")])
+async def test_many_are_answered_in_one_turn(serve: Serve, many: int, handler: Any, end: bytes) -> None:
+    """Answers that leave together are whole, each on its own connection, which is closed behind it."""
+    server = await serve(handler)
+    opened = [await server.open() for _ in range(many)]
+    for _, writer in opened:
+        writer.write(post("/lane", extra=CLOSE))
+    async with asyncio.timeout(10):
+        answers = [await reader.read() for reader, _ in opened]
+    for _, writer in opened:
+        writer.close()
+
+    assert [answer[:15] for answer in answers] == [b"HTTP/1.1 200 OK"] * many
+    assert [answer.endswith(end) for answer in answers] == [True] * many
+
+
+@pytest.mark.parametrize(("then", "after"), [(b"rubbish\r\n\r\n", b"HTTP/1.1 400"), (b"", b"")])
+async def test_an_answer_is_whole_whatever_its_peer_does_next(serve: Serve, then: bytes, after: bytes) -> None:
+    """What has been answered, with another, reaches a peer that sends rubbish next, or says that it sends no more."""
+    opened: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []
+    answered: list[Inbound] = []
+
+    async def tell_all(inbound: Inbound, sink: Sink) -> None:
+        """Answers, and has the peers go on before the loop turns, so that neither answer can have left by itself."""
+        await tell(inbound, sink)
+        answered.append(inbound)
+        for _, writer in opened if len(answered) == len(opened) else ():
+            with socket.socket(fileno=os.dup(writer.get_extra_info("socket").fileno())) as peer:
+                peer.send(then) if then else peer.shutdown(socket.SHUT_WR)
+
+    server = await serve(tell_all)
+    opened.extend([await server.open(), await server.open()])
+    for _, writer in opened:
+        writer.write(post("/lane"))
+    async with asyncio.timeout(10):
+        answers = [await reader.read() for reader, _ in opened]
+    for _, writer in opened:
+        writer.close()
+
+    for answer in answers:
+        assert b"5 bytes" + after in answer

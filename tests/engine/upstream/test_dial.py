@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from engine.errors import UpstreamTimeout, UpstreamUnreachable
-from engine.gateway import Call
+from engine.gateway import Call, Cork
 from engine.rules.program import Provider
 from engine.upstream import EnvAndFiles, Guard, Upstreams
 from engine.upstream.tls import TlsContexts
@@ -76,7 +76,7 @@ async def resolve_to_loopback(host: str, port: int) -> Sequence[str]:
 @pytest.fixture
 async def upstreams(secrets: EnvAndFiles) -> AsyncIterator[Upstreams]:
     """Upstreams for whom every name is this machine."""
-    made = Upstreams(secrets, {}, guard=Guard(resolve_to_loopback))
+    made = Upstreams(secrets, {}, cork=Cork(), guard=Guard(resolve_to_loopback))
     yield made
     await made.close()
 
@@ -162,7 +162,7 @@ async def test_the_next_address_is_tried(
     async def two(host: str, port: int) -> Sequence[str]:
         return ["127.0.0.9", "127.0.0.1"]
 
-    upstreams = Upstreams(secrets, {}, guard=Guard(two))
+    upstreams = Upstreams(secrets, {}, cork=Cork(), guard=Guard(two))
     provider = make_provider(f"http://pool.example:{await loopback(hello)}", transport=transport)
     assert await outcome(upstreams, make_call(provider)) == "hello"
     await upstreams.close()
@@ -180,7 +180,7 @@ async def test_what_is_dialled_is_what_was_checked(
     async def rebinding(host: str, port: int) -> Sequence[str]:
         return answers.pop(0)
 
-    upstreams = Upstreams(secrets, {}, guard=Guard(rebinding))
+    upstreams = Upstreams(secrets, {}, cork=Cork(), guard=Guard(rebinding))
     provider = make_provider(f"http://x.example:{await loopback(hello)}", allow_private=(ip_network("127.0.0.1/32"),))
     assert await outcome(upstreams, make_call(provider)) == "hello"
     assert await outcome(upstreams, make_call(provider)) == "hello"
@@ -197,7 +197,7 @@ async def test_a_resolver_that_hangs_is_a_connect_timeout(
         await asyncio.sleep(10)
         return []
 
-    upstreams = Upstreams(secrets, {}, guard=Guard(hang))
+    upstreams = Upstreams(secrets, {}, cork=Cork(), guard=Guard(hang))
     call = make_call(make_provider("http://x.example"), total_timeout_s=0.1)
     with pytest.raises(UpstreamTimeout):
         await upstreams.send(call)

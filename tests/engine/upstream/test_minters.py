@@ -16,7 +16,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
 from engine.errors import UpstreamUnreachable
-from engine.gateway import Call
+from engine.gateway import Call, Cork
 from engine.rules.program import Auth, Connections, Key, Provider, Scheme
 from engine.upstream import EnvAndFiles, Upstreams
 from engine.upstream.broker import Hear
@@ -85,7 +85,7 @@ def transport(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 async def upstreams() -> AsyncIterator[Upstreams]:
-    made = Upstreams(EnvAndFiles(ENVIRONMENT), {})
+    made = Upstreams(EnvAndFiles(ENVIRONMENT), {}, cork=Cork())
     yield made
     await made.close()
 
@@ -175,7 +175,7 @@ async def test_a_token_of_azure(
     endpoint, received = Received(b'{"access_token": "tok", "expires_in": 3599}'), Received()
     auth = azure(await loopback(endpoint))
     provider = make_provider(f"http://127.0.0.1:{await loopback(received)}", auth=auth, transport=transport)
-    upstreams = Upstreams(EnvAndFiles({"TENANT": "contoso.com", "CLIENT": "c1", "SECRET": "s1"}), {})
+    upstreams = Upstreams(EnvAndFiles({"TENANT": "contoso.com", "CLIENT": "c1", "SECRET": "s1"}), {}, cork=Cork())
     for _ in range(2):
         await answer(upstreams, make_call(provider, headers=((b"authorization", b"theirs"),)))
     await upstreams.close()
@@ -198,7 +198,7 @@ async def test_a_token_of_a_service_account(
     provider = make_provider(
         f"http://127.0.0.1:{await loopback(received)}", auth=Auth(scheme=Scheme.GCP, scope="s", keys=keys)
     )
-    upstreams = Upstreams(EnvAndFiles({}), {})
+    upstreams = Upstreams(EnvAndFiles({}), {}, cork=Cork())
     await answer(upstreams, make_call(provider))
     await upstreams.close()
     assert ("authorization", "Bearer ya29.c") in received.headers()
@@ -210,7 +210,7 @@ async def test_tokens_are_fetched_before_requests(loopback: Loopback, make_provi
     endpoint = Received(b'{"access_token": "tok", "expires_in": 3599}')
     port = await loopback(endpoint)
     secrets = EnvAndFiles({"TENANT": "contoso.com", "CLIENT": "c1", "SECRET": "s1"})
-    upstreams = Upstreams(secrets, {})
+    upstreams = Upstreams(secrets, {}, cork=Cork())
     provider = make_provider(auth=azure(port))
     copy = make_provider(auth=azure(port), headers=(("x-model", "1"),))
     poor = make_provider(auth=azure(port, tenant="${env:NOPE}"))
@@ -250,7 +250,7 @@ async def test_an_account_is_known_by_a_digest(make_provider: MakeProvider) -> N
     broker = Listening()
     for secret, changes in (("canary", {}), ("canary", {}), ("canary2", {}), ("canary", {"scope": "other"})):
         secrets = EnvAndFiles({"TENANT": "contoso.com", "CLIENT": "c1", "SECRET": secret})
-        upstreams = Upstreams(secrets, {}, broker=broker)
+        upstreams = Upstreams(secrets, {}, cork=Cork(), broker=broker)
         await upstreams.retain([make_provider(auth=azure(1, **changes), allow_private=LOOPBACK)])
         await asyncio.sleep(0)
         await upstreams.close()
@@ -264,7 +264,7 @@ async def test_an_endpoint_that_refuses(loopback: Loopback, make_provider: MakeP
     """Without a token the attempt fails as one without a connection, with the reason and no secret."""
     endpoint = Received(json.dumps({"error": "invalid_client", "error_description": "canary"}).encode(), status=401)
     secrets = EnvAndFiles({"TENANT": "contoso.com", "CLIENT": "c1", "SECRET": "canary"})
-    upstreams = Upstreams(secrets, {})
+    upstreams = Upstreams(secrets, {}, cork=Cork())
     with pytest.raises(UpstreamUnreachable) as caught:
         await upstreams.send(make_call(make_provider(auth=azure(await loopback(endpoint)))))
     await upstreams.close()
@@ -275,7 +275,7 @@ async def test_an_endpoint_that_refuses(loopback: Loopback, make_provider: MakeP
 async def test_the_machines_own_token(loopback: Loopback, make_provider: MakeProvider) -> None:
     """With `metadata` the metadata server is asked, without any key."""
     server = Received(b'{"access_token": "ya29.m", "expires_in": 3599, "token_type": "Bearer"}')
-    pools = Pools(Dialer(Guard(), TlsContexts()))
+    pools = Pools(Dialer(Guard(), TlsContexts()), Cork())
     to_tokens = partial(client, pools, timeout_s=1.0, connections=Connections(max=1, keepalive_s=1.0))
     minters = Minters(EnvAndFiles({}), to_tokens, Silent(), metadata_url=f"http://127.0.0.1:{await loopback(server)}")
     provider = make_provider(auth=Auth(scheme=Scheme.GCP, scope="s", metadata=True))
@@ -306,7 +306,7 @@ async def test_an_extra_that_is_not_installed(
     library, module = EXTRAS[extra]
     monkeypatch.setitem(sys.modules, library, None)
     monkeypatch.delitem(sys.modules, module, raising=False)
-    upstreams = Upstreams(EnvAndFiles(ENVIRONMENT), {})
+    upstreams = Upstreams(EnvAndFiles(ENVIRONMENT), {}, cork=Cork())
     provider = make_provider(auth=auth)
     await upstreams.retain([provider])
     with pytest.raises(UpstreamUnreachable, match=rf"pip install 'engine\[{extra}\]'"):

@@ -8,13 +8,15 @@ from typing import Any
 import pytest
 
 from engine.errors import UpstreamFault, UpstreamReset, UpstreamTimeout, UpstreamUnreachable
+from engine.gateway import Cork
 from engine.rules.program import Connections
-from engine.upstream.connection import Job
+from engine.upstream.connection import Connection, Job
 from engine.upstream.dial import Dialer
 from engine.upstream.egress import Guard
 from engine.upstream.exchange import Exchange
 from engine.upstream.origin import Origin
 from engine.upstream.pool import STALE_WITHIN_S, Pool, Pools
+from engine.upstream.sweep import Sweeper
 from engine.upstream.tls import TlsContexts
 
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
@@ -27,7 +29,7 @@ LOOPBACK = (ip_network("127.0.0.0/8"),)
 @pytest.fixture
 async def pools() -> AsyncIterator[Pools]:
     """The pools of a worker."""
-    made = Pools(Dialer(Guard(), TlsContexts()))
+    made = Pools(Dialer(Guard(), TlsContexts()), Cork())
     yield made
     made.close()
 
@@ -229,6 +231,27 @@ async def test_bytes_to_an_idle_connection_end_it(pools: Pools, loopback: Loopba
     await spoken.wait()
     await asyncio.sleep(0.02)
     assert pool.open == 0
+
+
+async def test_an_answer_before_its_request_ends_the_connection(loopback: Loopback) -> None:
+    """What answers a request that is still held back was not meant for it: the connection is not used again."""
+    cork, released, gone = Cork(), list[Connection](), list[Connection]()
+    port = await loopback(Server())
+    sweeper = Sweeper()
+
+    def made() -> Connection:
+        return Connection(address="x", sweeper=sweeper, cork=cork, released=released.append, gone=gone.append)
+
+    _, connection = await asyncio.get_running_loop().create_connection(made, "127.0.0.1", port)
+    cork.heard()
+    cork.heard()
+    await asyncio.sleep(0)
+    exchange = connection.begin(job(), 0.0, 3.0)
+    connection.data_received(HELLO)
+
+    assert await body(exchange) == b"hello"
+    assert (released, gone) == ([], [connection])
+    sweeper.close()
 
 
 async def test_an_answer_is_read_after_its_connection_moved_on(pools: Pools, loopback: Loopback) -> None:

@@ -17,7 +17,7 @@ from engine.errors import (
     UpstreamTimeout,
     UpstreamUnreachable,
 )
-from engine.gateway import Answer, Call
+from engine.gateway import Answer, Call, Cork
 from engine.rules.program import Auth, Connections, Key, Provider, Scheme, Timeouts
 from engine.upstream import EnvAndFiles, Upstreams
 from engine.values import SecretRef
@@ -35,7 +35,7 @@ HELLO = OK + b"Content-Length: 5\r\nX-Request-Id: r7\r\n\r\nhello"
 @pytest.fixture
 async def upstreams(secrets: EnvAndFiles) -> AsyncIterator[Upstreams]:
     """All upstreams of a worker."""
-    made = Upstreams(secrets, {})
+    made = Upstreams(secrets, {}, cork=Cork())
     yield made
     await made.close()
 
@@ -373,7 +373,7 @@ async def test_protocols_served_in_process(make_provider: MakeProvider, make_cal
             assert isinstance(call.body, bytes)
             raise UpstreamReset(call.body.decode())
 
-    upstreams = Upstreams(EnvAndFiles({}), {"sandbox": Echo()})
+    upstreams = Upstreams(EnvAndFiles({}), {"sandbox": Echo()}, cork=Cork())
     provider = make_provider("", protocol="sandbox", auth=Auth(scheme=Scheme.NONE))
     with pytest.raises(UpstreamReset, match="hi"):
         await upstreams.send(make_call(provider, body=b"hi"))

@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from engine.errors import UpstreamUnreachable
+from engine.gateway import Cork
 from engine.rules.program import Connections
 from engine.upstream.dial import Dialer
 from engine.upstream.egress import Guard
@@ -26,7 +27,7 @@ SECRET = "s3cr3t-canary"
 @pytest.fixture
 async def client() -> AsyncIterator[httpx.AsyncClient]:
     """The client that tokens are fetched with."""
-    pools = Pools(Dialer(Guard(), TlsContexts()))
+    pools = Pools(Dialer(Guard(), TlsContexts()), Cork())
     connections = Connections(max=2, keepalive_s=5.0)
     async with client_over(pools, timeout_s=2.0, allow_private=LOOPBACK, connections=connections) as made:
         yield made

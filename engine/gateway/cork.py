@@ -1,0 +1,73 @@
+"""Writes that leave together: what one turn of the event loop makes ready to be sent is sent in a row."""
+
+import asyncio
+from typing import Protocol
+
+__all__ = ["Cork"]
+
+MOST = 16
+"""Connections held at once: enough to wake a peer seldom, few enough for the first not to wait long."""
+
+
+class Writable(Protocol):
+    """What is asked of an asyncio transport."""
+
+    def write(self, data: bytes, /) -> None:
+        """Send *data*, now or as soon as the socket takes it."""
+        ...
+
+    def is_closing(self) -> bool:
+        """Whether it takes no more."""
+        ...
+
+
+class Cork:
+    """One for all connections of an event loop, on either side.
+
+    A write wakes the process that waits for it, if that is on the same host (a proxy or a model server beside the
+    gateway), and by the next one it sleeps again: an interrupt to another processor each time, which takes a writer
+    longer than all else that the kernel does for it. So when several connections have been heard in one turn of the
+    loop, what their requests write is held until the turn has ended. A request that is alone is never held up.
+    """
+
+    def __init__(self) -> None:
+        self._heard = 0
+        """How many connections this turn has brought bytes of."""
+        self._is_busy = False
+        """Several connections were heard in the last turn that brought any."""
+        self._held: dict[Writable, bytes] = {}
+
+    def heard(self) -> None:
+        """Bytes of a connection have come; to be called before anything is made of them."""
+        if not self._heard:
+            asyncio.get_running_loop().call_soon(self._decide)
+        self._heard += 1
+
+    def write(self, transport: Writable, data: bytes) -> None:
+        """Send *data*, in the order of calls. Before its transport is closed or written to directly, `flush`."""
+        held = self._held
+        if not self._is_busy and not held:
+            transport.write(data)
+            return
+        if not held:
+            asyncio.get_running_loop().call_soon(self.flush)
+        before = held.get(transport)
+        held[transport] = data if before is None else before + data
+        if len(held) >= MOST:
+            self.flush()
+
+    def holds(self, transport: Writable) -> bool:
+        """Whether something that *transport* was to send has not been handed to it yet."""
+        return transport in self._held
+
+    def flush(self) -> None:
+        """Send what is held; what a peer that has gone was to be sent is dropped."""
+        held, self._held = self._held, {}
+        for transport, data in held.items():
+            if not transport.is_closing():
+                transport.write(data)
+
+    def _decide(self) -> None:
+        """All sockets of this turn have been read, and nothing has run yet that they have made ready."""
+        self._is_busy = self._heard > 1
+        self._heard = 0
