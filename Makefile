@@ -1,4 +1,5 @@
 # Two commands do everything: `make serve` and `make test`. The rest is for people who change the code.
+PYTHON := python3
 PY := .venv/bin/python
 PYTEST := $(PY) -m pytest -q -n auto --maxprocesses 4 --dist loadfile
 # The rooms that start no process: their tests are the fast ones. Protocols have thousands of them and wait for `test`.
@@ -33,10 +34,10 @@ corpus: .venv/ready  ## recorded traffic of every provider through the running g
 	@$(PY) -m tests.corpus.run
 
 .venv/ready: requirements-dev.txt pyproject.toml
-	@python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-		{ echo "engine needs Python 3.11 or newer as python3; this is $$(python3 --version 2>&1)" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "engine needs Python 3.11 or newer as $(PYTHON); this is $$($(PYTHON) --version 2>&1)" >&2; exit 1; }
 	@echo "setting up .venv, once; this takes about half a minute" >&2
-	@python3 -m venv .venv
+	@$(PYTHON) -m venv .venv
 	@.venv/bin/pip install -q --disable-pip-version-check --require-hashes -r requirements-dev.txt
 	@.venv/bin/pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@

@@ -16,7 +16,7 @@ from engine.rules.outcomes import caller_error
 from engine.rules.plan import AttemptPlan, Begin, Event, Finish, Start, Woke
 from engine.rules.program import Strategy
 from engine.snapshot import Snapshot
-from engine.values import NOTHING, Facts, Wishes
+from engine.values import NOTHING, Facts, RequestRecord, Wishes
 from engine.wire.codecs import Beside, caller_codec
 from engine.wire.envelope import Envelope
 
@@ -58,10 +58,13 @@ class Gateway:
             exchange.fault = fault
         except CancelledError:
             exchange.error = OutcomeKind.CANCELLED
-            self._write_down(exchange)
+            self.metrics.observe(self._write_down(exchange))
             raise
-        self._write_down(exchange)
-        await self._answer(exchange, sink)
+        record = self._write_down(exchange)
+        try:
+            await self._answer(exchange, sink)
+        finally:  # counted behind the answer, which need not wait for it
+            self.metrics.observe(record)
 
     def _begin(self, snapshot: Snapshot, inbound: Inbound) -> Exchange:
         return Exchange(
@@ -151,12 +154,12 @@ class Gateway:
             clock=self.clock,
         )
 
-    def _write_down(self, exchange: Exchange) -> None:
-        """Count the request, and journal it unless nobody can be named for it."""
+    def _write_down(self, exchange: Exchange) -> RequestRecord:
+        """The request's record, which is journalled unless nobody can be named for it."""
         record = exchange.record(self.node, milliseconds(self.clock.monotonic() - exchange.started_s))
         if exchange.caller is not None:
             self.journal.append(record)
-        self.metrics.observe(record)
+        return record
 
     async def _answer(self, exchange: Exchange, sink: Sink) -> None:
         """Send what is still to be sent: a whole answer, the end of a stream, or what went wrong."""

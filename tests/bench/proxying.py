@@ -13,6 +13,8 @@ from tests.bench.table import Figure
 ROUNDS = 3
 SECONDS = 1.5
 WARM_S = 1.0
+PER_S = 1_000.0
+"""A rate that nobody here is busy at."""
 Taken = dict[str, list[Sample]]
 """Samples by the name of their peer, one a round."""
 
@@ -29,6 +31,7 @@ def figures(rig: Path, directory: Path) -> Iterator[Figure]:
         yield from non_streaming(_many(rig, peers, 16), 16)
         plain = _many(rig, peers, 64)
         yield from non_streaming(plain, 64)
+        yield from at_one_rate(_many(rig, peers, 64, per_s=PER_S))
         yield from streaming(_many(rig, peers, 64, stream=True), plain)
         yield from latency(rig, provider, peers)
 
@@ -42,12 +45,14 @@ def in_turns(peers: Sequence[Peer], sample: Callable[[Peer], Sample]) -> Taken:
     return taken
 
 
-def _many(rig: Path, peers: Sequence[Peer], connections: int, *, stream: bool = False) -> Taken:
-    """Samples of each peer under so many connections in a closed loop."""
-    return in_turns(
-        peers,
-        lambda peer: measured(rig, peer, peer.load(connections=connections, seconds=SECONDS, stream=stream)),
-    )
+def _many(rig: Path, peers: Sequence[Peer], connections: int, *, per_s: float = 0.0, stream: bool = False) -> Taken:
+    """Samples of each peer under so many connections, in a closed loop or at a rate."""
+
+    def sample(peer: Peer) -> Sample:
+        load = peer.load(connections=connections, seconds=SECONDS, per_s=per_s, stream=stream)
+        return measured(rig, peer, load)
+
+    return in_turns(peers, sample)
 
 
 def non_streaming(taken: Taken, connections: int) -> Iterator[Figure]:
@@ -69,6 +74,22 @@ def non_streaming(taken: Taken, connections: int) -> Iterator[Figure]:
         yield Figure(name=f"{name}: CPU / nginx", unit="x", values=ratios(engine, nginx), must=7, aim=2.5)
     yield Figure(name=f"{name}: CPU / relay", unit="x", values=ratios(engine, relay))
     yield Figure(name=f"{name}: rate", unit="requests/s", values=rate(engine), relay=rate(relay), nginx=rate(nginx))
+
+
+def at_one_rate(taken: Taken) -> Iterator[Figure]:
+    """CPU a request when all get the same number of them a second."""
+    engine, relay, nginx = taken["engine"], taken["relay"], taken.get("nginx", [])
+    name = f"non-streaming, {PER_S:,.0f} requests/s"
+    yield Figure(
+        name=f"{name}: CPU",
+        unit="µs/request",
+        values=cpu(engine),
+        relay=cpu(relay),
+        nginx=cpu(nginx),
+        note="in a closed loop whoever is fast is woken once for many requests, and wakes its peers as seldom",
+    )
+    if nginx:
+        yield Figure(name=f"{name}: CPU / nginx", unit="x", values=ratios(engine, nginx))
 
 
 def streaming(taken: Taken, plain: Taken) -> Iterator[Figure]:
