@@ -1,8 +1,9 @@
 """`engine models`: what a configuration offers, where, and at which price."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
+from operator import attrgetter
 from pathlib import Path
 
 import msgspec
@@ -18,9 +19,27 @@ from engine.snapshot import Parts
 
 __all__ = ["command"]
 
-COLUMNS = ("model", "provider", "context", "input usd/Mtok", "output usd/Mtok", "remark")
-PUSD_PER_USD_PER_MTOK = 10**6
-"""A US dollar per million tokens is so many pico-dollars per token."""
+COLUMNS = ("model", "provider", "context", "input usd/Mtok", "output usd/Mtok", "other usd", "remark")
+PUSD_PER_USD = 10**12
+MILLION = 10**6
+PRICES: Mapping[str, tuple[Callable[[Price], int | None], int]] = {
+    "input_usd_per_mtok": (attrgetter("rates.input"), MILLION),
+    "output_usd_per_mtok": (attrgetter("rates.output"), MILLION),
+    "usd_per_request": (attrgetter("request_pusd"), 1),
+    "usd_per_image": (attrgetter("image_pusd"), 1),
+    "usd_per_audio_minute": (attrgetter("audio_minute_pusd"), 1),
+    "usd_per_mchar": (attrgetter("character_pusd"), MILLION),
+    "usd_per_search": (attrgetter("search_pusd"), 1),
+}
+"""What can be paid: where a price says what one costs, and how many of it a dollar figure is for."""
+OTHERS = {
+    "usd_per_request": "request",
+    "usd_per_image": "image",
+    "usd_per_audio_minute": "audio minute",
+    "usd_per_mchar": "Mchar",
+    "usd_per_search": "search",
+}
+"""Those that few models are paid by: one column of the table has them all, by these names."""
 
 
 @click.command(epilog="Examples:\n\nengine models\n\nengine models --config ./gateway --format json")
@@ -52,7 +71,7 @@ def command(root: Path, overlay: str, style: str) -> None:
     if style == "json":
         click.echo(msgspec.json.Encoder(decimal_format="number").encode(rows))
     else:
-        show(COLUMNS, [tuple(row.values()) for row in rows])
+        show(COLUMNS, [tuple(_cells(row)) for row in rows])
 
 
 def _rows(parts: Parts, now: datetime) -> Iterator[Mapping[str, object]]:
@@ -66,15 +85,23 @@ def _rows(parts: Parts, now: datetime) -> Iterator[Mapping[str, object]]:
             "model": offer.model,
             "provider": offer.provider.id,
             "context_tokens": offer.context,
-            "input_usd_per_mtok": _usd_per_mtok(price, "input"),
-            "output_usd_per_mtok": _usd_per_mtok(price, "output"),
+            **_prices(price),
             "remark": "; ".join(_remarks(offer, price, now, is_ordered=offer.provider.id in rank)),
         }
 
 
-def _usd_per_mtok(price: Price | None, kind: str) -> Decimal | None:
-    pusd: int | None = getattr(price.rates, kind) if price else None
-    return None if pusd is None else Decimal(pusd) / PUSD_PER_USD_PER_MTOK
+def _prices(price: Price | None) -> Mapping[str, Decimal | None]:
+    """What a price says in US dollars; None for what it does not."""
+    pusd = {key: get(price) if price else None for key, (get, _) in PRICES.items()}
+    return {key: None if p is None else Decimal(p * PRICES[key][1]) / PUSD_PER_USD for key, p in pusd.items()}
+
+
+def _cells(row: Mapping[str, object]) -> Iterator[object]:
+    """The row as the table has it."""
+    *figures, remark = (value for key, value in row.items() if key not in OTHERS)
+    yield from figures
+    yield ", ".join(f"{row[key]:f}/{name}" for key, name in OTHERS.items() if row[key])
+    yield remark
 
 
 def _remarks(offer: Offer, price: Price | None, now: datetime, *, is_ordered: bool) -> Iterator[str]:

@@ -38,6 +38,15 @@ def test_models_as_json() -> None:
     assert (pattern["input_usd_per_mtok"], pattern["remark"]) == (None, "pattern; no price")
 
 
+def test_what_is_paid_beside_tokens() -> None:
+    """Prices by other units share a column of the table; in JSON they have the keys of the YAML."""
+    table = CliRunner().invoke(command, ["--config", str(GOOD)]).stdout
+    _, gpt, *_ = json.loads(CliRunner().invoke(command, ["--config", str(GOOD), "--format", "json"]).stdout)
+    line = next(line for line in table.splitlines() if line.startswith("openai/gpt-4o "))
+    assert line.split() == ["openai/gpt-4o", "alpha", "128000", "2", "8.000001", "0.001/request"]
+    assert (gpt["usd_per_request"], gpt["usd_per_image"]) == (0.001, None)
+
+
 def test_a_broken_configuration_is_told(tmp_path: Path) -> None:
     """What does not validate has no models to list."""
     (tmp_path / "routes.yaml").write_text("version: 2\n")
