@@ -147,7 +147,7 @@ BEHAVIOURS: dict[str, Callable[..., Awaitable[None]]] = {
     "status-402": refuse(402),
     "status-403": refuse(403),
     "status-404": refuse(404, {"message": "no such model", "type": "x", "code": "model_not_found"}),
-    "status-429": refuse(429, extra="retry-after: 7\r\n"),
+    "status-429": refuse(429, extra="retry-after: 60\r\n"),
     "status-500": refuse(500),
     "status-503": refuse(503),
     "context-length": refuse(400, {"message": "too long", "type": "x", "code": "context_length_exceeded"}),

@@ -126,7 +126,7 @@ def test_rate_limit_is_told_with_its_time(gateway: Any) -> None:
     first = gateway.chat(f"t/{name}@told")
     second = gateway.chat(f"t/{name}@told")
 
-    assert 6 <= int(first.headers["retry-after"]) <= 7
+    assert 50 <= int(first.headers["retry-after"]) <= 60
     assert second.status_code == 429
     assert gateway.seen("a")["requests"][name] == 1
 
