@@ -27,9 +27,13 @@ class RetryBudget:
     def __init__(self, board: Board) -> None:
         self._board = board
         self._unreported = 0
+        self._last_s = 0.0
 
-    def attempted(self) -> None:
-        """An attempt was made, extra or not. Kept here until a question is asked."""
+    def attempted(self, now_s: float) -> None:
+        """An attempt is made, extra or not. Kept here until a question is asked, if that is soon enough to matter."""
+        if now_s - self._last_s > HALF_S:
+            self._unreported = 0
+        self._last_s = now_s
         self._unreported += 1
 
     def take(self, word: int | None, now_s: float) -> bool:

@@ -137,7 +137,7 @@ class BoardState:
             wait_s = self._take(slots.provider, offer.provider.limits, tokens, now_s)
             if wait_s:
                 return NoRoom(now_s + wait_s)
-        self._budget.attempted()
+        self._budget.attempted(now_s)
         self._count_inflight(offer.provider.id, slots, 1)
         if slots is None or not self._breakers.barred(slots):
             return Admission(offer, key_label, tokens)

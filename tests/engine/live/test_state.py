@@ -220,6 +220,17 @@ def test_the_retry_budget_is_a_share(make_part: MakePart, make_state: MakeState)
     assert one.may_retry(130.0)
 
 
+def test_the_retry_budget_forgets_what_it_was_not_told(make_part: MakePart, make_state: MakeState) -> None:
+    """Attempts that a worker had not told of when it fell silent do not count as new ones once it is asked again."""
+    part = make_part()
+    state, offer = make_state(part), part.offers[0]
+    for _ in range(200):
+        attempt(state, offer, OK, 100.0)
+    state.admit(offer, "main", 0, 130.0)
+
+    assert [state.may_retry(130.0) for _ in range(4)] == [True, True, True, False]
+
+
 def test_round_robin_turns(make_part: MakePart, make_state: MakeState) -> None:
     """A pool's turn rises with each request; pools do not share one."""
     state = make_state(make_part())
