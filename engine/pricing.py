@@ -13,7 +13,7 @@ import msgspec
 from engine.errors import Flaw, PriceInvalid
 from engine.values import NO_MEASURES, Measures, Usage, UsageSource
 
-__all__ = ["Cost", "Price", "Rates", "Tier", "cost", "price_at", "pusd", "rates"]
+__all__ = ["Cost", "Price", "Rates", "Tier", "cost", "price_at", "pusd", "rates", "usd"]
 
 _PUSD_PER_USD = 10**12
 _TOKENS_PER_MTOK = 10**6
@@ -140,6 +140,11 @@ def pusd(usd: Decimal | int, *, per: int = 1, name: str = "amount") -> int:
         message = f"{costs}, which is not a whole number of pico-dollars each"
         raise PriceInvalid(Flaw(slug="bad-price", message=message, hint=f"at most {_digits(per)} decimal places"))
     return exact.numerator
+
+
+def usd(each_pusd: int, *, per: int = 1) -> Decimal:
+    """US dollars of *per* things that cost *each_pusd* pico-dollars each: what `pusd` was given, exactly."""
+    return Decimal(each_pusd * per) / _PUSD_PER_USD
 
 
 def _digits(per: int) -> int:

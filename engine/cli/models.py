@@ -1,6 +1,6 @@
 """`engine models`: what a configuration offers, where, and at which price."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from operator import attrgetter
@@ -13,33 +13,26 @@ from engine.cli.tables import show
 from engine.config import bundle as bundles
 from engine.config.build import build
 from engine.errors import ConfigInvalid, Severity
-from engine.pricing import Price, price_at
+from engine.pricing import Price, price_at, usd
 from engine.rules.program import Offer
 from engine.snapshot import Parts
 
 __all__ = ["command"]
 
 COLUMNS = ("model", "provider", "context", "input usd/Mtok", "output usd/Mtok", "other usd", "remark")
-PUSD_PER_USD = 10**12
 MILLION = 10**6
-PRICES: Mapping[str, tuple[Callable[[Price], int | None], int]] = {
-    "input_usd_per_mtok": (attrgetter("rates.input"), MILLION),
-    "output_usd_per_mtok": (attrgetter("rates.output"), MILLION),
-    "usd_per_request": (attrgetter("request_pusd"), 1),
-    "usd_per_image": (attrgetter("image_pusd"), 1),
-    "usd_per_audio_minute": (attrgetter("audio_minute_pusd"), 1),
-    "usd_per_mchar": (attrgetter("character_pusd"), MILLION),
-    "usd_per_search": (attrgetter("search_pusd"), 1),
+PRICES: Mapping[str, tuple[Callable[[Price], int | None], int, str]] = {
+    "input_usd_per_mtok": (attrgetter("rates.input"), MILLION, ""),
+    "output_usd_per_mtok": (attrgetter("rates.output"), MILLION, ""),
+    "usd_per_request": (attrgetter("request_pusd"), 1, "request"),
+    "usd_per_image": (attrgetter("image_pusd"), 1, "image"),
+    "usd_per_audio_minute": (attrgetter("audio_minute_pusd"), 1, "audio minute"),
+    "usd_per_mchar": (attrgetter("character_pusd"), MILLION, "Mchar"),
+    "usd_per_search": (attrgetter("search_pusd"), 1, "search"),
 }
-"""What can be paid: where a price says what one costs, and how many of it a dollar figure is for."""
-OTHERS = {
-    "usd_per_request": "request",
-    "usd_per_image": "image",
-    "usd_per_audio_minute": "audio minute",
-    "usd_per_mchar": "Mchar",
-    "usd_per_search": "search",
-}
-"""Those that few models are paid by: one column of the table has them all, by these names."""
+"""What can be paid: where a price says what one costs, how many a dollar figure is for, and their name in the one
+column of the table for what few models are paid by; empty for what has a column of its own.
+"""
 
 
 @click.command(epilog="Examples:\n\nengine models\n\nengine models --config ./gateway --format json")
@@ -71,7 +64,7 @@ def command(root: Path, overlay: str, style: str) -> None:
     if style == "json":
         click.echo(msgspec.json.Encoder(decimal_format="number").encode(rows))
     else:
-        show(COLUMNS, [tuple(_cells(row)) for row in rows])
+        show(COLUMNS, [_cells(row) for row in rows])
 
 
 def _rows(parts: Parts, now: datetime) -> Iterator[Mapping[str, object]]:
@@ -92,16 +85,15 @@ def _rows(parts: Parts, now: datetime) -> Iterator[Mapping[str, object]]:
 
 def _prices(price: Price | None) -> Mapping[str, Decimal | None]:
     """What a price says in US dollars; None for what it does not."""
-    pusd = {key: get(price) if price else None for key, (get, _) in PRICES.items()}
-    return {key: None if p is None else Decimal(p * PRICES[key][1]) / PUSD_PER_USD for key, p in pusd.items()}
+    each = {key: get(price) if price else None for key, (get, _, _) in PRICES.items()}
+    return {key: None if pusd is None else usd(pusd, per=PRICES[key][1]) for key, pusd in each.items()}
 
 
-def _cells(row: Mapping[str, object]) -> Iterator[object]:
+def _cells(row: Mapping[str, object]) -> Sequence[object]:
     """The row as the table has it."""
-    *figures, remark = (value for key, value in row.items() if key not in OTHERS)
-    yield from figures
-    yield ", ".join(f"{row[key]:f}/{name}" for key, name in OTHERS.items() if row[key])
-    yield remark
+    others = {key: name for key, (_, _, name) in PRICES.items() if name}
+    *own, remark = (value for key, value in row.items() if key not in others)
+    return (*own, ", ".join(f"{row[key]:f}/{name}" for key, name in others.items() if row[key]), remark)
 
 
 def _remarks(offer: Offer, price: Price | None, now: datetime, *, is_ordered: bool) -> Iterator[str]:
