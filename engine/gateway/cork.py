@@ -1,24 +1,11 @@
 """Writes that leave together: what one turn of the event loop makes ready to be sent is sent in a row."""
 
 import asyncio
-from typing import Protocol
 
 __all__ = ["Cork"]
 
 MOST = 16
 """Connections held at once: enough to wake a peer seldom, few enough for the first not to wait long."""
-
-
-class Writable(Protocol):
-    """What is asked of an asyncio transport."""
-
-    def write(self, data: bytes, /) -> None:
-        """Send *data*, now or as soon as the socket takes it."""
-        ...
-
-    def is_closing(self) -> bool:
-        """Whether it takes no more."""
-        ...
 
 
 class Cork:
@@ -35,7 +22,7 @@ class Cork:
         """How many connections this turn has brought bytes of."""
         self._is_busy = False
         """Several connections were heard in the last turn that brought any."""
-        self._held: dict[Writable, bytes] = {}
+        self._held: dict[asyncio.WriteTransport, bytes] = {}
 
     def heard(self) -> None:
         """Bytes of a connection have come; to be called before anything is made of them."""
@@ -43,7 +30,7 @@ class Cork:
             asyncio.get_running_loop().call_soon(self._decide)
         self._heard += 1
 
-    def write(self, transport: Writable, data: bytes) -> None:
+    def write(self, transport: asyncio.WriteTransport, data: bytes) -> None:
         """Send *data*, in the order of calls. Before its transport is closed or written to directly, `flush`."""
         held = self._held
         if not self._is_busy and not held:
@@ -56,7 +43,7 @@ class Cork:
         if len(held) >= MOST:
             self.flush()
 
-    def holds(self, transport: Writable) -> bool:
+    def holds(self, transport: asyncio.WriteTransport) -> bool:
         """Whether something that *transport* was to send has not been handed to it yet."""
         return transport in self._held
 

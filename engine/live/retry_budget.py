@@ -28,6 +28,7 @@ class RetryBudget:
         self._board = board
         self._unreported = 0
         self._last_s = 0.0
+        """When the last attempt was made."""
 
     def attempted(self, now_s: float) -> None:
         """An attempt is made, extra or not. Kept here until a question is asked, if that is soon enough to matter."""
