@@ -478,3 +478,25 @@ async def test_an_answer_is_whole_whatever_its_peer_does_next(serve: Serve, then
 
     for answer in answers:
         assert b"5 bytes" + after in answer
+
+
+async def test_an_answer_is_whole_when_the_server_ends(serve: Serve) -> None:
+    """What has been answered, with another, is sent before the server that ends closes its connections."""
+    answered: list[Inbound] = []
+
+    async def tell_and_end(inbound: Inbound, sink: Sink) -> None:
+        await tell(inbound, sink)
+        answered.append(inbound)
+        for connection in tuple(server.server.server_state.connections) if len(answered) == 2 else ():
+            connection.shutdown()
+
+    server = await serve(tell_and_end)
+    opened = [await server.open(), await server.open()]
+    for _, writer in opened:
+        writer.write(post("/lane"))
+    async with asyncio.timeout(10):
+        answers = [await reader.read() for reader, _ in opened]
+    for _, writer in opened:
+        writer.close()
+
+    assert [answer.endswith(b"5 bytes") for answer in answers] == [True, True]
