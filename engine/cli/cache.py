@@ -1,10 +1,13 @@
 """Results of earlier checks, kept in files of the user's cache directory so that the next check is quick."""
 
+import copyreg
 import hashlib
+import io
 import os
 import pickle
 from contextlib import suppress
 from decimal import Decimal
+from enum import Enum
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -32,6 +35,15 @@ def _make() -> str:
     """What results depend on beside their keys: the version, and in a working tree the newest file of the code."""
     newest = max(path.stat().st_mtime_ns for path in PACKAGE.rglob("*.py"))
     return f"{__version__}:{newest}"
+
+
+def _by_value(member: Enum) -> tuple[type[Enum], tuple[object]]:
+    return type(member), (member.value,)
+
+
+class _Pickler(pickle.Pickler):
+    # Python 3.11.0 to 3.11.3 have `getattr` look a member up by its name, which has no place in a cache.
+    dispatch_table = copyreg.dispatch_table | {Kind: _by_value, Severity: _by_value}
 
 
 class _Unpickler(pickle.Unpickler):
@@ -76,11 +88,17 @@ class DiskCache:
         temporary = self._file.with_suffix(f".{os.getpid()}.tmp")
         try:
             self._file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            temporary.write_bytes(pickle.dumps((self._make, self._used), protocol=pickle.HIGHEST_PROTOCOL))
+            temporary.write_bytes(_dumped((self._make, self._used)))
             temporary.replace(self._file)
         except OSError:
             with suppress(OSError):
                 temporary.unlink()
+
+
+def _dumped(results: object) -> bytes:
+    stream = io.BytesIO()
+    _Pickler(stream, pickle.HIGHEST_PROTOCOL).dump(results)
+    return stream.getvalue()
 
 
 def _loaded(file: Path, make: str) -> dict[str, Any]:
