@@ -42,8 +42,10 @@ class Attempt(msgspec.Struct, kw_only=True):
     exchange: Exchange
     asked: Understood
     start: Start
+    offer: Offer
+    """What is tried."""
     spoken: Spoken
-    """How the offer's provider is asked."""
+    """How its provider is asked."""
     sink: Sink
     upstream: Upstream
     live: LiveState
@@ -62,7 +64,7 @@ class Attempt(msgspec.Struct, kw_only=True):
 
     async def perform(self) -> Ended | Full:
         """How it ended, or that there was no room to begin. A caller who hangs up cancels it; it is settled first."""
-        offer, exchange, call = self.start.candidate.offer, self.exchange, self._call()
+        offer, exchange, call = self.offer, self.exchange, self._call()
         self.started_s = self.clock.monotonic()
         room = self.live.admit(offer, self.start.key_label, self.asked.facts.input_tokens, self.started_s)
         if isinstance(room, NoRoom):
@@ -90,7 +92,7 @@ class Attempt(msgspec.Struct, kw_only=True):
 
     def _call(self) -> Call:
         """The attempt as it is sent: the request with every edit that this offer needs, in its provider's protocol."""
-        offer, exchange, asked = self.start.candidate.offer, self.exchange, self.asked
+        offer, exchange, asked = self.offer, self.exchange, self.asked
         envelope, surface, provider = asked.envelope, exchange.inbound.surface, offer.provider
         translate = None if self.spoken.native else self._translate
         fields, dropped = edited(
@@ -118,12 +120,12 @@ class Attempt(msgspec.Struct, kw_only=True):
 
     def _forwarded(self) -> Headers:
         """Those of the caller's headers that may pass."""
-        names = self.start.candidate.offer.provider.forward_headers
+        names = self.offer.provider.forward_headers
         return [header for header in self.exchange.inbound.headers if header[0].decode("latin-1") in names]
 
     def _translate(self, fields: Fields) -> Encoded:
         """The caller's *fields* in the provider's protocol. Raises BadRequest for what it cannot express."""
-        offer = self.start.candidate.offer
+        offer = self.offer
         request = structs.replace(self.exchange.codec.decode_request(fields), model=offer.upstream_model)
         if isinstance(request, hub.Request):  # not every caller says in the body that a stream is wanted
             request = structs.replace(request, stream=self.asked.envelope.stream)
@@ -138,7 +140,7 @@ class Attempt(msgspec.Struct, kw_only=True):
         if exchange.asks(b"x-engine-strict"):
             names = ", ".join(repr(name) for name in dropped)
             raise BadRequest(
-                f"{self.start.candidate.offer.id} does not take {names}; leave it out, or leave out x-engine-strict",
+                f"{self.offer.id} does not take {names}; leave it out, or leave out x-engine-strict",
                 code="unsupported_parameter",
                 param=dropped[0],
             )
@@ -153,7 +155,7 @@ class Attempt(msgspec.Struct, kw_only=True):
         """What an answer that is not a success means."""
         assert self.answer is not None
         outcome = self.spoken.codec.read_error(self.answer.status, self.answer.headers, body)
-        return sharpen(self.start.candidate.offer.provider, outcome, body)
+        return sharpen(self.offer.provider, outcome, body)
 
     def _collected(self, body: bytes) -> Outcome:
         """A plain answer, kept to be sent once it is written down; an error may hide inside a 200."""
@@ -164,7 +166,7 @@ class Attempt(msgspec.Struct, kw_only=True):
         else:
             answered = spoken.codec.read_reply_error(body) or self._translated(body)
         if isinstance(answered, Outcome):
-            return sharpen(self.start.candidate.offer.provider, answered, body)
+            return sharpen(self.offer.provider, answered, body)
         exchange.tail, exchange.finish_reason = answered.body, answered.finish_reason
         exchange.answer_type = answered.content_type
         said = len(body) // 8 if exchange.codec.encoder else 0  # what has no streams is no text
@@ -192,7 +194,7 @@ class Attempt(msgspec.Struct, kw_only=True):
 
     def _named(self, reply_id: str | None, model: str) -> dict[str, str]:
         """Id and model of an answer, ours where the provider tells none; answers of some surfaces have no id."""
-        named = {"model": model or self.start.candidate.offer.upstream_model}
+        named = {"model": model or self.offer.upstream_model}
         return named if reply_id is None else {"id": reply_id or self.exchange.inbound.request_id, **named}
 
     async def _relay(self, answer: Answer) -> Outcome:
@@ -207,10 +209,10 @@ class Attempt(msgspec.Struct, kw_only=True):
                 await self.sink.send(out)
             if stream.error is not None:
                 answer.abort()
-                return sharpen(self.start.candidate.offer.provider, stream.error, stream.error.message.encode())
+                return sharpen(self.offer.provider, stream.error, stream.error.message.encode())
         self.exchange.tail = stream.close()
         if stream.error is not None:
-            return sharpen(self.start.candidate.offer.provider, stream.error, stream.error.message.encode())
+            return sharpen(self.offer.provider, stream.error, stream.error.message.encode())
         self.exchange.finish_reason = stream.finish_reason
         self.usage = stream.usage or estimated(self.asked.envelope, stream.content_events)
         self.measures = stream.measures
@@ -228,7 +230,7 @@ class Attempt(msgspec.Struct, kw_only=True):
 
     def _patience_s(self, stream: AnswerStream) -> float:
         """How long the next bytes may take: what is left for the first content, or the pause between tokens."""
-        timeouts = self.start.candidate.offer.provider.timeouts
+        timeouts = self.offer.provider.timeouts
         if stream.done:
             return DONE_PATIENCE_S
         if stream.started:
@@ -238,7 +240,7 @@ class Attempt(msgspec.Struct, kw_only=True):
     async def _commit(self) -> None:
         """From here on no other target can take over."""
         exchange = self.exchange
-        exchange.committed, exchange.answered = True, self.start.candidate.offer
+        exchange.committed, exchange.answered = True, self.offer
         exchange.ttft_ms = milliseconds(self.clock.monotonic() - exchange.started_s)
         await self.sink.start(200, stream_head(exchange, self.start.n))
 
@@ -261,38 +263,35 @@ class Attempt(msgspec.Struct, kw_only=True):
         now_s = self.clock.monotonic()
         self.live.settle(room, outcome, self.usage, now_s)
         paid, exchange = self._cost(), self.exchange
+        counted = None if self.measures == NO_MEASURES else self.measures
         if outcome.kind is _OK or exchange.committed:
-            exchange.answered, exchange.usage = self.start.candidate.offer, self.usage
-            exchange.measures = self._counted()
+            exchange.answered, exchange.usage, exchange.measures = self.offer, self.usage, counted
             exchange.cost_pusd, exchange.cost_problem, exchange.price_id = paid.pusd, paid.problem, paid.price_id
-        exchange.attempts.append(self._record(outcome, paid, now_s))
+        exchange.attempts.append(self._record(outcome, paid, counted, now_s))
 
     def _cost(self) -> Cost:
         """What the attempt costs us, by the price in force when the request arrived."""
-        offer = self.start.candidate.offer
-        price = price_at(offer.prices, self.exchange.at)
         if self.usage is None:
             return NO_COST
+        offer = self.offer
+        price = price_at(offer.prices, self.exchange.at)
         if price is None:
             return Cost(pusd=None, list_pusd=None, price_id=None, problem=f"no price for {offer.id} at that time")
         return cost(self.usage, price, offer.provider.discount, self.measures)
 
-    def _counted(self) -> Measures | None:
-        return None if self.measures == NO_MEASURES else self.measures
-
-    def _record(self, outcome: Outcome, paid: Cost, now_s: float) -> AttemptRecord:
-        offer, answer = self.start.candidate.offer, self.answer
+    def _record(self, outcome: Outcome, paid: Cost, counted: Measures | None, now_s: float) -> AttemptRecord:
+        offer, answer, start = self.offer, self.answer, self.start
         failed = outcome.kind is not _OK
         return AttemptRecord(  # by position, as `Facts` says why
-            self.start.n,
-            self.start.role,
-            self.start.reason,
+            start.n,
+            start.role,
+            start.reason,
             offer.provider.id,
             offer.model,
             offer.upstream_model,
             answer.address if answer else "",
-            self.start.key_label,
-            _upstream_request_id(answer),
+            start.key_label,
+            _upstream_request_id(answer.headers) if answer else "",
             milliseconds(self.started_s - self.exchange.started_s),
             answer.connect_ms if answer else None,
             self.ttfb_ms,
@@ -307,7 +306,7 @@ class Attempt(msgspec.Struct, kw_only=True):
             paid.list_pusd,
             paid.pusd,
             paid.problem,
-            self._counted(),
+            counted,
         )
 
 
@@ -322,15 +321,15 @@ def asked_how(offer: Offer, surface: Surface, *, stream: bool) -> Spoken:
     Raises:
         BadRequest: it cannot be asked on that surface.
     """
-    found = how(offer, surface, stream=stream)
+    found = spoken(surface, offer.provider.manner, model=offer.upstream_model, stream=stream)
     if found is None:
         raise BadRequest(f"{offer.id} is not served on this endpoint", code="surface_not_supported", param="model")
     return found
 
 
-def _upstream_request_id(answer: Answer | None) -> str:
+def _upstream_request_id(headers: Headers) -> str:
     """The provider's own id of the exchange, for its support desk; empty when it sent none."""
-    for name, value in answer.headers if answer else ():
+    for name, value in headers:
         if name in {b"x-request-id", b"request-id"}:
             return value.decode("latin-1")[:128]
     return ""

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from functools import lru_cache
 
 import msgspec
 
@@ -18,6 +19,8 @@ __all__ = ["NOTHING_SAID", "Exchange", "Inbound", "PathSays", "Understood", "mil
 
 HUNG_UP = 499
 """What a caller who hung up is booked under; nginx's word for it."""
+MOST_CLIENTS = 4096
+"""Whose networks are remembered at once."""
 
 
 class PathSays(msgspec.Struct, frozen=True, kw_only=True):
@@ -114,6 +117,7 @@ class Exchange(msgspec.Struct, kw_only=True):
         caller, decision, snapshot = self.caller or NOBODY, self.decision, self.snapshot
         facts = self.facts or Facts(model="", at=self.at)
         place = decision and (decision.rule or decision.virtual)
+        traceparent = self.headers.get(b"traceparent")
         return RequestRecord(  # by position, as `Facts` says why
             self.inbound.request_id,
             self.at,
@@ -127,7 +131,7 @@ class Exchange(msgspec.Struct, kw_only=True):
             _tags(facts.metadata, snapshot.recording.tags) if facts.metadata else {},
             facts.headers or {},  # what is read-only is dear to write
             facts.metadata or {},
-            _trace_id(self.headers.get(b"traceparent", b"")),
+            _trace_id(traceparent) if traceparent else "",
             self.inbound.surface,
             facts.stream,
             facts.model,
@@ -176,6 +180,7 @@ def milliseconds(seconds: float) -> float:
     return int(seconds * 1e6) / 1e3
 
 
+@lru_cache(MOST_CLIENTS)
 def source_prefix(ip: str) -> str:
     """The /24 of an IPv4 or the /48 of an IPv6 address; empty when there is none."""
     if ":" in ip:

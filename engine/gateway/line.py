@@ -143,11 +143,13 @@ class Gateway:
 
     def _attempt(self, start: Start, exchange: Exchange, asked: Understood, sink: Sink) -> Attempt:
         """The attempt that *start* asks for. Raises BadRequest where its offer cannot be asked on this surface."""
+        offer = start.candidate.offer
         return Attempt(
             exchange=exchange,
             asked=asked,
             start=start,
-            spoken=asked_how(start.candidate.offer, exchange.inbound.surface, stream=asked.envelope.stream),
+            offer=offer,
+            spoken=asked_how(offer, exchange.inbound.surface, stream=asked.envelope.stream),
             sink=sink,
             upstream=self.upstream,
             live=self.live,
@@ -168,15 +170,13 @@ class Gateway:
             await sink.end(failed_event(exchange, fault))
         elif fault is not None:
             headers, body = error_reply(exchange, fault)
-            await sink.start(fault.status, headers)
-            await sink.end(body)
+            await sink.whole(fault.status, headers, body)
         elif exchange.committed or (exchange.facts is not None and exchange.facts.stream):
             if not exchange.committed:
                 await sink.start(200, stream_head(exchange, len(exchange.attempts)))
             await sink.end(cost_comment(exchange) + exchange.tail)
         else:
-            await sink.start(200, plain_head(exchange, len(exchange.tail)))
-            await sink.end(exchange.tail)
+            await sink.whole(200, plain_head(exchange), exchange.tail)
 
 
 def _beside(exchange: Exchange) -> Beside:

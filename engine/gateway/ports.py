@@ -25,9 +25,6 @@ __all__ = [
 ]
 
 
-"""Names in lower case."""
-
-
 class Clock(Protocol):
     """Time, injected."""
 
@@ -173,8 +170,12 @@ class Metrics(Protocol):
 class Sink(Protocol):
     """Where the answer goes: one thin thing over a server's connection."""
 
+    async def whole(self, status: int, headers: Headers, body: bytes) -> None:
+        """Send an answer that is there already; the sink tells its length. Nothing else is called then."""
+        ...
+
     async def start(self, status: int, headers: Headers) -> None:
-        """Send the head. Called once, first."""
+        """Send the head of a stream. Called once, first."""
         ...
 
     async def send(self, data: bytes) -> None:

@@ -20,11 +20,10 @@ EXPLAIN = "decision.explain"
 """The permission to see how a request was decided."""
 
 
-def plain_head(exchange: Exchange, length: int) -> Headers:
-    """Headers of a complete answer of *length* bytes."""
+def plain_head(exchange: Exchange) -> Headers:
+    """Headers of a complete answer."""
     headers = _common(exchange, len(exchange.attempts))
     headers.append((b"content-type", _named(exchange.answer_type)))
-    headers.append((b"content-length", b"%d" % length))
     if exchange.estimated:
         headers.append((b"x-engine-estimated", b"1"))
     if exchange.cost_pusd is not None:
@@ -42,7 +41,7 @@ def stream_head(exchange: Exchange, attempts: int) -> Headers:
 def error_reply(exchange: Exchange, fault: CallerFault | Refused) -> tuple[Headers, bytes]:
     """Headers and body of a refusal, in the caller's protocol."""
     body = exchange.codec.error_body(_told(exchange, fault))
-    headers = [JSON, (b"content-length", b"%d" % len(body)), *_common(exchange, len(exchange.attempts))]
+    headers = [JSON, *_common(exchange, len(exchange.attempts))]
     if isinstance(fault, Refused):
         headers.append((b"x-should-retry", b"true" if fault.retryable else b"false"))
         if fault.retry_after_s is not None:
@@ -88,24 +87,38 @@ def _told(exchange: Exchange, fault: CallerFault | Refused) -> Told:
 def _common(exchange: Exchange, attempts: int) -> list[tuple[bytes, bytes]]:
     """The headers that every answer carries."""
     request_id = exchange.inbound.request_id.encode()
+    decision, offer = exchange.decision, exchange.answered
     headers = [
         (b"x-request-id", request_id),
         (b"request-id", request_id),
-        (b"x-engine-config", _named(exchange.snapshot.config_hash)[:12]),
+        *_names(
+            exchange.snapshot.config_hash,
+            attempts,
+            offer and offer.provider.id,
+            offer and offer.model,
+            decision and (decision.rule.name if decision.rule else decision.pool),
+        ),
     ]
-    decision, offer = exchange.decision, exchange.answered
-    if attempts:
-        headers.append((b"x-engine-attempts", b"%d" % attempts))
-    if offer is not None:
-        headers.append((b"x-engine-provider", _named(offer.provider.id)))
-        headers.append((b"x-engine-model", _named(offer.model)))
-    if decision is not None:
-        headers.append((b"x-engine-route", _named(decision.rule.name if decision.rule else decision.pool)))
-        if exchange.asks(b"x-engine-explain") and exchange.caller and EXPLAIN in exchange.caller.permissions:
-            headers.append((b"x-engine-decision", _visible(exchange.traced)))
+    if exchange.asks(b"x-engine-explain") and decision and exchange.caller and EXPLAIN in exchange.caller.permissions:
+        headers.append((b"x-engine-decision", _visible(exchange.traced)))
     if exchange.dropped_params:
         headers.append((b"x-engine-dropped", _visible(", ".join(exchange.dropped_params))))
     return headers
+
+
+@lru_cache(MOST_NAMES)
+def _names(
+    config_hash: str, attempts: int, provider: str | None, model: str | None, route: str | None
+) -> tuple[tuple[bytes, bytes], ...]:
+    """What answers that went the same way have in common; what is None is left out."""
+    said = (
+        (b"x-engine-config", config_hash[:12]),
+        (b"x-engine-attempts", str(attempts) if attempts else None),
+        (b"x-engine-provider", provider),
+        (b"x-engine-model", model),
+        (b"x-engine-route", route),
+    )
+    return tuple((name, _visible(value)) for name, value in said if value is not None)
 
 
 def _visible(text: str) -> bytes:

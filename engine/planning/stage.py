@@ -86,6 +86,11 @@ class Collected:
     headers: dict[bytes, bytes] = field(default_factory=dict)
     body: bytes = b""
 
+    async def whole(self, status: int, headers: Headers, body: bytes) -> None:
+        """Keep all of it."""
+        await self.start(status, headers)
+        await self.end(body)
+
     async def start(self, status: int, headers: Headers) -> None:
         """Keep the head."""
         self.status, self.headers = status, dict(headers)

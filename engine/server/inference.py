@@ -50,6 +50,11 @@ class AsgiSink:
         self._send = send
         self.started = False
 
+    async def whole(self, status: int, headers: Headers, body: bytes) -> None:
+        """Send an answer with its length."""
+        await self.start(status, [*headers, (b"content-length", b"%d" % len(body))])
+        await self.end(body)
+
     async def start(self, status: int, headers: Headers) -> None:
         """Send the head."""
         self.started = True
@@ -184,14 +189,12 @@ class Inference:
         said = request_id.encode()
         headers = [
             (b"content-type", b"application/json"),
-            (b"content-length", b"%d" % len(body)),
             (b"x-request-id", said),
             (b"request-id", said),
             (b"x-should-retry", b"false"),
             (b"connection", b"close"),
         ]
-        await sink.start(fault.status, headers)
-        await sink.end(body)
+        await sink.whole(fault.status, headers, body)
 
 
 async def _body(headers: Headers, receive: Receive, limit_bytes: int, incoming: Incoming | None) -> bytes | Form:

@@ -48,7 +48,7 @@ class GatewayProtocol(HttpToolsProtocol):
         """The request that arrives now, if it is one for a lane."""
         self._asked: asyncio.Future[LaneCycle] | None = None
         """What the connection's task waits for; None as long as there is no task."""
-        self._expects = self._awaits_head = self._is_incomplete = False
+        self._awaits_head = self._is_incomplete = False
         self._read_bytes = 0
         self._grown_bytes = -1
         """By how much a head, or a body since its last progress, has grown after the read that it began in; until that
@@ -91,16 +91,12 @@ class GatewayProtocol(HttpToolsProtocol):
         """A request line begins."""
         self.url = b""
         self.headers = []
-        self._expects = False
         self._is_incomplete = self._awaits_head = True
         self._grown_bytes = -1
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """One header line, or one of a trailer."""
-        name = name.lower()
-        if name == b"expect":
-            self._expects = True
-        self.headers.append((name, value))
+        self.headers.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
         """The head is whole: from here on progress of the body is watched."""
@@ -114,8 +110,7 @@ class GatewayProtocol(HttpToolsProtocol):
             self._lane = None
             self._hand_over()
         else:
-            self._lane = lane = LaneCycle(inference, self, self.headers)
-            lane.keep_alive = self.parser.should_keep_alive()
+            self._lane = lane = LaneCycle(inference, self, self.headers, self.parser.should_keep_alive())
             self.cycle = lane  # type: ignore[assignment] # stands in for uvicorn's own
         self.headers = []  # for a trailer, which nobody reads: it must not pass for part of the head (RFC 9110, 6.5.1)
 
@@ -160,7 +155,7 @@ class GatewayProtocol(HttpToolsProtocol):
             parser.get_method() == b"POST"
             and parser.get_http_version() == "1.1"
             and not parser.should_upgrade()
-            and not self._expects
+            and b"expect" not in dict(self.headers)
             and (previous is None or previous.response_complete)
         )
 

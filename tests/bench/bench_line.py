@@ -81,6 +81,9 @@ class Provider:
 class Taker:
     """A caller who takes anything."""
 
+    async def whole(self, status: int, headers: Headers, body: bytes) -> None:
+        await self.start(status, headers)
+
     async def start(self, status: int, headers: Headers) -> None:
         if status != 200:
             raise SystemExit(f"the line answers {status}")

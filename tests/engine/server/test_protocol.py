@@ -17,9 +17,7 @@ BOTH = pytest.mark.parametrize("path", ["/lane", "/asgi"])
 async def tell(inbound: Inbound, sink: Sink) -> None:
     """Answers with the length of what came in."""
     assert isinstance(inbound.body, bytes)
-    body = b"%d bytes" % len(inbound.body)
-    await sink.start(200, [(b"content-length", b"%d" % len(body))])
-    await sink.end(body)
+    await sink.whole(200, [], b"%d bytes" % len(inbound.body))
 
 
 async def stream(_: Inbound, sink: Sink) -> None:
@@ -256,8 +254,7 @@ async def test_bodies_may_be_slow(serve: Serve, path: str) -> None:
 
 async def headers_told(inbound: Inbound, sink: Sink) -> None:
     """Answers with the headers that came in."""
-    await sink.start(200, [])
-    await sink.end(b"".join(b"%b=%b;" % header for header in inbound.headers))
+    await sink.whole(200, [], b"".join(b"%b=%b;" % header for header in inbound.headers))
 
 
 @BOTH

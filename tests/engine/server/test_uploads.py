@@ -179,8 +179,7 @@ async def echo(inbound: Inbound, sink: Sink) -> None:
         body = inbound.body.fault.reason.encode()
     else:
         body = b"".join([await read(part.content) for part in inbound.body.parts])
-    await sink.start(200, [(b"content-length", b"%d" % len(body))])
-    await sink.end(body)
+    await sink.whole(200, [], body)
 
 
 CONTENTS = b"".join(part.content for part in PARTS if isinstance(part.content, bytes))
