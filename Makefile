@@ -36,10 +36,12 @@ corpus: .venv/ready  ## recorded traffic of every provider through the running g
 .venv/ready: requirements-dev.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "engine needs Python 3.11 or newer as $(PYTHON); this is $$($(PYTHON) --version 2>&1)" >&2; exit 1; }
-	@echo "setting up .venv, once; this takes about half a minute" >&2
+	@echo "setting up .venv, once; this takes about a minute" >&2
 	@$(PYTHON) -m venv .venv
 	@.venv/bin/pip install -q --disable-pip-version-check --require-hashes -r requirements-dev.txt
-	@.venv/bin/pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@# `compat`: found by a line in a .pth file; by a finder of its own every start would take 10 ms more.
+	@.venv/bin/pip install -q --disable-pip-version-check --no-deps --no-build-isolation \
+		--config-settings editable_mode=compat -e .
 	@touch $@
 
 clean:
