@@ -53,10 +53,9 @@ class Connection(asyncio.Protocol):
         released: Callable[["Connection"], None],
         gone: Callable[["Connection"], None],
     ) -> None:
-        self.served = 0
-        """How many exchanges it has begun."""
         self.idle_since_s = 0.0
         self.connect_ms: float | None = None
+        """How long it took to be made; told to its first exchange and forgotten."""
         self._loop = asyncio.get_running_loop()
         self._address = address
         self._sweeper = sweeper
@@ -65,7 +64,6 @@ class Connection(asyncio.Protocol):
         self._gone = gone
         self._parser = ResponseParser()
         self._exchange: Exchange | None = None
-        self._bodiless = False
         self._is_open = False
         self._paused_reading = False
         self._paused_writing = False
@@ -87,17 +85,15 @@ class Connection(asyncio.Protocol):
         parser = self._parser
         try:
             parser.feed(data)
-            if parser.head_complete and not exchange.status:
+            if parser.status and not exchange.status:
                 exchange.opens(parser)
         except UpstreamMalformed as fault:
-            exchange.arrived(parser.take(), len(data))
-            self._finish(fault)
+            exchange.arrived(parser.pieces, len(data))
+            self._finish(exchange, fault)
             return
-        goes_on = exchange.arrived(parser.take(), len(data))
-        if self._bodiless and parser.head_complete:
-            parser.end_without_body()
+        goes_on = exchange.arrived(parser.pieces, len(data))
         if parser.complete:
-            self._finish(None)
+            self._finish(exchange, None)
             return
         exchange.wake()
         if not goes_on:
@@ -112,7 +108,7 @@ class Connection(asyncio.Protocol):
         """End the exchange that was under way."""
         if exc is not None and self._exchange is not None:
             received = self._parser.started
-            self._finish(UpstreamReset("the connection was reset", received=received))
+            self._finish(self._exchange, UpstreamReset("the connection was reset", received=received))
         self._ended()
 
     def pause_writing(self) -> None:
@@ -128,19 +124,16 @@ class Connection(asyncio.Protocol):
     # The pool's side
 
     def is_usable(self) -> bool:
-        """Whether it can begin an exchange."""
-        return self._is_open and self._exchange is None and not self._transport.is_closing()
+        """Whether it can begin an exchange, when it carries none."""
+        return self._is_open and not self._transport.is_closing()
 
     def begin(self, job: Job, now_s: float, total_at_s: float) -> Exchange:
         """Send *job*, or its head alone where the body is to follow by `upload`: the exchange is not `sent` then."""
-        exchange = Exchange(self, self._loop, self._address, now_s + job.head_timeout_s, total_at_s)
-        if self.served:
-            self._parser.begin()
-        else:
-            exchange.connect_ms = self.connect_ms
-        self.served += 1
-        self._bodiless = job.bodiless
-        self._exchange = exchange
+        exchange = self._exchange = Exchange(
+            self, self._loop, self._address, self.connect_ms, now_s + job.head_timeout_s, total_at_s, job.bodiless
+        )
+        self.connect_ms = None
+        self._parser.begin()
         self._sweeper.add(exchange)
         body = job.body
         if not isinstance(body, bytes):
@@ -196,23 +189,23 @@ class Connection(asyncio.Protocol):
             try:
                 self._parser.eof()
             except UpstreamReset as fault:
-                self._finish(fault)
+                self._finish(self._exchange, fault)
             else:
-                self._finish(None)
+                self._finish(self._exchange, None)
         self.close()
 
-    def _is_flushed(self) -> bool:
-        """Whether the socket has taken all that was written."""
-        return not self._cork.holds(self._transport) and not self._transport.get_write_buffer_size()
-
-    def _finish(self, fault: UpstreamFault | None) -> None:
-        """Part with the exchange, and be free or closed."""
-        exchange, self._exchange = self._exchange, None
-        if exchange is None:
-            return
+    def _finish(self, exchange: Exchange, fault: UpstreamFault | None) -> None:
+        """Part with *exchange*, and be free or closed."""
+        self._exchange = None
         self._sweeper.discard(exchange)
         exchange.end(fault)
-        if fault is None and self._parser.keep_alive and exchange.sent and self._is_flushed():
+        if (
+            fault is None
+            and self._parser.keep_alive
+            and exchange.sent
+            and not self._cork.holds(self._transport)
+            and not self._transport.get_write_buffer_size()
+        ):
             self._released(self)
         else:
             self.close()

@@ -58,6 +58,7 @@ _PATH_SAFE_SIGNED = "/%-._~"
 class Head:
     """Everything of a request to one path that does not depend on the request."""
 
+    provider: Provider = field(repr=False)
     origin: Origin
     target: str = field(repr=False)
     """Path and query; the query may hold a credential."""
@@ -128,7 +129,7 @@ class Heads:
     def __init__(self, secrets: Secrets, minters: Minters) -> None:
         self._secrets = secrets
         self._minters = minters
-        self._heads: dict[tuple[int, str, str, bool], tuple[Provider, Head]] = {}
+        self._heads: dict[tuple[int, str, str, bool], Head] = {}
 
     def head(self, provider: Provider, path: str, key_label: str, *, typed: bool = True) -> Head:
         """The head for a call to *path*, below the provider's base URL, current as to its secrets.
@@ -138,24 +139,22 @@ class Heads:
         Raises:
             UpstreamUnreachable: a secret is missing, or what the configuration says cannot be put into a request.
         """
-        # by identity: a provider is a frozen value that a snapshot holds, and hashing it would cost more than a call
+        # by identity: a provider is a frozen value that its head holds, and hashing it would cost more than a call
         slot = (id(provider), path, key_label, typed)
         known = self._heads.get(slot)
-        if known is not None:
-            head = known[1]
-            if not head.inputs or self._holds(head):
-                return head
+        if known is not None and (not known.inputs or self._holds(known)):
+            return known
         head = _build(provider, path, key_label, self._secrets, self._minters)
         if not typed:
             head = _untyped(head)
         if len(self._heads) >= MOST_HEADS:
             self._heads.clear()
-        self._heads[slot] = (provider, head)
+        self._heads[slot] = head
         return head
 
     def retain(self, providers: set[int]) -> None:
         """Forget the heads of providers whose `id` is not among *providers*."""
-        self._heads = {slot: held for slot, held in self._heads.items() if slot[0] in providers}
+        self._heads = {slot: head for slot, head in self._heads.items() if slot[0] in providers}
 
     def _holds(self, head: Head) -> bool:
         return all(self._secrets.read(ref) == value for ref, value in head.inputs)
@@ -199,6 +198,7 @@ def _build(provider: Provider, path: str, key_label: str, secrets: Secrets, mint
     lines += [f"{name}: {value}" for name, value in headers.items()]
     refs = (*(key.references.values() if key else ()), *_text_references(provider))
     return Head(
+        provider=provider,
         origin=origin,
         target=target,
         headers=tuple(headers.items()),

@@ -5,6 +5,8 @@ from collections.abc import Coroutine
 from math import inf
 from typing import Any, Protocol
 
+import msgspec
+
 from engine.errors import OutcomeKind, UpstreamFault, UpstreamMalformed, UpstreamReset, UpstreamTimeout
 from engine.upstream.http1 import ResponseParser
 from engine.upstream.inflate import Inflater
@@ -15,9 +17,6 @@ __all__ = ["Exchange"]
 HIGH_WATER_BYTES = 65_536
 """Unread bytes above which the connection stops reading: asyncio's own default for the other direction."""
 
-# by names of their own: Python looks an enum's member up anew each time, which costs more than a call
-_OPENING = OutcomeKind.TIMEOUT_FIRST_TOKEN
-_READING = OutcomeKind.TIMEOUT_BETWEEN_TOKENS
 _TIMEOUTS = {
     OutcomeKind.TIMEOUT_FIRST_TOKEN: "no answer began in time",
     OutcomeKind.TIMEOUT_BETWEEN_TOKENS: "the answer stalled",
@@ -36,59 +35,36 @@ class _Line(Protocol):
     def resume(self) -> None: ...
 
 
-class Exchange:
+class Exchange(msgspec.Struct, eq=False):
     """Implements `gateway.Answer` once its head is there.
 
     It holds its connection until the last byte has *arrived*, not until it has been read: the connection serves the
     next exchange while this one's rest is still being read. A wait that is cancelled closes the connection.
     """
 
-    __slots__ = (
-        "_inflater",
-        "_line",
-        "_loop",
-        "_phase",
-        "_pieces",
-        "_unread_bytes",
-        "_waiter",
-        "address",
-        "answered",
-        "connect_ms",
-        "due_s",
-        "ended",
-        "fault",
-        "headers",
-        "sent",
-        "status",
-        "total_at_s",
-    )
-
-    def __init__(
-        self, line: _Line, loop: asyncio.AbstractEventLoop, address: str, due_s: float, total_at_s: float
-    ) -> None:
-        self.status = 0
-        self.headers: Headers = ()
-        self.address = address
-        self.connect_ms: float | None = None
-        self.sent = True
-        """Whether the whole request has been handed to the connection."""
-        self.answered = False
-        """Whether the head is there, or never will be."""
-        self.ended = False
-        """Whether nothing more will arrive."""
-        self.fault: UpstreamFault | None = None
-        """What ended it before its end."""
-        self.due_s = due_s
-        """When (loop time) the phase that it is in has taken too long."""
-        self.total_at_s = total_at_s
-        """When all of it has."""
-        self._phase = _OPENING
-        self._loop = loop
-        self._line: _Line | None = line
-        self._pieces: list[bytes] = []
-        self._unread_bytes = 0
-        self._inflater: Inflater | None = None
-        self._waiter: asyncio.Future[None] | None = None
+    _line: _Line | None
+    """None once nothing more will arrive."""
+    _loop: asyncio.AbstractEventLoop
+    address: str
+    connect_ms: float | None
+    due_s: float
+    """When (loop time) the phase that it is in has taken too long."""
+    total_at_s: float
+    """When all of it has."""
+    bodiless: bool
+    """The answer is its head alone, whatever that says."""
+    status: int = 0
+    headers: Headers = ()
+    sent: bool = True
+    """Whether the whole request has been handed to the connection."""
+    handed_over: bool = False
+    """Whether its reader has it: from then on an answer can stall, and no longer fail to begin."""
+    fault: UpstreamFault | None = None
+    """What ended it before its end; there is one if it ended without a status."""
+    _pieces: list[bytes] = []
+    _unread_bytes: int = 0
+    _inflater: Inflater | None = None
+    _waiter: asyncio.Future[None] | None = None
 
     # The connection's side
 
@@ -102,36 +78,35 @@ class Exchange:
             self._inflater = Inflater(parser.content_encoding)
         self.status = parser.status
         self.headers = parser.headers
-        self.answered = True
+        if self.bodiless:
+            parser.end()
 
-    def arrived(self, body: bytes, size: int) -> bool:
-        """Take *body*, all there was of it in *size* bytes; False when the connection should stop reading for now."""
-        if body:
-            self._pieces.append(body)
+    def arrived(self, pieces: list[bytes], size: int) -> bool:
+        """Empty *pieces*, all of the body in *size* bytes; False when the connection should stop reading for now."""
+        self._pieces += pieces
+        pieces.clear()
         self._unread_bytes += size
         return self._unread_bytes <= HIGH_WATER_BYTES or not self._pieces
 
     def end(self, fault: UpstreamFault | None) -> None:
         """Let go of the connection: the answer is complete, or *fault* broke it. What arrived can still be read."""
         self._line = None
-        if not self.ended:
-            self.ended = self.answered = True
-            self.fault = fault
+        self.fault = fault
         self.wake()
 
     def wake(self) -> None:
         """Let whoever waits look again."""
         waiter = self._waiter
-        if waiter is not None:
-            self._waiter = None
-            if not waiter.done():  # it was cancelled in this turn of the loop
-                waiter.set_result(None)
+        if waiter is not None and not waiter.done():  # it is done when it was woken before, or was cancelled
+            waiter.set_result(None)
 
     # The sweeper's side
 
     def expire(self, now_s: float) -> None:
         """End it because `due_s` or `total_at_s` has passed."""
-        kind = OutcomeKind.TIMEOUT_TOTAL if now_s >= self.total_at_s else self._phase
+        kind = OutcomeKind.TIMEOUT_BETWEEN_TOKENS if self.handed_over else OutcomeKind.TIMEOUT_FIRST_TOKEN
+        if now_s >= self.total_at_s:
+            kind = OutcomeKind.TIMEOUT_TOTAL
         self._break(UpstreamTimeout(_TIMEOUTS[kind], kind=kind, received=self.received))
 
     # The reader's side
@@ -147,24 +122,12 @@ class Exchange:
 
         A success may begin while its request is still being sent.
         """
-        return self.ended or self.status >= 300
+        return self._line is None or self.status >= 300
 
     @property
     def is_decoded(self) -> bool:
         """Whether what is read was compressed on the wire."""
         return self._inflater is not None
-
-    def opened(self) -> "Exchange":
-        """Itself, once `answered`: until it is read only its total counts.
-
-        Raises:
-            UpstreamFault: status and headers never came.
-        """
-        self.due_s = inf
-        self._phase = _READING
-        if self.fault is not None and not self.status:
-            raise self.fault
-        return self
 
     def read(self, timeout_s: float) -> Coroutine[Any, Any, bytes]:
         """See `gateway.Answer.read`. Each call gives all that has arrived, at most about 64 KiB and one socket read."""
@@ -172,24 +135,25 @@ class Exchange:
 
     async def read_all(self, limit_bytes: int) -> bytes:
         """See `gateway.Answer.read_all`."""
+        is_whole = self._line is None and self.fault is None and self._inflater is None
+        if is_whole and self._unread_bytes <= limit_bytes:  # as a small answer is at once
+            pieces, self._pieces = self._pieces, []
+            return b"".join(pieces)
         parts = []
         size = 0
-        while True:
-            is_last = self.ended and self.fault is None and self._inflater is None  # with a small answer at once
-            data = self._take() if is_last else await self.read(inf)
+        while data := await self.read(inf):
             size += len(data)
             if size > limit_bytes:
                 self.abort()
                 raise UpstreamMalformed("an answer of more bytes than are taken", received=True)
             parts.append(data)
-            if is_last or not data:
-                return b"".join(parts)
+        return b"".join(parts)
 
     def abort(self) -> None:
         """See `gateway.Answer.abort`."""
         self._pieces.clear()
         self._inflater = None
-        if not self.ended:
+        if self._line is not None:
             self._break(UpstreamReset("the exchange was given up", received=self.received))
 
     def news(self) -> asyncio.Future[None]:
@@ -205,10 +169,10 @@ class Exchange:
 
     async def _read(self, timeout_s: float) -> bytes:
         """All that has arrived, once anything has, as it came; b"" at the end. Raises as `read` does."""
-        if not self._pieces and not self.ended:
+        if not self._pieces and self._line is not None:
             self.due_s = self._loop.time() + timeout_s
             try:
-                while not self._pieces and not self.ended:
+                while not self._pieces and self._line is not None:
                     await self.news()
             except asyncio.CancelledError:
                 self.abort()

@@ -19,7 +19,7 @@ MAX_INTERIM = 16
 
 
 class ResponseParser:
-    """One answer at a time: `begin`, then `feed` until `complete`, or `eof`; its body is had by `take`."""
+    """One answer at a time: `begin`, then `feed` until `complete`, or `eof`; `pieces` are taken between feeds."""
 
     __slots__ = (
         "_idle_bytes",
@@ -28,12 +28,10 @@ class ResponseParser:
         "_problem",
         "complete",
         "content_encoding",
-        "head_complete",
         "headers",
         "keep_alive",
         "on_body",
         "pieces",
-        "started",
         "status",
     )
 
@@ -42,26 +40,28 @@ class ResponseParser:
         """Of the body, as far as they have not been taken."""
         self.on_body = self.pieces.append
         """llhttp calls it for every chunk, and an event is a chunk: there is no call of ours between."""
+        self.keep_alive = False
+        """Once complete: whether the connection can carry another exchange."""
+        self._problem = ""
         self._parser = httptools.HttpResponseParser(self)
         self.begin()
 
     def begin(self) -> None:
         """Forget the last answer and expect a new one. Only valid at the start or after one that keeps alive."""
         self.status = 0
+        """Of the answer, once its whole head has arrived."""
         self.headers: list[tuple[bytes, bytes]] = []
         """Names in lower case, in the order they came; trailers are not kept."""
-        self.pieces.clear()
         self.content_encoding = b""
-        self.started = False
-        """Whether any byte has arrived."""
-        self.head_complete = False
         self.complete = False
-        self.keep_alive = False
-        """Once complete: whether the connection can carry another exchange."""
         self._interim = 0
         self._idle_bytes = 0
         """What has arrived since the last piece of a body."""
-        self._problem = ""
+
+    @property
+    def started(self) -> bool:
+        """Whether any byte has arrived."""
+        return self.status > 0 or self._idle_bytes > 0
 
     def feed(self, data: bytes) -> None:
         """Take the next bytes, however they were cut.
@@ -70,9 +70,7 @@ class ResponseParser:
             UpstreamMalformed: they break the framing or a bound. What follows a complete answer is no error; it only
                 ends the connection's reuse, since nobody asked for it.
         """
-        self.started = True
         self._idle_bytes += len(data)
-        held = len(self.pieces)
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade as exc:
@@ -81,18 +79,12 @@ class ResponseParser:
             if not self.complete:
                 raise UpstreamMalformed(f"not HTTP/1.1: {exc}", received=True) from exc
             self.keep_alive = False
-        if len(self.pieces) > held:
+        if self.pieces:
             self._idle_bytes = 0
         elif self._idle_bytes > MAX_HEAD_BYTES and not self.complete:
             self._problem = "too many bytes of head or framing"
         if self._problem:
             raise UpstreamMalformed(self._problem, received=True)
-
-    def take(self) -> bytes:
-        """What has arrived of the body since it was last taken."""
-        data = b"".join(self.pieces)  # a single piece is given as it is
-        self.pieces.clear()
-        return data
 
     def eof(self) -> None:
         """Take the end of the connection: the proper end of an answer without a length, a break of any other.
@@ -104,12 +96,12 @@ class ResponseParser:
             return
         if not self.started:
             raise UpstreamReset("the connection ended before an answer")
-        if not self.head_complete or self._has_length():
+        if not self.status or self._has_length():
             raise UpstreamReset("the connection ended in the middle of the answer", received=True)
-        self.complete = True
+        self.end()
 
-    def end_without_body(self) -> None:
-        """Take a complete head for the whole answer (HEAD); the framing state is lost, so nothing is kept alive."""
+    def end(self) -> None:
+        """Take what has arrived for the whole answer, as a head is to HEAD. Its framing is lost, so it is the last."""
         self.complete = True
         self.keep_alive = False
 
@@ -126,29 +118,31 @@ class ResponseParser:
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Keep while the head is open; trailers are dropped. `on_headers_complete` counts."""
-        if not self.head_complete:
+        if not self.status:
             self.headers.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
         """Take the status; bound the head, and look once at the headers that decide framing and decoding."""
-        self.status = self._parser.get_status_code()
-        if self.status < 200:
-            if self.status < 100:
-                self._problem = f"a status of {self.status}"
+        status = self._parser.get_status_code()
+        if status < 200:
+            if status < 100:
+                self._problem = f"a status of {status}"
             return
-        self.head_complete = True
+        self.status = status
         for name, value in self.headers:
-            if name == b"content-encoding":
-                self.content_encoding = value.strip().lower()
-            elif name == b"transfer-encoding" and value.strip().lower() != b"chunked":
-                self._problem = "a transfer encoding other than chunked"
+            if name in {b"content-encoding", b"transfer-encoding"}:
+                encoding = value.strip().lower()
+                if name == b"content-encoding":
+                    self.content_encoding = encoding
+                elif encoding != b"chunked":
+                    self._problem = "a transfer encoding other than chunked"
         # a head is no larger than what it arrived in, which is seldom as large as the bound
         if len(self.headers) > MAX_HEADERS or (self._idle_bytes > MAX_HEAD_BYTES and self._size() > MAX_HEAD_BYTES):
             self._problem = "a head of too many bytes or headers"
 
     def on_message_complete(self) -> None:
         """End the answer, or forget an interim one."""
-        if self.head_complete:
+        if self.status:
             self.complete = True
             self.keep_alive = self._parser.should_keep_alive()
             return

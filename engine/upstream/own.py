@@ -30,7 +30,7 @@ class OwnUpstream:
         return await self._perform(call, head, await head.ready(call))
 
     def _perform(self, call: Call, head: Head, waited_s: float) -> Coroutine[Any, Any, Exchange]:
-        provider = call.offer.provider
+        provider = head.provider
         job = Job(
             head=head.request(call),
             body=call.body,

@@ -3,10 +3,11 @@
 import asyncio
 from collections import deque
 from contextlib import aclosing, suppress
+from math import inf
 
-from engine.errors import OutcomeKind, UpstreamFault, UpstreamReset, UpstreamTimeout
+from engine.errors import OutcomeKind, UpstreamReset, UpstreamTimeout
 from engine.gateway import Cork
-from engine.upstream.connection import Connection, Job, Upload
+from engine.upstream.connection import Connection, Job
 from engine.upstream.dial import Dialer
 from engine.upstream.exchange import Exchange
 from engine.upstream.origin import Origin
@@ -61,20 +62,24 @@ class Pool:
         if connection is None:
             connection = await self._acquire(job, total_at_s)
             sent_s = self._loop.time()
-        reused = connection.served > 0
+        resent = False
         while True:
             exchange = connection.begin(job, sent_s, total_at_s)
-            if not isinstance(job.body, bytes):
-                await self._upload(connection, exchange, job.body, job.head_timeout_s)
+            if not exchange.sent:
+                await self._upload(connection, exchange, job)
             try:
-                while not exchange.answered:
+                while not exchange.status and exchange.fault is None:
                     await exchange.news()
             except asyncio.CancelledError:
                 exchange.abort()
                 raise
-            if exchange.fault is None or not reused or not self._is_stale(exchange.fault, job, sent_s):
-                return exchange.opened()
-            connection, reused = await self._acquire(job, total_at_s), False
+            if exchange.fault is None or exchange.status:
+                exchange.due_s = inf  # until it is read only its total counts
+                exchange.handed_over = True
+                return exchange
+            if resent or not self._is_stale(exchange, job, sent_s):
+                raise exchange.fault
+            connection, resent = await self._acquire(job, total_at_s), True
             sent_s = self._loop.time()
 
     def retire(self) -> None:
@@ -89,23 +94,24 @@ class Pool:
             self._expiry.cancel()
             self._expiry = None
 
-    def _is_stale(self, fault: UpstreamFault, job: Job, sent_s: float) -> bool:
-        """Whether *fault* tells of a connection that was closed before it was used for *job*; see `perform`."""
+    def _is_stale(self, exchange: Exchange, job: Job, sent_s: float) -> bool:
+        """Whether a reused connection was closed before it was used for *job*; see `perform`."""
+        fault = exchange.fault
         if not isinstance(fault, UpstreamReset) or fault.received or not isinstance(job.body, bytes | Pieces):
             return False
-        return self._loop.time() - sent_s <= STALE_WITHIN_S
+        is_reused = exchange.connect_ms is None
+        return is_reused and self._loop.time() - sent_s <= STALE_WITHIN_S
 
-    async def _upload(
-        self, connection: Connection, exchange: Exchange, body: Pieces | Upload, head_timeout_s: float
-    ) -> None:
+    async def _upload(self, connection: Connection, exchange: Exchange, job: Job) -> None:
         """Send what follows the head; a body of known length within the time for the answer's head."""
         ended = False
         try:
-            if isinstance(body, Pieces):
-                async with aclosing(body.chunks()) as chunks:
+            if isinstance(job.body, Pieces):
+                async with aclosing(job.body.chunks()) as chunks:
                     await connection.upload(exchange, chunks)
             else:
-                await connection.upload(exchange, body, head_timeout_s)
+                assert not isinstance(job.body, bytes)
+                await connection.upload(exchange, job.body, job.head_timeout_s)
             ended = True
         finally:
             if not ended:
@@ -184,7 +190,7 @@ class Pool:
         if self._retired:
             connection.close()
             return
-        waiter = self._next_waiter()
+        waiter = self._next_waiter() if self._waiters else None
         if waiter is not None:
             waiter.set_result(connection)
             return
@@ -250,10 +256,11 @@ class Pools:
 
     def pool(self, origin: Origin) -> Pool:
         """The pool of *origin*, new or known. Must be called on the loop that will use it."""
-        pool = self._pools.get(origin.fingerprint)
-        if pool is None:
+        try:
+            return self._pools[origin.fingerprint]
+        except KeyError:
             pool = self._pools[origin.fingerprint] = Pool(origin, self._dialer, self._sweeper, self._cork)
-        return pool
+            return pool
 
     def retain(self, origins: set[Origin]) -> None:
         """Retire every pool that is not of one of *origins*; exchanges under way end in peace."""

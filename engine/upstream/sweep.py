@@ -16,6 +16,8 @@ class Sweeper:
 
     def __init__(self) -> None:
         self._active: set[Exchange] = set()
+        self.discard = self._active.discard
+        """Watch an exchange no more: the set's own, there is no call of ours between."""
         self._timer: asyncio.TimerHandle | None = None
 
     def add(self, exchange: Exchange) -> None:
@@ -23,10 +25,6 @@ class Sweeper:
         self._active.add(exchange)
         if self._timer is None:
             self._arm(asyncio.get_running_loop())
-
-    def discard(self, exchange: Exchange) -> None:
-        """Watch it no more."""
-        self._active.discard(exchange)
 
     def close(self) -> None:
         """Stop the timer."""

@@ -1,3 +1,5 @@
+from collections.abc import Callable
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -44,11 +46,12 @@ def test_begin_forgets_everything() -> None:
     """One parser reads any number of answers; nothing of one is left in the next."""
     parser = ResponseParser()
     parser.feed(CHUNKED)
-    first = parser.take()
+    first = b"".join(parser.pieces)
+    parser.pieces.clear()
     parser.begin()
-    assert (parser.started, parser.head_complete, parser.headers, parser.pieces) == (False, False, [], [])
+    assert (parser.started, parser.status, parser.complete, parser.headers) == (False, 0, False, [])
     parser.feed(OK + b"content-length: 2\r\n\r\nhi")
-    assert (first, parser.take()) == (b"hello world", b"hi")
+    assert (first, parser.pieces) == (b"hello world", [b"hi"])
 
 
 @pytest.mark.parametrize("surplus", [b"junk", OK, OK + b"content-length: 3\r\n\r\nbad"])
@@ -126,6 +129,19 @@ def test_the_end_completes_an_answer_without_a_length() -> None:
     parser.feed(OK + b"\r\nall of it")
     assert not parser.complete
     parser.eof()
+    assert parser.complete
+    assert not parser.keep_alive
+
+
+@pytest.mark.parametrize("end", [ResponseParser.eof, ResponseParser.end])
+def test_an_answer_that_is_ended_is_the_last(end: Callable[[ResponseParser], None]) -> None:
+    """What the answer before it said of keeping alive does not count for one whose end was not framed."""
+    parser = ResponseParser()
+    parser.feed(OK + b"content-length: 0\r\n\r\n")
+    assert parser.keep_alive
+    parser.begin()
+    parser.feed(OK + b"\r\n")
+    end(parser)
     assert parser.complete
     assert not parser.keep_alive
 
