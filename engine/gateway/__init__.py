@@ -16,6 +16,7 @@ from engine.gateway.ports import (
     Sink,
     Upstream,
 )
+from engine.gateway.reply import head_fields
 
 __all__ = [
     "NOTHING_SAID",
@@ -34,4 +35,5 @@ __all__ = [
     "PathSays",
     "Sink",
     "Upstream",
+    "head_fields",
 ]

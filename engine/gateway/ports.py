@@ -168,13 +168,17 @@ class Metrics(Protocol):
 
 
 class Sink(Protocol):
-    """Where the answer goes: one thin thing over a server's connection."""
+    """Where the answer goes: one thin thing over a server's connection.
 
-    async def whole(self, status: int, headers: Headers, body: bytes) -> None:
-        """Send an answer that is there already; the sink tells its length. Nothing else is called then."""
+    A *head* is header lines as HTTP/1.1 sends them (RFC 9112, 5), each with its CRLF; what frames the body is not in
+    it. `head_fields` takes one apart for servers that want it otherwise.
+    """
+
+    async def whole(self, status: int, head: bytes, body: bytes) -> None:
+        """Send an answer that is there already. Nothing else is called then."""
         ...
 
-    async def start(self, status: int, headers: Headers) -> None:
+    async def start(self, status: int, head: bytes) -> None:
         """Send the head of a stream. Called once, first."""
         ...
 

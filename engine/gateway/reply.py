@@ -8,48 +8,42 @@ from engine.gateway.exchange import Exchange
 from engine.values import Headers
 from engine.wire.told import Told
 
-__all__ = ["cost_comment", "error_reply", "failed_event", "plain_head", "stream_head"]
+__all__ = ["cost_comment", "error_reply", "failed_event", "head_fields", "plain_head", "stream_head"]
 
-JSON = (b"content-type", b"application/json")
-NO_CACHE = (b"cache-control", b"no-cache")
-PLACES = 12
-"""Decimal places of a dollar in pico-dollars."""
+JSON = "application/json"
+PUSD_PER_USD = 10**12
 MOST_NAMES = 4096
-"""Remembered at once: names that patterns serve are without number."""
+"""Heads that are remembered at once: names that patterns serve are without number."""
 EXPLAIN = "decision.explain"
 """The permission to see how a request was decided."""
 
 
-def plain_head(exchange: Exchange) -> Headers:
-    """Headers of a complete answer."""
-    headers = _common(exchange, len(exchange.attempts))
-    headers.append((b"content-type", _named(exchange.answer_type)))
+def plain_head(exchange: Exchange) -> bytes:
+    """The head of a complete answer, as `Sink` takes it."""
+    head = _common(exchange, len(exchange.attempts), exchange.answer_type)
     if exchange.estimated:
-        headers.append((b"x-engine-estimated", b"1"))
+        head += b"x-engine-estimated: 1\r\n"
     if exchange.cost_pusd is not None:
-        headers.append((b"x-engine-cost-usd", usd(exchange.cost_pusd).encode()))
-    return headers
+        head += b"x-engine-cost-usd: %b\r\n" % usd(exchange.cost_pusd)
+    return head
 
 
-def stream_head(exchange: Exchange, attempts: int) -> Headers:
-    """Headers of a stream whose first content has just arrived, in the *attempts*-th attempt."""
+def stream_head(exchange: Exchange, attempts: int) -> bytes:
+    """The head of a stream whose first content has just arrived, in the *attempts*-th attempt."""
     is_stream = exchange.facts is not None and exchange.facts.stream
     kind = exchange.codec.stream_type if is_stream else exchange.answer_type
-    return [(b"content-type", _named(kind)), NO_CACHE, *_common(exchange, attempts)]
+    return _common(exchange, attempts, kind) + b"cache-control: no-cache\r\n"
 
 
-def error_reply(exchange: Exchange, fault: CallerFault | Refused) -> tuple[Headers, bytes]:
-    """Headers and body of a refusal, in the caller's protocol."""
+def error_reply(exchange: Exchange, fault: CallerFault | Refused) -> tuple[bytes, bytes]:
+    """Head and body of a refusal, in the caller's protocol."""
     body = exchange.codec.error_body(_told(exchange, fault))
-    headers = [JSON, *_common(exchange, len(exchange.attempts))]
-    if isinstance(fault, Refused):
-        headers.append((b"x-should-retry", b"true" if fault.retryable else b"false"))
-        if fault.retry_after_s is not None:
-            headers.append((b"retry-after", b"%d" % max(1, math.ceil(fault.retry_after_s))))
-            headers.append((b"retry-after-ms", b"%d" % math.ceil(fault.retry_after_s * 1e3)))
-    else:
-        headers.append((b"x-should-retry", b"false"))
-    return headers, body
+    head = _common(exchange, len(exchange.attempts), JSON)
+    is_retryable, again_s = (fault.retryable, fault.retry_after_s) if isinstance(fault, Refused) else (False, None)
+    head += b"x-should-retry: %b\r\n" % (b"true" if is_retryable else b"false")
+    if again_s is not None:
+        head += b"retry-after: %d\r\nretry-after-ms: %d\r\n" % (max(1, math.ceil(again_s)), math.ceil(again_s * 1e3))
+    return head, body
 
 
 def failed_event(exchange: Exchange, fault: CallerFault | Refused) -> bytes:
@@ -61,13 +55,17 @@ def cost_comment(exchange: Exchange) -> bytes:
     """An SSE comment with what the stream cost, for callers who sent `x-engine-cost: 1`; else nothing."""
     if exchange.cost_pusd is None or not exchange.asks(b"x-engine-cost"):
         return b""
-    return b": x-engine-cost-usd %s\n\n" % usd(exchange.cost_pusd).encode()
+    return b": x-engine-cost-usd %b\n\n" % usd(exchange.cost_pusd)
 
 
-def usd(pusd: int) -> str:
+def usd(pusd: int) -> bytes:
     """Pico-dollars as exact dollars, `0.000135`: no exponent, no trailing zeros."""
-    digits = str(pusd).zfill(PLACES + 1)
-    return f"{digits[:-PLACES]}.{digits[-PLACES:]}".rstrip("0").rstrip(".")
+    return (b"%d.%012d" % divmod(pusd, PUSD_PER_USD)).rstrip(b"0").rstrip(b".")
+
+
+def head_fields(head: bytes) -> Headers:
+    """The headers whose lines a head is."""
+    return [(name, value) for name, _, value in (line.partition(b": ") for line in head.split(b"\r\n")[:-1])]
 
 
 def _told(exchange: Exchange, fault: CallerFault | Refused) -> Told:
@@ -84,50 +82,45 @@ def _told(exchange: Exchange, fault: CallerFault | Refused) -> Told:
     )
 
 
-def _common(exchange: Exchange, attempts: int) -> list[tuple[bytes, bytes]]:
-    """The headers that every answer carries."""
+def _common(exchange: Exchange, attempts: int, content_type: str) -> bytes:
+    """The head that every answer has."""
     request_id = exchange.inbound.request_id.encode()
     decision, offer = exchange.decision, exchange.answered
-    headers = [
-        (b"x-request-id", request_id),
-        (b"request-id", request_id),
-        *_names(
-            exchange.snapshot.config_hash,
-            attempts,
-            offer and offer.provider.id,
-            offer and offer.model,
-            decision and (decision.rule.name if decision.rule else decision.pool),
-        ),
-    ]
+    names = _names(
+        content_type,
+        exchange.snapshot.config_hash,
+        attempts,
+        offer and offer.provider.id,
+        offer and offer.model,
+        decision and (decision.rule.name if decision.rule else decision.pool),
+    )
+    head = b"x-request-id: %b\r\nrequest-id: %b\r\n%b" % (request_id, request_id, names)
     if exchange.asks(b"x-engine-explain") and decision and exchange.caller and EXPLAIN in exchange.caller.permissions:
-        headers.append((b"x-engine-decision", _visible(exchange.traced)))
+        head += _line("x-engine-decision", exchange.traced)
     if exchange.dropped_params:
-        headers.append((b"x-engine-dropped", _visible(", ".join(exchange.dropped_params))))
-    return headers
+        head += _line("x-engine-dropped", ", ".join(exchange.dropped_params))
+    return head
 
 
 @lru_cache(MOST_NAMES)
-def _names(
-    config_hash: str, attempts: int, provider: str | None, model: str | None, route: str | None
-) -> tuple[tuple[bytes, bytes], ...]:
+def _names(  # noqa: PLR0917 - by position, since a cache knows a call by how it is written
+    content_type: str, config_hash: str, attempts: int, provider: str | None, model: str | None, route: str | None
+) -> bytes:
     """What answers that went the same way have in common; what is None is left out."""
-    said = (
-        (b"x-engine-config", config_hash[:12]),
-        (b"x-engine-attempts", str(attempts) if attempts else None),
-        (b"x-engine-provider", provider),
-        (b"x-engine-model", model),
-        (b"x-engine-route", route),
-    )
-    return tuple((name, _visible(value)) for name, value in said if value is not None)
+    said = {
+        "content-type": content_type,
+        "x-engine-config": config_hash[:12],
+        "x-engine-attempts": str(attempts) if attempts else None,
+        "x-engine-provider": provider,
+        "x-engine-model": model,
+        "x-engine-route": route,
+    }
+    return b"".join(_line(name, value) for name, value in said.items() if value is not None)
 
 
-def _visible(text: str) -> bytes:
-    """A header value: visible ASCII, anything else as a question mark."""
-    return text.encode("ascii", "replace").translate(_VISIBLE)
-
-
-_named = lru_cache(MOST_NAMES)(_visible)
-"""The same of a name that comes again with many answers: a provider's, a model's, a route's."""
+def _line(name: str, value: str) -> bytes:
+    """A header line of visible ASCII; anything else in its value is a question mark."""
+    return b"%b: %b\r\n" % (name.encode(), value.encode("ascii", "replace").translate(_VISIBLE))
 
 
 _VISIBLE = bytes(c if 0x20 <= c < 0x7F else 0x3F for c in range(256))

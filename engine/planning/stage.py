@@ -14,6 +14,7 @@ from engine import hub
 from engine.errors import OutcomeKind, UpstreamMalformed, UpstreamReset, UpstreamTimeout, UpstreamUnreachable
 from engine.gateway.attempt import asked_how
 from engine.gateway.ports import Call
+from engine.gateway.reply import head_fields
 from engine.planning.scenario import Scripted
 from engine.values import Headers, Record, RequestRecord, Usage
 from engine.wire.fold import spread
@@ -86,14 +87,14 @@ class Collected:
     headers: dict[bytes, bytes] = field(default_factory=dict)
     body: bytes = b""
 
-    async def whole(self, status: int, headers: Headers, body: bytes) -> None:
+    async def whole(self, status: int, head: bytes, body: bytes) -> None:
         """Keep all of it."""
-        await self.start(status, headers)
+        await self.start(status, head)
         await self.end(body)
 
-    async def start(self, status: int, headers: Headers) -> None:
+    async def start(self, status: int, head: bytes) -> None:
         """Keep the head."""
-        self.status, self.headers = status, dict(headers)
+        self.status, self.headers = status, dict(head_fields(head))
 
     async def send(self, data: bytes) -> None:
         """Keep part of the body."""

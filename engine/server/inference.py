@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from litestar.exceptions import MethodNotAllowedException
 
 from engine.errors import Bug, TooLarge
-from engine.gateway import NOTHING_SAID, Gateway, Inbound, PathSays, Sink
+from engine.gateway import NOTHING_SAID, Gateway, Inbound, PathSays, Sink, head_fields
 from engine.live.current import Current
 from engine.live.log import Log
 from engine.server.hangup import HANGUP, Hangup
@@ -24,6 +24,10 @@ __all__ = ["LINGER_S", "AsgiSink", "Inference", "client_ip"]
 
 LINGER_S = 1.0
 """nginx lingers up to 5 s between reads; a second is enough for what was under way."""
+_FAILED = (
+    b"content-type: application/json\r\nx-request-id: %b\r\nrequest-id: %b\r\n"
+    b"x-should-retry: false\r\nconnection: close\r\n"
+)
 
 Networks = Sequence[IPv4Network | IPv6Network]
 Scope = Mapping[str, Any]
@@ -50,15 +54,15 @@ class AsgiSink:
         self._send = send
         self.started = False
 
-    async def whole(self, status: int, headers: Headers, body: bytes) -> None:
+    async def whole(self, status: int, head: bytes, body: bytes) -> None:
         """Send an answer with its length."""
-        await self.start(status, [*headers, (b"content-length", b"%d" % len(body))])
+        await self.start(status, b"%bcontent-length: %d\r\n" % (head, len(body)))
         await self.end(body)
 
-    async def start(self, status: int, headers: Headers) -> None:
+    async def start(self, status: int, head: bytes) -> None:
         """Send the head."""
         self.started = True
-        await self._send({"type": "http.response.start", "status": status, "headers": headers})
+        await self._send({"type": "http.response.start", "status": status, "headers": head_fields(head)})
 
     async def send(self, data: bytes) -> None:
         """Send part of the body."""
@@ -187,14 +191,7 @@ class Inference:
         told = Told(status=fault.status, type=fault.type, code=fault.code, message=message, request_id=request_id)
         body = caller_codec(self.surface).error_body(told)
         said = request_id.encode()
-        headers = [
-            (b"content-type", b"application/json"),
-            (b"x-request-id", said),
-            (b"request-id", said),
-            (b"x-should-retry", b"false"),
-            (b"connection", b"close"),
-        ]
-        await sink.whole(fault.status, headers, body)
+        await sink.whole(fault.status, _FAILED % (said, said), body)
 
 
 async def _body(headers: Headers, receive: Receive, limit_bytes: int, incoming: Incoming | None) -> bytes | Form:

@@ -21,7 +21,7 @@ from engine.values import Headers
 
 __all__ = ["LaneConnection", "LaneCycle"]
 
-_STATUS = {status: line.removesuffix(b"\r\n") for status, line in STATUS_LINE.items()}
+_LINE = b"%b: %b\r\n".__mod__
 
 
 class LaneConnection(Protocol):
@@ -88,13 +88,13 @@ class LaneCycle(msgspec.Struct, eq=False):
         await self.inference.refuse(self)
         asyncio.get_running_loop().call_later(LINGER_S, self.abort)
 
-    async def whole(self, status: int, headers: Headers, body: bytes) -> None:
+    async def whole(self, status: int, head: bytes, body: bytes) -> None:
         """Send an answer with its length, in one write."""
-        self._finish(self._head(status, headers, b"content-length: %d" % len(body)) + body)
+        self._finish(self._head(status, head, b"content-length: %d\r\n" % len(body)) + body)
 
-    async def start(self, status: int, headers: Headers) -> None:
+    async def start(self, status: int, head: bytes) -> None:
         """Make the head; it leaves with the first bytes of the body."""
-        self.head = self._head(status, headers, b"transfer-encoding: chunked")
+        self.head = self._head(status, head, b"transfer-encoding: chunked\r\n")
 
     async def send(self, data: bytes) -> None:
         """Send part of the body as a chunk; returns when the connection can take more."""
@@ -112,13 +112,11 @@ class LaneCycle(msgspec.Struct, eq=False):
         """Close the connection: an answer has begun that cannot be finished."""
         self.connection.close()
 
-    def _head(self, status: int, headers: Headers, framing: bytes) -> bytes:
+    def _head(self, status: int, head: bytes, framing: bytes) -> bytes:
         self.started = True
-        lines = [_STATUS[status], *map(b": ".join, (*self.connection.server_state.default_headers, *headers)), framing]
-        if not self.keep_alive and not self.is_refused:
-            lines.append(b"connection: close")
-        lines.append(b"\r\n")  # behind the one that it is joined by: the empty line
-        return b"\r\n".join(lines)
+        every = map(_LINE, self.connection.server_state.default_headers)
+        end = b"\r\n" if self.keep_alive or self.is_refused else b"connection: close\r\n\r\n"
+        return b"".join((STATUS_LINE[status], *every, head, framing, end))
 
     def _write(self, data: bytes) -> None:
         if not self.disconnected:

@@ -81,10 +81,10 @@ class Provider:
 class Taker:
     """A caller who takes anything."""
 
-    async def whole(self, status: int, headers: Headers, body: bytes) -> None:
-        await self.start(status, headers)
+    async def whole(self, status: int, head: bytes, body: bytes) -> None:
+        await self.start(status, head)
 
-    async def start(self, status: int, headers: Headers) -> None:
+    async def start(self, status: int, head: bytes) -> None:
         if status != 200:
             raise SystemExit(f"the line answers {status}")
 

@@ -17,11 +17,11 @@ BOTH = pytest.mark.parametrize("path", ["/lane", "/asgi"])
 async def tell(inbound: Inbound, sink: Sink) -> None:
     """Answers with the length of what came in."""
     assert isinstance(inbound.body, bytes)
-    await sink.whole(200, [], b"%d bytes" % len(inbound.body))
+    await sink.whole(200, b"", b"%d bytes" % len(inbound.body))
 
 
 async def stream(_: Inbound, sink: Sink) -> None:
-    await sink.start(200, [(b"content-type", b"text/event-stream")])
+    await sink.start(200, b"content-type: text/event-stream\r\n")
     for n in range(3):
         await sink.send(b"data: %d\n\n" % n)
     await sink.end(b"data: [DONE]\n\n")
@@ -169,7 +169,7 @@ async def test_a_bug_after_the_head_breaks_off(serve: Serve, path: str) -> None:
     """An answer that cannot be finished never looks finished."""
 
     async def fail(_: Inbound, sink: Sink) -> None:
-        await sink.start(200, [])
+        await sink.start(200, b"")
         await sink.send(b"half")
         raise ValueError
 
@@ -254,7 +254,7 @@ async def test_bodies_may_be_slow(serve: Serve, path: str) -> None:
 
 async def headers_told(inbound: Inbound, sink: Sink) -> None:
     """Answers with the headers that came in."""
-    await sink.whole(200, [], b"".join(b"%b=%b;" % header for header in inbound.headers))
+    await sink.whole(200, b"", b"".join(b"%b=%b;" % header for header in inbound.headers))
 
 
 @BOTH
@@ -414,7 +414,7 @@ async def test_who_does_not_read_is_waited_for(serve: Serve, path: str) -> None:
 
     async def much(_: Inbound, sink: Sink) -> None:
         nonlocal sent
-        await sink.start(200, [])
+        await sink.start(200, b"")
         while sent < 1_000:
             await sink.send(b"x" * 100_000)
             sent += 1

@@ -179,7 +179,7 @@ async def echo(inbound: Inbound, sink: Sink) -> None:
         body = inbound.body.fault.reason.encode()
     else:
         body = b"".join([await read(part.content) for part in inbound.body.parts])
-    await sink.whole(200, [], body)
+    await sink.whole(200, b"", body)
 
 
 CONTENTS = b"".join(part.content for part in PARTS if isinstance(part.content, bytes))
