@@ -3,6 +3,7 @@
 Spec: WHATWG HTML, "Server-sent events". CR, LF and CRLF all end a line; an empty line ends an event.
 """
 
+import re
 from collections.abc import Iterator
 
 import msgspec
@@ -18,19 +19,22 @@ DONE = b"[DONE]"
 MOST_EVENT_BYTES = 16 * 1024 * 1024
 """One event: a picture in base64 is the largest thing that comes in one, a few MiB."""
 
+_EVENT = re.compile(rb"(?:.*\n)+?\n|(?s:.+)")
+"""Lines, as few as there are before an empty one; or what lacks the empty one."""
 
-class EventBlocks:
+_DATA = re.compile(rb"^data:(.*)", re.MULTILINE)
+"""What a `data` line says."""
+
+
+class EventBlocks(msgspec.Struct, eq=False, gc=False):
     """Bytes in, whole events out, however the bytes were cut; every line end has become LF.
 
     Each block is a run of complete events, each with the empty line that ends it. What is not complete is held, at most
     `MOST_EVENT_BYTES`.
     """
 
-    __slots__ = ("_held", "_tail_is_cr")
-
-    def __init__(self) -> None:
-        self._held = bytearray()
-        self._tail_is_cr = False
+    _held: bytearray = bytearray()
+    _tail_is_cr: bool = False
 
     def feed(self, data: bytes) -> bytes:
         """The events that *data* completes, b"" for none.
@@ -70,18 +74,12 @@ class EventBlocks:
 
 def events(block: bytes) -> Iterator[bytes]:
     """The events of a block, each with its empty line; joined they are the block."""
-    start = 0
-    while start < len(block):
-        end = block.find(b"\n\n", start)
-        end = len(block) if end < 0 else end + 2
-        yield block[start:end]
-        start = end
+    return map(re.Match.group, _EVENT.finditer(block))
 
 
 def data_of(event: bytes) -> bytes:
     """The event's data: its `data` lines, joined by LF; b"" for a comment or a heartbeat."""
-    lines = event.split(b"\n")
-    return b"\n".join(line[5:].strip() for line in lines if line.startswith(b"data:"))
+    return b"\n".join(map(bytes.strip, _DATA.findall(event)))
 
 
 def is_whole(rest: bytes) -> bool:

@@ -180,7 +180,7 @@ class ProviderCodec(msgspec.Struct, frozen=True, kw_only=True):
 
     def finished(self, asked: Envelope, fields: Fields, dialect: Dialect, model: str) -> Sent:
         """The body that goes to a provider: *fields* of the request *asked*, with its own name for the model."""
-        if isinstance(asked, Upload) and self.finish_form is not None:
+        if self.finish_form is not None and isinstance(asked, Upload):
             return Sent(self.finish_form(asked, fields, model), asked.content_type)
         finish = self.finish if dialect.stream_usage else self.finish_unasked or self.finish
         return Sent(finish(fields, model=model, stream=asked.stream))

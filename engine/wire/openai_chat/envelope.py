@@ -5,7 +5,7 @@ survive. It is always written from what was read: where a key stood twice, the p
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
@@ -13,6 +13,7 @@ from engine.errors import BadRequest, UpstreamMalformed
 from engine.values import Outcome, Usage
 from engine.wire import estimate
 from engine.wire.body import (
+    MOST_BITS,
     WISHES,
     flag,
     has_items,
@@ -30,7 +31,7 @@ from engine.wire.body import (
 )
 from engine.wire.envelope import Envelope
 from engine.wire.json_edit import Fields
-from engine.wire.json_read import decoded
+from engine.wire.json_read import UNREADABLE
 from engine.wire.openai_chat.error import read_reply_error
 from engine.wire.openai_chat.usage import read_usage
 
@@ -42,29 +43,42 @@ UNREAD = frozenset({"messages", "tools", "functions", "response_format"})
 """The large fields: their values stay bytes. Numbers in them are not checked for size."""
 
 
-PLAIN = frozenset(
-    {
-        "model",
-        "messages",
-        "stream",
-        "max_tokens",
-        "max_completion_tokens",
-        "temperature",
-        "top_p",
-        "n",
-        "stop",
-        "seed",
-        "presence_penalty",
-        "frequency_penalty",
-    }
-)
-"""Fields that most requests have, and nothing in which routing looks further than `_decode` does itself."""
-
-
 class _Message(msgspec.Struct, gc=False):
     content: msgspec.Raw = msgspec.Raw(b"null")
 
 
+class _StreamOptions(msgspec.Struct, gc=False, forbid_unknown_fields=True):
+    include_usage: bool = False
+
+
+_Count = Annotated[int, msgspec.Meta(ge=0, le=2**MOST_BITS - 1)]
+_Number = Annotated[float, msgspec.Meta(gt=-(2.0**MOST_BITS), lt=2.0**MOST_BITS)]
+
+
+class _Plain(msgspec.Struct, gc=False):
+    """The fields that most requests have, with the values that they mostly have.
+
+    Narrower than what a caller may say, so that nothing is left to check of what is read; the rest is for `_checked`.
+    """
+
+    model: Annotated[str, msgspec.Meta(min_length=1)]
+    messages: Annotated[list[_Message], msgspec.Meta(min_length=1)]
+    stream: bool | None = None
+    stream_options: _StreamOptions | None = None
+    max_tokens: _Count | None = None
+    max_completion_tokens: _Count | None = None
+    temperature: _Number | None = None
+    top_p: _Number | None = None
+    n: _Number | None = None
+    stop: str | list[str] | None = None
+    seed: _Number | None = None
+    presence_penalty: _Number | None = None
+    frequency_penalty: _Number | None = None
+
+
+PLAIN = frozenset(_Plain.__struct_fields__)
+
+_PLAIN = msgspec.json.Decoder(_Plain)
 _MESSAGES = msgspec.json.Decoder(list[_Message])
 _VALUE = msgspec.json.Decoder()
 _ENCODER = msgspec.json.Encoder()
@@ -85,14 +99,26 @@ def read_envelope(body: bytes) -> Envelope:
 
 def _decode(body: bytes) -> Envelope:
     fields = read_fields(body)
-    known = read_small(fields, unread=UNREAD)
-    carried = _carried(fields)
+    if fields.keys() <= PLAIN:
+        try:
+            return _plain(body, fields)
+        except msgspec.ValidationError:  # not plain, which is not to say wrong
+            pass
+    return _checked(body, fields)
+
+
+def _plain(body: bytes, fields: Fields) -> Envelope:
+    """The request in one go. Raises msgspec.ValidationError where it is not plain."""
+    said = _PLAIN.decode(body)
+    carried = _media(said.messages) if body.count(b"[") > 1 else estimate.NO_MEDIA
     low, likely, high = estimate.estimate(len(body), carried)
-    plain = Envelope(
+    options, most = said.stream_options, said.max_completion_tokens
+    return Envelope(
         fields=fields,
-        model=model(known),
-        stream=flag(known, "stream"),
-        max_tokens=_max_tokens(known),
+        model=said.model,
+        stream=said.stream or False,
+        asks_usage=options is not None and options.include_usage,
+        max_tokens=said.max_tokens if most is None else most,
         input_tokens_low=low,
         input_tokens=likely,
         input_tokens_high=high,
@@ -100,16 +126,27 @@ def _decode(body: bytes) -> Envelope:
         has_audio=carried.audio,
         has_files=carried.files,
     )
-    return plain if fields.keys() <= PLAIN else _looked_into(plain, known)
 
 
-def _looked_into(plain: Envelope, known: Mapping[str, Any]) -> Envelope:
-    """*plain* with what stands in fields that few requests have."""
-    fields, notes = plain.fields, metadata(known)
-    return msgspec.structs.replace(
-        plain,
+def _checked(body: bytes, fields: Fields) -> Envelope:
+    """The request, field by field. Raises BadRequest."""
+    known = read_small(fields, unread=UNREAD)
+    carried = _carried(fields)
+    low, likely, high = estimate.estimate(len(body), carried)
+    notes = metadata(known)
+    return Envelope(
+        fields=fields,
+        model=model(known),
+        stream=flag(known, "stream"),
+        max_tokens=_max_tokens(known),
         asks_usage=flag(members(known, "stream_options"), "include_usage", "stream_options."),
+        input_tokens_low=low,
+        input_tokens=likely,
+        input_tokens_high=high,
         has_tools=has_items(fields, "tools") or has_items(fields, "functions"),
+        has_images=carried.images,
+        has_audio=carried.audio,
+        has_files=carried.files,
         wants_json=_wants_json(fields),
         reasoning=_reasoning(known),
         user=text(known, "user"),
@@ -128,10 +165,10 @@ def finish(fields: Fields, *, model: str, stream: bool, ask_usage: bool = True) 
     sent.pop(WISHES, None)
     if stream:
         sent["stream"] = True
-    if stream and ask_usage:
-        options = _VALUE.decode(fields.get("stream_options", b"null")) or {}
-        sent["stream_options"] = {**options, "include_usage": True}
-    elif not ask_usage:
+        if ask_usage:
+            options = _VALUE.decode(fields.get("stream_options", b"null")) or {}
+            sent["stream_options"] = {**options, "include_usage": True}
+    if not ask_usage:
         sent.pop("stream_options", None)
     return _ENCODER.encode(sent)
 
@@ -209,11 +246,11 @@ def read_reply(body: bytes) -> Reply | Outcome:
         UpstreamMalformed: it is no chat completion, or has no choices.
     """
     try:
-        completion = decoded(_COMPLETION, body, "not a chat completion")
-    except UpstreamMalformed:
+        completion = _COMPLETION.decode(body)
+    except UNREADABLE as exc:
         if (failure := read_reply_error(body)) is not None:
             return failure
-        raise
+        raise UpstreamMalformed(f"not a chat completion: {exc}", received=True) from exc
     if completion.error and (failure := read_reply_error(body)) is not None:
         return failure
     if not completion.choices:

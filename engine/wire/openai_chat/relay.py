@@ -4,12 +4,13 @@ Until the first content everything is looked at and held, since an error may com
 still take over. After it bytes pass as they are; only events that say usage, the finish or an error are parsed.
 """
 
+import re
 from typing import Any
 
 import msgspec
 
 from engine.errors import OutcomeKind, UpstreamFault, UpstreamMalformed, UpstreamReset
-from engine.values import NO_MEASURES, Outcome, Usage
+from engine.values import NO_MEASURES, Measures, Outcome, Usage
 from engine.wire import sse
 from engine.wire.json_read import UNREADABLE
 from engine.wire.openai_chat.error import outcome_of, read_reply_error
@@ -20,9 +21,10 @@ __all__ = ["ChatStream"]
 MOST_HELD_BYTES = 16 * 1024
 """What is held before the first content; beyond it the stream is relayed as it is."""
 
-_TELLING = (b'"usage":{', b'"finish_reason":"', b'"error":', b"[DONE]", b'": ')
-"""What stands in an event that has to be parsed. The last is JSON written with blanks, which is parsed throughout. In a
-text these quotes would be escaped; where one matches all the same, parsing does no harm."""
+_TELLING = re.compile(rb'"(?:usage"\s*:\s*[^\sn]|finish_reason"\s*:\s*"|error"\s*:)')
+"""What stands in an event that has to be parsed, unless it is `[DONE]`: a usage or a finish that is not null, or an
+error, however the JSON is spaced. In a text these quotes would be escaped; where it matches all the same, parsing does
+no harm. All begins alike, so that `re` looks for that byte alone."""
 
 _CONTENT = (
     "content",
@@ -56,7 +58,7 @@ class _Chunk(msgspec.Struct):
 _CHUNK = msgspec.json.Decoder(_Chunk)
 
 
-class ChatStream:
+class ChatStream(msgspec.Struct, kw_only=True, eq=False):
     """One answer on its way through. Feed it every read; stop when `error` is set; `close` it at the end of the body.
 
     An error inside the stream, a chunk that cannot be read and an event without end set `error`, and nothing after it
@@ -64,41 +66,24 @@ class ChatStream:
     that carries nothing but usage is taken out, since we asked for it and the caller did not.
     """
 
-    __slots__ = (
-        "_blocks",
-        "_held",
-        "_strip_usage",
-        "_terminator",
-        "content_events",
-        "done",
-        "error",
-        "finish_reason",
-        "measures",
-        "reply_id",
-        "reply_model",
-        "started",
-        "usage",
-    )
-
-    def __init__(self, *, strip_usage: bool) -> None:
-        self._strip_usage = strip_usage
-        self._blocks = sse.EventBlocks()
-        self._held = b""
-        self._terminator = b""
-        self.done = False
-        """`[DONE]` has been seen: nothing that comes after it counts."""
-        self.started = False
-        """Content has been seen, so bytes go out and no other target can take over."""
-        self.content_events = 0
-        """Events with content so far; about one token each."""
-        self.usage: Usage | None = None
-        """The last one reported: some providers report a growing count in every chunk."""
-        self.measures = NO_MEASURES
-        self.finish_reason: str | None = None
-        self.error: Outcome | None = None
-        self.reply_id = ""
-        """Of the first chunk that names one; Azure's first does not."""
-        self.reply_model = ""
+    strip_usage: bool
+    done: bool = False
+    """`[DONE]` has been seen: nothing that comes after it counts."""
+    started: bool = False
+    """Content has been seen, so bytes go out and no other target can take over."""
+    content_events: int = 0
+    """Events with content so far; about one token each."""
+    usage: Usage | None = None
+    """The last one reported: some providers report a growing count in every chunk."""
+    measures: Measures = NO_MEASURES
+    finish_reason: str | None = None
+    error: Outcome | None = None
+    reply_id: str = ""
+    """Of the first chunk that names one; Azure's first does not."""
+    reply_model: str = ""
+    _blocks: sse.EventBlocks = msgspec.field(default_factory=sse.EventBlocks)
+    _held: bytes = b""
+    _terminator: bytes = b""
 
     def feed(self, data: bytes) -> bytes:
         """The bytes that may go out after *data*, b"" for none yet."""
@@ -107,7 +92,7 @@ class ChatStream:
         except UpstreamMalformed as fault:
             self._fail(fault)
             return b""
-        return self._pass(block) if block else b""
+        return self._pass(block)
 
     def close(self) -> bytes:
         """The last bytes and the terminator, after the provider has ended the body. May still set `error`.
@@ -119,7 +104,7 @@ class ChatStream:
             UpstreamMalformed: the body was no event stream at all.
         """
         rest = self._blocks.rest()
-        last = self._pass(rest.rstrip(b"\n") + b"\n\n") if sse.is_whole(rest) else b""
+        last = self._pass(rest.rstrip(b"\n") + b"\n\n") if rest and sse.is_whole(rest) else b""
         if self.error or self.done or self.finish_reason is not None:
             return last + self._terminator
         if not self.started and (error := read_reply_error(self._held + rest)):
@@ -140,8 +125,6 @@ class ChatStream:
         for event in sse.events(block):
             passed += len(event)
             kept = self._read(event)
-            if self.done and not self.started:
-                self._fail(UpstreamMalformed("the stream ended without an answer", received=True))
             if self.error:
                 self._held = b""
                 return b""
@@ -153,20 +136,25 @@ class ChatStream:
         return b""
 
     def _relay(self, block: bytes) -> bytes:
-        """After it: from one telling event to the next, what lies between goes out unread."""
-        out: list[bytes] = []
-        start = 0
-        while not (self.error or self.done):
-            found = _telling(block, start)
-            end_before = block.rfind(b"\n\n", start, found)
-            begin = start if end_before < 0 else end_before + 2
-            self.content_events += block.count(b'"delta"', start, begin)
-            out.append(block[start:begin])
-            if found == len(block):
+        """After it: all before the first telling event goes out unread, and from there on events are told apart."""
+        found = _TELLING.search(block)
+        if found is None and sse.DONE not in block:
+            return self._unread(block)
+        first = found.start() if found else len(block)
+        done = block.find(sse.DONE, 0, first)
+        end_before = block.rfind(b"\n\n", 0, first if done < 0 else done)
+        begin = end_before + 2 if end_before >= 0 else 0
+        out = [self._unread(block[:begin])]
+        for event in sse.events(block[begin:]):
+            tells = _TELLING.search(event) or sse.DONE in event
+            out.append(self._read(event) if tells else self._unread(event))
+            if self.error or self.done:
                 break
-            start = block.find(b"\n\n", found) + 2
-            out.append(self._read(block[begin:start]))
         return b"".join(out)
+
+    def _unread(self, events: bytes) -> bytes:
+        self.content_events += events.count(b'"delta"')
+        return events
 
     def _read(self, event: bytes) -> bytes:
         """One event, parsed; the bytes that go out for it."""
@@ -176,6 +164,8 @@ class ChatStream:
         if data == sse.DONE:
             self.done = True
             self._terminator = event
+            if not self.started:
+                self._fail(UpstreamMalformed("the stream ended without an answer", received=True))
             return b""
         try:
             chunk = _CHUNK.decode(data)
@@ -195,26 +185,16 @@ class ChatStream:
         usage = _usage(chunk)
         self.usage = usage or self.usage
         for choice in choices:
-            if _has_content(choice.delta):
+            if isinstance(choice.delta, dict) and any(map(choice.delta.get, _CONTENT)):
                 self.content_events += 1
                 self.started = True
-            if _text(choice.finish_reason):
+            if choice.finish_reason and isinstance(choice.finish_reason, str):
                 self.finish_reason = choice.finish_reason
                 self.started = True
-        return b"" if usage and not choices and self._strip_usage else event
+        return b"" if usage and not choices and self.strip_usage else event
 
     def _fail(self, fault: UpstreamFault) -> None:
         self.error = Outcome(kind=OutcomeKind.MALFORMED, status=200, message=fault.detail, received=True)
-
-
-def _telling(block: bytes, start: int) -> int:
-    """Where the next event that has to be parsed gives itself away; the block's length if none does."""
-    first = len(block)
-    for mark in _TELLING:
-        found = block.find(mark, start, first)
-        if found >= 0:
-            first = found
-    return first
 
 
 def _usage(chunk: _Chunk) -> Usage | None:
@@ -223,11 +203,10 @@ def _usage(chunk: _Chunk) -> Usage | None:
         return read_usage(chunk.usage)
     if isinstance(chunk.x_groq, dict):
         return read_usage(chunk.x_groq.get("usage"))
-    return next((read_usage(choice.usage) for choice in chunk.choices or () if choice.usage), None)
-
-
-def _has_content(delta: object) -> bool:
-    return isinstance(delta, dict) and any(delta.get(name) for name in _CONTENT)
+    for choice in chunk.choices or ():
+        if choice.usage:
+            return read_usage(choice.usage)
+    return None
 
 
 def _text(value: object) -> str:

@@ -1,7 +1,9 @@
 """Token counts as OpenAI and its look-alikes report them ↔ `Usage`, whose kinds are disjoint."""
 
 from math import isfinite
-from typing import Any
+from typing import Annotated, Any
+
+import msgspec
 
 from engine.values import Usage
 
@@ -11,10 +13,40 @@ NUMBERS = frozenset({int, float})
 """What a count may be; `bool` is neither, though Python calls it an `int`."""
 
 PLAIN = frozenset({"prompt_tokens", "completion_tokens", "total_tokens"})
-"""What most providers report, and nothing to take apart in it."""
+"""What many providers report, and nothing to take apart in it."""
 
 MOST_TOKENS = 10**12
 """More than any answer has; a larger figure is noise and not a count."""
+
+_Count = Annotated[int, msgspec.Meta(ge=0, le=MOST_TOKENS)]
+
+
+class _Details(msgspec.Struct, frozen=True, gc=False):
+    cached_tokens: _Count = 0
+    cache_write_tokens: _Count = 0
+    reasoning_tokens: _Count = 0
+    audio_tokens: _Count = 0
+    image_tokens: _Count = 0
+
+
+_NO_DETAILS = _Details()
+
+
+class _Reported(msgspec.Struct, frozen=True, gc=False):
+    prompt_tokens: _Count
+    completion_tokens: _Count = 0
+    total_tokens: _Count = 0
+    prompt_tokens_details: _Details | None = None
+    completion_tokens_details: _Details | None = None
+    prompt_cache_hit_tokens: _Count = 0
+    """Cached tokens at DeepSeek."""
+    cached_tokens: _Count = 0
+    """The same at Together and Moonshot."""
+    num_cached_tokens: _Count = 0
+    """The same at Mistral."""
+    cache_creation_input_tokens: _Count = 0
+    """Tokens written to the cache, at Vercel."""
+    reasoning_tokens: _Count = 0
 
 
 def read_usage(reported: object) -> Usage | None:
@@ -24,21 +56,32 @@ def read_usage(reported: object) -> Usage | None:
     says that they do not: xAI reports `total = prompt + completion + reasoning`, and Gemini's compatible endpoint has
     its reasoning in the total alone.
     """
-    if not isinstance(reported, dict) or not (_has(reported, "prompt_tokens") or _has(reported, "completion_tokens")):
+    if not isinstance(reported, dict):
         return None
-    prompt = _count(reported, "prompt_tokens")
+    try:
+        said = msgspec.convert(reported, _Reported)
+    except msgspec.ValidationError:
+        if not (_has(reported, "prompt_tokens") or _has(reported, "completion_tokens")):
+            return None
+        said = msgspec.convert(_mended(reported), _Reported)
+    prompt, completion = said.prompt_tokens, said.completion_tokens
+    beyond = said.total_tokens - prompt - completion
     if reported.keys() <= PLAIN:
-        completion = _count(reported, "completion_tokens")
-        return Usage(input=prompt, output=completion, reasoning=max(0, _beyond(reported, prompt + completion)))
-    cached, cache_write, audio_input, image_input, text = _shares(prompt, _input_kinds(reported))
-    all_output, reasoning = _output(reported, prompt)
-    details = _details(reported, "completion_tokens_details")
-    kinds = (reasoning, _count(details, "audio_tokens"), _count(details, "image_tokens"))
-    reasoning, audio_output, image_output, output = _shares(all_output, kinds)
+        return Usage(input=prompt, output=completion, reasoning=max(0, beyond))
+    inputs, outputs = said.prompt_tokens_details or _NO_DETAILS, said.completion_tokens_details or _NO_DETAILS
+    cached = inputs.cached_tokens or said.prompt_cache_hit_tokens or said.cached_tokens or said.num_cached_tokens
+    written = inputs.cache_write_tokens or said.cache_creation_input_tokens
+    cached, written, audio_input, image_input, text = _shares(
+        prompt, (cached, written, inputs.audio_tokens, inputs.image_tokens)
+    )
+    all_output, reasoning = _output(completion, outputs.reasoning_tokens or said.reasoning_tokens, beyond)
+    reasoning, audio_output, image_output, output = _shares(
+        all_output, (reasoning, outputs.audio_tokens, outputs.image_tokens)
+    )
     return Usage(
         input=text,
         cached_input=cached,
-        cache_write=cache_write,
+        cache_write=written,
         audio_input=audio_input,
         image_input=image_input,
         output=output,
@@ -48,30 +91,8 @@ def read_usage(reported: object) -> Usage | None:
     )
 
 
-def _input_kinds(reported: dict[str, Any]) -> tuple[int, int, int, int]:
-    """Cached, cache-written, audio and image tokens.
-
-    Cached tokens stand in `prompt_tokens_details` at most providers, at the top as `prompt_cache_hit_tokens`
-    (DeepSeek), `cached_tokens` (Together, Moonshot) or `num_cached_tokens` (Mistral); written ones likewise, at the top
-    at Vercel.
-    """
-    details = _details(reported, "prompt_tokens_details")
-    cached = (
-        _count(details, "cached_tokens")
-        or _count(reported, "prompt_cache_hit_tokens")
-        or _count(reported, "cached_tokens")
-        or _count(reported, "num_cached_tokens")
-    )
-    written = _count(details, "cache_write_tokens") or _count(reported, "cache_creation_input_tokens")
-    return cached, written, _count(details, "audio_tokens"), _count(details, "image_tokens")
-
-
-def _output(reported: dict[str, Any], prompt: int) -> tuple[int, int]:
-    """All output tokens, and how many of them are reasoning."""
-    completion = _count(reported, "completion_tokens")
-    details = _details(reported, "completion_tokens_details")
-    reasoning = _count(details, "reasoning_tokens") or _count(reported, "reasoning_tokens")
-    beyond = _beyond(reported, prompt + completion)
+def _output(completion: int, reasoning: int, beyond: int) -> tuple[int, int]:
+    """All output tokens, and how many of them are reasoning. *beyond* is what the total has more than its parts."""
     if beyond > 0 and reasoning in (0, beyond):
         return completion + beyond, beyond
     if reasoning > completion:
@@ -79,13 +100,11 @@ def _output(reported: dict[str, Any], prompt: int) -> tuple[int, int]:
     return completion, reasoning
 
 
-def _beyond(reported: dict[str, Any], counted: int) -> int:
-    """By how many tokens the total exceeds what was *counted*; below 0 where there is none."""
-    return _count(reported, "total_tokens") - counted
-
-
 def _shares(whole: int, kinds: tuple[int, ...]) -> tuple[int, ...]:
     """*kinds*, cut so that they do not exceed *whole* together, and what is left of it as the last."""
+    left = whole - sum(kinds)
+    if left >= 0:
+        return (*kinds, left)
     shares = []
     for count in kinds:
         shares.append(min(count, whole))
@@ -93,20 +112,24 @@ def _shares(whole: int, kinds: tuple[int, ...]) -> tuple[int, ...]:
     return (*shares, whole)
 
 
-def _has(counts: dict[str, Any], name: str) -> bool:
-    return type(counts.get(name)) in NUMBERS
+def _mended(reported: dict[str, Any]) -> dict[str, Any]:
+    """What was *reported*, with 0 for each figure that is no count."""
+    details = {name: _counts(reported.get(name)) for name in ("prompt_tokens_details", "completion_tokens_details")}
+    return {"prompt_tokens": 0} | _counts(reported) | details
 
 
-def _count(counts: dict[str, Any], name: str) -> int:
-    count: Any = counts.get(name)
-    if type(count) is not int:
-        count = int(count) if type(count) is float and isfinite(count) else 0
-    return count if 0 <= count <= MOST_TOKENS else 0
+def _counts(figures: object) -> dict[str, int]:
+    return {name: _count(figure) for name, figure in figures.items()} if isinstance(figures, dict) else {}
 
 
-def _details(reported: dict[str, Any], name: str) -> dict[str, Any]:
-    details = reported.get(name)
-    return details if isinstance(details, dict) else {}
+def _count(figure: Any) -> int:
+    if type(figure) is not int:
+        figure = int(figure) if type(figure) is float and isfinite(figure) else 0
+    return figure if 0 <= figure <= MOST_TOKENS else 0
+
+
+def _has(figures: dict[str, Any], name: str) -> bool:
+    return type(figures.get(name)) in NUMBERS
 
 
 def write_usage(usage: Usage) -> dict[str, Any]:

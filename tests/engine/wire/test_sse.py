@@ -41,6 +41,12 @@ def test_blocks_hold_whole_events(data: bytes, cuts: list[int]) -> None:
     assert b"".join(events(whole)) == whole
 
 
+def test_events_are_told_apart_by_empty_lines() -> None:
+    """Each ends with its first empty line; a line too many begins the next, and the last may be cut."""
+    block = b": hi\n\nevent: a\ndata: b\n\n\ndata: c\n\n\n\ndata: d\n"
+    assert list(events(block)) == [b": hi\n\n", b"event: a\ndata: b\n\n", b"\ndata: c\n\n", b"\n\n", b"data: d\n"]
+
+
 def test_the_last_event_may_lack_its_empty_line() -> None:
     """What is not ended is handed over at the end."""
     assert fed(b"data: 1\n\ndata: 2\n", []) == (b"data: 1\n\n", b"data: 2\n")
@@ -49,6 +55,8 @@ def test_the_last_event_may_lack_its_empty_line() -> None:
 def test_data_lines_are_joined() -> None:
     """An event's data are its data lines, joined by LF; comments and names are not data."""
     assert data_of(b": hi\nevent: x\ndata: a\ndata:b\n\n") == b"a\nb"
+    assert data_of(b"data:\ndata: b\n\n") == b"\nb"
+    assert data_of(b"metadata: a\n data: b\n\n") == b""
     assert data_of(b": ping\n\n") == b""
 
 

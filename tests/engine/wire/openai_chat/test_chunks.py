@@ -57,7 +57,7 @@ def by_choice(chunks: list[dict[str, Any]]) -> dict[int, list[dict[str, Any]]]:
     return found
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(events=st.lists(st.sampled_from(EVENTS), max_size=12), ask_usage=st.booleans())
 def test_the_stream_is_well_formed_in_any_order_of_events(events: list[hub.Event], ask_usage: bool) -> None:
     """The role first and once, one finish and last, every chunk of OpenAI's type, usage only in the last one."""

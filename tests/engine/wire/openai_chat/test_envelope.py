@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from engine.errors import BadRequest, UpstreamMalformed
 from engine.values import Outcome, UsageSource, Wishes
 from engine.wire.envelope import Envelope, estimated
-from engine.wire.openai_chat.envelope import finish, read_envelope, read_reply
+from engine.wire.openai_chat.envelope import PLAIN, finish, read_envelope, read_reply
 
 HI = [{"role": "user", "content": "hi"}]
 
@@ -159,6 +159,48 @@ def test_unknown_fields_survive(extra: dict[str, Any]) -> None:
     unknown = {name: value for name, value in extra.items() if name not in known}
     sent = msgspec.json.decode(finish(decoded(**unknown).fields, model="m", stream=False))
     assert sent == {"model": "m", "messages": HI} | unknown
+
+
+ODD = (
+    *(
+        "null",
+        "true",
+        "7",
+        "2.0",
+        "0.5",
+        "-1",
+        "1e300",
+        "1e999",
+        str(2**63 - 1),
+        str(2**63),
+        str(-(2**63)),
+        str(10**30),
+    ),
+    *('""', '"m"', "[]", "{}", '["a"]', "[1e999]", "[{}]", '[{"content": [1e999]}]'),
+    '[{"content": [{"type": "image_url"}]}]',
+    *('{"include_usage": true}', '{"include_usage": null}', '{"include_usage": 1}', '{"x": 1}', '{"x": 1e999}'),
+)
+
+
+def told(body: bytes) -> dict[str, Any]:
+    """All that is told of a request but its fields and its size, or what is wrong with it."""
+    try:
+        read = msgspec.structs.asdict(read_envelope(body))
+    except BadRequest as bad:
+        return {"message": bad.message, "code": bad.reason, "param": bad.param}
+    return {name: value for name, value in read.items() if name != "fields" and not name.startswith("input_tokens")}
+
+
+@pytest.mark.parametrize("name", sorted(PLAIN))
+def test_a_plain_request_is_read_like_any_other(name: str) -> None:
+    """A field beyond the usual ones changes nothing of what the usual ones tell, nor of how they are refused."""
+    usual = {"model": '"m"', "messages": '[{"content": "hi"}]', "max_tokens": "7"}
+    for odd in ODD:
+        members = [f'"{each}": {value}' for each, value in (usual | {name: odd}).items()]
+        escaped = f'"\\u{ord(name[0]):04x}{name[1:]}": {odd}'
+        for body in (members, [*members, escaped], [f'"{name}": 1', *members]):
+            plain, other = ("{" + ", ".join(more) + "}" for more in (body, [*body, '"x": 1']))
+            assert told(plain.encode()) == told(other.encode()), plain
 
 
 NAMES = ["model", "messages", "stream", "stream_options", "max_tokens", "provider", "reasoning", "metadata", "tools"]

@@ -1,3 +1,4 @@
+import json
 from typing import Any
 
 import msgspec
@@ -138,6 +139,45 @@ def test_content_events_are_counted() -> None:
     one_by_one, _ = fed(ROLE, *[HI] * 50, STOP)
     at_once, _ = fed(ROLE + HI * 50 + STOP)
     assert one_by_one.content_events == at_once.content_events == 50
+
+
+SPELLINGS = [(",", ":"), (", ", ": "), (", ", " : "), (",", ":\t"), (",\t", "\t:  ")]
+"""What stands between values, and after a key: msgspec's, Python's, and what else JSON allows in a line."""
+CHUNKS: list[dict[str, Any]] = [
+    {"choices": [{"delta": {"content": 'say "error": {"usage": {'}, "finish_reason": None}], "usage": None},
+    {"choices": [{"delta": {}, "finish_reason": "stop"}]},
+    {"choices": [], "usage": {"prompt_tokens": 3, "completion_tokens": 1}},
+    {"choices": [], "x_groq": {"usage": {"prompt_tokens": 4, "completion_tokens": 1}}},
+    {"choices": [{"delta": {}, "finish_reason": None, "usage": {"prompt_tokens": 5}}]},
+    {"choices": [], "error": {"message": "overloaded", "code": 503}},
+    {"error": "overloaded"},
+]
+
+
+@given(
+    told=st.lists(st.tuples(st.sampled_from(CHUNKS), st.sampled_from(SPELLINGS)), max_size=5),
+    size=st.sampled_from([1, 7, 1 << 20]),
+)
+def test_spelling_does_not_matter(told: list[tuple[dict[str, Any], tuple[str, str]]], size: int) -> None:
+    """Whatever blanks a provider writes, and wherever it is cut: the same passes, and the same is read."""
+
+    def run(told: list[tuple[dict[str, Any], tuple[str, str]]], size: int) -> tuple[object, ...]:
+        events = [b"data: %s\n\n" % json.dumps(chunk, separators=spelling).encode() for chunk, spelling in told]
+        data = b"".join([HI, *events, DONE])
+        stream, out = fed(*(data[at : at + size] for at in range(0, len(data), size)))
+        passed = [msgspec.json.decode(event[6:]) for event in out.split(b"\n\n") if event]
+        return passed, stream.usage, stream.finish_reason, stream.error, stream.done, stream.content_events
+
+    assert run(told, size) == run([(chunk, SPELLINGS[0]) for chunk, _ in told], 1 << 20)
+
+
+def test_what_tells_nothing_is_not_parsed() -> None:
+    """What looks like an error, and is none, costs its own reading and not that of thousands of events after it."""
+    unread = b"data: {oops}\n\n" * 1_000
+    nothing = event({"content": "x"}, error=None)
+    stream, out = fed(HI + unread + nothing + unread + HI)
+    assert out == HI + unread + nothing + unread + HI
+    assert (stream.error, stream.content_events) == (None, 3)
 
 
 TEXTS = st.sampled_from(

@@ -53,7 +53,7 @@ def body(**message: Any) -> bytes:
     return json.dumps({"id": "r-1", "choices": [{"message": message, "finish_reason": "stop"}]}).encode()
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(said=parts(), finish=st.sampled_from(["length", "content_filter", "stop"]))
 def test_what_is_written_is_read_again_and_is_of_openais_types(said: tuple[hub.Part, ...], finish: str) -> None:
     """Decoding what was encoded gives the same answer, and the official SDK takes it."""
@@ -78,7 +78,7 @@ def test_what_is_written_is_read_again_and_is_of_openais_types(said: tuple[hub.P
     ChatCompletion.model_validate(json.loads(written) | {"system_fingerprint": "fp"})
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     data=st.binary(max_size=40)
     | st.recursive(

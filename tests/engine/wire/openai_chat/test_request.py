@@ -81,7 +81,7 @@ def sent(request: hub.Request, **dialect: Any) -> dict[str, Any]:
     return fields
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(request=REQUESTS)
 def test_what_is_written_is_read_again(request: hub.Request) -> None:
     """Decoding what was encoded gives the same request, at those who take all that there is a word for."""
@@ -122,7 +122,7 @@ def test_what_is_not_of_the_shape_is_refused_by_name(fields: dict[str, Any], par
     assert raised.value.param == param
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     fields=st.dictionaries(
         st.sampled_from(["messages", "tools", "functions", "tool_choice", "function_call", "response_format", "stop"]),

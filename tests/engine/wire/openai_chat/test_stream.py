@@ -71,7 +71,7 @@ def written(reply: hub.Reply, **options: Any) -> bytes:
     return b"".join(map(encoder.encode, spread(reply))) + encoder.close()
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(parts=st.lists(PARTS, max_size=5), calls=CALLS, finish=st.sampled_from(["stop", "length", "content_filter"]))
 def test_what_is_written_is_read_again(parts: list[hub.Part], calls: list[hub.ToolCall], finish: str) -> None:
     """Decoding what was encoded gives the same answer, for all that the protocol can say."""
@@ -83,7 +83,7 @@ def test_what_is_written_is_read_again(parts: list[hub.Part], calls: list[hub.To
     assert fold(events_of(written(reply, ask_usage=True))) == reply
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(data=st.sampled_from(STREAMS), cuts=st.lists(st.integers(0, 4000), max_size=6))
 def test_cuts_do_not_matter(data: bytes, cuts: list[int]) -> None:
     """However the bytes are cut, line ends included, the events are the same."""
@@ -101,7 +101,7 @@ def read(pieces: Any) -> tuple[list[hub.Event], str]:
         return events, str(fault)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     data=st.one_of(
         st.binary(max_size=80),

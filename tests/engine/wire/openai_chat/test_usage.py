@@ -67,6 +67,22 @@ def test_no_counts_are_no_usage(reported: object) -> None:
     assert read_usage(reported) is None
 
 
+@pytest.mark.parametrize("odd", [None, "7", True, -1, 10**13, 10**30, float("inf"), [], {}])
+def test_a_figure_that_is_no_count_is_none(odd: object) -> None:
+    """It counts as nothing wherever it stands, and what stands beside it still counts."""
+    assert usage(10, 1, prompt_tokens_details={"cached_tokens": 4, "audio_tokens": odd}) == usage(
+        10, 1, cached_tokens=4
+    )
+    assert usage(10, 1, cached_tokens=4, prompt_tokens_details=odd) == Usage(input=6, cached_input=4, output=1)
+    assert read_usage({"prompt_tokens": odd, "completion_tokens": 3}) == Usage(output=3)
+    assert read_usage({"prompt_tokens": 3, "completion_tokens": odd}) == Usage(input=3)
+
+
+def test_a_fraction_is_cut() -> None:
+    """Some providers count in floats."""
+    assert read_usage({"prompt_tokens": 2.5, "completion_tokens": 3.0}) == Usage(input=2, output=3)
+
+
 VALUES: st.SearchStrategy[Any] = st.integers() | st.sampled_from([None, "7", True, 2.0, 2.5, float("inf"), [], {}])
 DETAILS = st.dictionaries(
     st.sampled_from(["cached_tokens", "cache_write_tokens", "audio_tokens", "image_tokens", "reasoning_tokens"]), VALUES
