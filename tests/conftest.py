@@ -7,6 +7,11 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# How long an example takes is the machine's affair.
+settings.register_profile("untimed", suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
 
 CLEANED_SUFFIXES = ("_API_KEY", "_PROXY", "_proxy")
 CLEANED_PREFIXES = ("ENGINE_", "SSL_CERT_")

@@ -91,7 +91,7 @@ def graftings(draw: st.DrawFn) -> tuple[str, bytes]:
     return file, encoded(root)
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(st.lists(graftings(), min_size=1, max_size=3))
 def test_any_value_may_stand_anywhere(changes: list[tuple[str, bytes]]) -> None:
     """Whatever is wrong, or missing, or under another key, is a problem and never an exception."""
@@ -99,7 +99,7 @@ def test_any_value_may_stand_anywhere(changes: list[tuple[str, bytes]]) -> None:
     assert built.parts is not None or built.problems
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.lists(edits(), min_size=1, max_size=3))
 def test_validate_passes_or_says_why(changes: list[tuple[str, bytes]]) -> None:
     """An edited configuration has problems with places in its files, or parts that assemble."""

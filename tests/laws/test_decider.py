@@ -77,7 +77,7 @@ TROUBLE = st.dictionaries(st.sampled_from(PROVIDERS), st.sampled_from(["blocked"
 STEPS = st.lists(st.tuples(st.sampled_from(CALLERS), FACTS, TROUBLE, st.floats(0, 0.999)), min_size=1, max_size=12)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(steps=STEPS)
 def test_what_is_remembered_is_what_would_be_decided(steps: list[tuple[Caller, Facts, dict[str, str], float]]) -> None:
     """Each request is asked three times: in trouble, and in calm before and after."""

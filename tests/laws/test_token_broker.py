@@ -145,7 +145,7 @@ def assert_one_fetches(host: Host) -> None:
         assert host.fetching(account) <= 1
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(HISTORIES)
 def test_any_history(history: list[tuple[Callable[[Host, int, str], None], int, str]]) -> None:
     """At most one worker fetches for an account, and once all is said nobody waits and all have the newest."""
@@ -162,7 +162,7 @@ def test_any_history(history: list[tuple[Callable[[Host, int, str], None], int, 
         assert len({process.seen[account] for process in host.processes if account in process.seen}) <= 1
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(HISTORIES)
 def test_nothing_is_kept_that_nobody_uses(
     history: list[tuple[Callable[[Host, int, str], None], int, str]],

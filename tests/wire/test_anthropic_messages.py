@@ -75,7 +75,7 @@ def test_cuts_do_not_matter(case: str, size: int) -> None:
 
 
 @given(st.sampled_from(STREAMS), st.lists(st.integers(0, 4000), max_size=8))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_cuts_at_random(case: str, cuts: list[int]) -> None:
     """Whatever the cuts, the same events are read."""
     data = (CASES / case / "upstream.sse").read_bytes()
@@ -230,7 +230,7 @@ def replies(draw: st.DrawFn) -> hub.Reply:
 
 
 @given(replies(), st.dictionaries(st.just("container"), raws))
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 def test_replies_come_back(reply: hub.Reply, extra: dict[str, hub.Json]) -> None:
     """A reply that is written and read is the same reply, with what only this protocol knows."""
     own = msgspec.structs.replace(reply, origin="anthropic", extra=extra, service_tier="default")
@@ -238,7 +238,7 @@ def test_replies_come_back(reply: hub.Reply, extra: dict[str, hub.Json]) -> None
 
 
 @given(replies())
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 def test_streams_come_back(reply: hub.Reply) -> None:
     """A reply that is told as a stream and folded is the same reply."""
     sent = encoded(list(spread(reply)))
@@ -266,7 +266,7 @@ anything = (
 
 
 @given(st.lists(anything, max_size=12))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_any_order_of_events_keeps_the_grammar(events: list[hub.Event]) -> None:
     """Whatever events come in whatever order, what goes out is a valid stream, and no answer's text is lost."""
     sent = encoded(events)
@@ -279,7 +279,7 @@ def test_any_order_of_events_keeps_the_grammar(events: list[hub.Event]) -> None:
 
 
 @given(st.binary(max_size=60), st.sampled_from(STREAMS), st.integers(0, 2000), st.integers(1, 30))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_no_input_crashes_a_decoder(noise: bytes, case: str, at: int, cut: int) -> None:
     """Bytes of any kind are read, are a failure, or raise a fault; nothing else."""
     data = (CASES / case / "upstream.sse").read_bytes()
@@ -313,7 +313,7 @@ def mutations(value: Any) -> Iterator[Callable[[Any], Any]]:
 
 
 @given(st.data(), st.sampled_from([*WHOLE, *REQUESTS]), json_values)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_wrong_types_are_faults(data: st.DataObject, case: str, new: Any) -> None:
     """A value of the wrong type anywhere is passed on, or is the provider's or the caller's fault; nothing crashes."""
     path = CASES / case / ("request.json" if case in REQUESTS else "upstream.json")
@@ -329,7 +329,7 @@ def test_wrong_types_are_faults(data: st.DataObject, case: str, new: Any) -> Non
 
 
 @given(st.data(), st.sampled_from(STREAMS), json_values)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_wrong_types_in_a_stream_are_faults(data: st.DataObject, case: str, new: Any) -> None:
     """A value of the wrong type in any event is passed over or is a failure; nothing crashes."""
     blocks = (CASES / case / "upstream.sse").read_text().replace("\r", "").split("\n\n")

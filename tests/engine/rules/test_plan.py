@@ -316,7 +316,7 @@ EVENTS = st.one_of(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(data=st.data(), attempts=st.integers(1, 4), offers=st.integers(1, 5))
 def test_a_plan_always_ends_within_its_bound(make: "Make", data: st.DataObject, attempts: int, offers: int) -> None:
     """Whatever happens: attempts ≤ offers by tries, none after content went out, none after the end."""

@@ -138,7 +138,7 @@ def provider_row(discount: Fraction) -> ProviderRow:
     }
 
 
-@settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=5, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     used=st.lists(st.tuples(USAGES, st.none() | MEASURES), min_size=60, max_size=60),
     base=RATES,

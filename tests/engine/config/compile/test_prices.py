@@ -17,7 +17,7 @@ def _prices(price: str) -> tuple[Price, ...]:
     return built.parts.providers[0].offers[0].prices
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(st.integers(0, 10**9))
 def test_money_is_exact(millionths: int) -> None:
     """Six decimal places per million tokens are so many pico-dollars per token, to the last digit."""

@@ -274,7 +274,7 @@ def requests(draw: st.DrawFn) -> Request:
 
 
 @given(requests())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_requests_come_back(request: Request) -> None:
     """What this protocol can say is the same after it was encoded and decoded, and nothing is reported lost."""
     encoded = encode_request(request)
@@ -284,7 +284,7 @@ def test_requests_come_back(request: Request) -> None:
 
 
 @given(requests(), st.booleans() | st.none())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_other_protocols_requests_are_fit_to_send(request: Request, adaptive: bool | None) -> None:
     """Whatever another protocol asked, turns alternate, results lead, and thinking keeps to its rules."""
     said, _ = sent(msgspec.structs.replace(request, origin="openai-chat"), adaptive=adaptive)

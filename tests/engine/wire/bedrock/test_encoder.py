@@ -80,7 +80,7 @@ EVENTS = st.sampled_from(
 
 
 @given(st.lists(EVENTS, max_size=12))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_the_grammar_is_kept(events: list[hub.Event]) -> None:
     """In whatever order events come: one start, each block stopped once and after its pieces, one stop, then usage."""
     said = written(*events)

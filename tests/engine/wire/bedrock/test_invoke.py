@@ -179,7 +179,7 @@ def test_the_body_names_the_version_and_nothing_of_the_path() -> None:
 
 
 @given(st.lists(st.sampled_from(EVENTS), max_size=5), st.binary(max_size=20), st.booleans())
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 def test_no_chunk_crashes_it(events: list[object], stray: bytes, framed: bool) -> None:
     """Whatever comes in, in frames or without, events come out and one of the two faults at most."""
     decoder = Decoder()

@@ -191,7 +191,7 @@ def merged(request: hub.Request) -> hub.Request:
 
 
 @given(REQUESTS)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_requests_are_read_as_they_were_written(request: hub.Request) -> None:
     """What Converse can say survives the way there and back."""
     fields, dropped = encode_request(request)

@@ -231,7 +231,7 @@ PARTS = st.lists(
 
 
 @given(PARTS, st.lists(st.integers(0, 3000), max_size=6))
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 def test_streams_are_read_as_they_were_written(parts: list[hub.Part], cuts: list[int]) -> None:
     """What Converse can say survives the way there and back, wherever the bytes are cut."""
     calls = any(isinstance(part, hub.ToolCall) for part in parts)
@@ -247,7 +247,7 @@ def test_streams_are_read_as_they_were_written(parts: list[hub.Part], cuts: list
 
 
 @given(st.data())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_no_byte_crashes_it(data: st.DataObject) -> None:
     """A changed or missing byte anywhere in a good stream is a failure, or an early end, and no other fault."""
     good = bytearray(START + delta(0, {"text": "a"}) + stop(0) + ended("end_turn") + METADATA)
@@ -263,7 +263,7 @@ def test_no_byte_crashes_it(data: st.DataObject) -> None:
 
 
 @given(st.data())
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_no_payload_crashes_it(data: st.DataObject) -> None:
     """Whatever stands in well-framed messages, events come out and one of the two faults at most."""
     names = st.sampled_from(["contentBlockDelta", "contentBlockStart", "contentBlockStop", "messageStop", "metadata"])

@@ -60,7 +60,7 @@ REPLIES = st.builds(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(reply=REPLIES)
 def test_a_reply_that_is_written_reads_the_same(reply: hub.Reply) -> None:
     """Nothing is lost, whoever signed the thoughts, and openai-python's type takes it."""

@@ -83,7 +83,7 @@ def same_item(event: hub.Event) -> object:
     return id(event)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(events=st.lists(ANY, max_size=8, unique_by=same_item))
 def test_any_order_of_events_is_a_stream_the_sdk_reads(events: list[hub.Event]) -> None:
     """Items open before their words and close after them, numbers follow one another, and there is one end."""
