@@ -132,6 +132,7 @@ class Worker:
             metrics=self._metrics,
             clock=self._clock,
             entropy=SystemEntropy(),
+            cork=self._cork,
             node=self._settings.node,
             region=self._settings.region,
         )

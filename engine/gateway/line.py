@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from engine.errors import CallerFault, OutcomeKind, Refused
 from engine.gateway.attempt import Attempt, asked_how, how
+from engine.gateway.cork import Cork
 from engine.gateway.decider import Decider
 from engine.gateway.exchange import Exchange, Inbound, Understood, milliseconds
 from engine.gateway.ports import Clock, Entropy, Journal, LiveState, Metrics, Sink, Upstream
@@ -38,6 +39,7 @@ class Gateway:
     metrics: Metrics
     clock: Clock
     entropy: Entropy
+    cork: Cork
     node: str
     region: str = ""
     decider: Decider = field(init=False)
@@ -53,7 +55,10 @@ class Gateway:
         """
         exchange = self._begin(snapshot, inbound)
         try:
-            await self._pursue(exchange, self._understood(exchange), sink)
+            asked = self._understood(exchange)
+            await self.cork.turn()
+            await self._pursue(exchange, asked, sink)
+            await self.cork.turn()
         except (CallerFault, Refused) as fault:
             exchange.fault = fault
         except CancelledError:
@@ -63,6 +68,7 @@ class Gateway:
         record = self._write_down(exchange)
         try:
             await self._answer(exchange, sink)
+            await self.cork.turn()
         finally:  # counted behind the answer, which need not wait for it
             self.metrics.observe(record)
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 import msgspec
 
 from engine.errors import Bug
-from engine.gateway import Call, Gateway, Inbound
+from engine.gateway import Call, Cork, Gateway, Inbound
 from engine.planning.scenario import Expected, Scenario
 from engine.planning.stage import Collected, FixedEntropy, Remembered, ScriptedUpstream, VirtualClock
 from engine.planning.world import PlannedLive
@@ -67,6 +67,7 @@ def run(snapshot: Snapshot, scenario: Scenario) -> Result:
         metrics=journal,
         clock=clock,
         entropy=FixedEntropy(0.5 if scenario.draw is None else scenario.draw),
+        cork=Cork(),
         node="planned",
         region=scenario.region,
     )

@@ -15,7 +15,7 @@ from pathlib import Path
 from engine.cli.system import SystemClock, SystemEntropy
 from engine.config.build import build
 from engine.config.bundle import read
-from engine.gateway import Answer, Call, Gateway, Inbound
+from engine.gateway import Answer, Call, Cork, Gateway, Inbound
 from engine.live.board import Board, Directory
 from engine.live.metrics import Metrics
 from engine.live.slots import RETRY_BUDGET, names
@@ -121,6 +121,7 @@ def line(directory: Path) -> tuple[Gateway, Snapshot, SegmentWriter]:
         metrics=metrics,
         clock=SystemClock(),
         entropy=SystemEntropy(),
+        cork=Cork(),
         node="bench",
     )
     return gateway, snapshot, journal

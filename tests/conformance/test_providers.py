@@ -15,7 +15,7 @@ import pytest
 
 from engine.config.build import build
 from engine.config.bundle import read
-from engine.gateway import Gateway, Inbound, PathSays
+from engine.gateway import Cork, Gateway, Inbound, PathSays
 from engine.gateway.attempt import how
 from engine.planning.scenario import Scripted
 from engine.planning.stage import Collected, FixedEntropy, Remembered, ScriptedUpstream, VirtualClock
@@ -85,6 +85,7 @@ def asked(offer: Offer, surface: Surface, *, stream: bool, status: int = 200) ->
         metrics=journal,
         clock=clock,
         entropy=FixedEntropy(0.5),
+        cork=Cork(),
         node="n",
     )
     body = dict(ASKED[surface])

@@ -1,4 +1,4 @@
-"""Writes of one turn leave together, in their order, and nothing that is written is lost or held for long."""
+"""What several requests do in one turn is done in a row; nothing of it is lost, or held up for long."""
 
 import asyncio
 import socket
@@ -111,6 +111,23 @@ async def test_few_are_held(lines: list[Line]) -> None:
     await turn()
 
     assert lines[-1].arrived() == b"x"
+
+
+@pytest.mark.parametrize(("connections", "order"), [(1, "aabb"), (2, "abab")])
+async def test_requests_of_a_turn_go_stage_by_stage(connections: int, order: str) -> None:
+    """When several were heard they wait for one another between stages; who is alone does not wait."""
+    cork = Cork()
+    await heard(cork, connections)
+    done = ""
+
+    async def request(name: str) -> None:
+        nonlocal done
+        done += name
+        await cork.turn()
+        done += name
+
+    await asyncio.gather(request("a"), request("b"))
+    assert done == order
 
 
 async def test_flush(line: Line) -> None:
