@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 # How long an example takes is the machine's affair.
-settings.register_profile("untimed", suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("untimed")
 
 CLEANED_SUFFIXES = ("_API_KEY", "_PROXY", "_proxy")

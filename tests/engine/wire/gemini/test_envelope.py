@@ -67,7 +67,7 @@ def test_nothing_is_found_where_nothing_is(body: dict[str, Any]) -> None:
         (b"[]", "invalid_json", None),
         (b'{"contents": NaN}', "invalid_json", None),
         (b'{"contents": "\\ud800"}', "invalid_json", None),
-        (b'{"a":' + b"[" * 5000 + b"]" * 5000 + b"}", "invalid_json", None),
+        (b'{"a":' + b"[" * 100_000 + b"]" * 100_000 + b"}", "invalid_json", None),
         (b"{}", "missing_required_parameter", "contents"),
         (b'{"contents": []}', "invalid_value", "contents"),
         (b'{"contents": [{}], "generationConfig": []}', "invalid_type", "generationConfig"),

@@ -89,7 +89,7 @@ def test_no_body_crashes_it(data: st.DataObject) -> None:
         assert msgspec.json.decode(encode_reply(reply))
 
 
-@pytest.mark.parametrize("body", [b"", b"null", b"[]", b"{}", b'{"message":null}', b'{"message":"Hi"}', b"[" * 2_000])
+@pytest.mark.parametrize("body", [b"", b"null", b"[]", b"{}", b'{"message":null}', b'{"message":"Hi"}', b"[" * 100_000])
 def test_what_is_no_answer_is_malformed(body: bytes) -> None:
     """Nothing else is raised."""
     with pytest.raises(UpstreamMalformed):

@@ -55,7 +55,7 @@ def test_texts_are_estimated(prompt: object) -> None:
         (b'{"model":"m","prompt":NaN}', "invalid_json", None),
         (b'{"model":"m","prompt":"a"', "invalid_json", None),
         (b"[]", "invalid_json", None),
-        (b'{"model":"m","prompt":"a","x":' + b"[" * 2_000 + b"]" * 2_000 + b"}", "invalid_json", None),
+        (b'{"model":"m","prompt":"a","x":' + b"[" * 100_000 + b"]" * 100_000 + b"}", "invalid_json", None),
         (b'{"model":"m"}', "missing_required_parameter", "prompt"),
         (b'{"model":"m","prompt":{}}', "invalid_type", "prompt"),
         (b'{"model":"m","prompt":[1.5]}', "invalid_type", "prompt"),
