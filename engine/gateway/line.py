@@ -67,6 +67,7 @@ class Gateway:
             raise
         record = self._write_down(exchange)
         try:
+            await self.cork.turn()
             await self._answer(exchange, sink)
             await self.cork.turn()
         finally:  # counted behind the answer, which need not wait for it

@@ -27,7 +27,8 @@ from tests.bench.harness import Silent
 from tests.bench.roots import KEY, MODEL, write_small
 
 ROUNDS = 7
-REQUESTS = 3_000
+REQUESTS = 3_200
+TOGETHER = 64
 NOBODY_PORT = 9
 ASKED = b'{"model":"%b","messages":[{"role":"user","content":"%b"}],"max_tokens":256%b}'
 STREAMED = b',"stream":true,"stream_options":{"include_usage":true}'
@@ -129,16 +130,39 @@ def line(directory: Path) -> tuple[Gateway, Snapshot, SegmentWriter]:
 
 async def request_us(gateway: Gateway, snapshot: Snapshot, body: bytes) -> float:
     """CPU microseconds of a request, the best of some rounds."""
+    return min([await _round_us(gateway, snapshot, body) for _ in range(ROUNDS)])
+
+
+async def together_us(gateway: Gateway, snapshot: Snapshot, body: bytes, *, connections: int) -> float:
+    """The same of requests that are there at once, in turns that so many *connections* have been heard in."""
     rounds: list[float] = []
-    headers: Sequence[tuple[bytes, bytes]] = [*HEADERS, (b"content-length", b"%d" % len(body))]
     for _ in range(ROUNDS):
+        for _ in range(connections):
+            gateway.cork.heard()
+        await asyncio.sleep(0)
+        each = [_round_us(gateway, snapshot, body, REQUESTS // TOGETHER) for _ in range(TOGETHER)]
         began_s = time.thread_time()
-        for _ in range(REQUESTS):
-            request_id = gateway.entropy.request_id()
-            inbound = Inbound(surface=Surface.CHAT, request_id=request_id, headers=headers, body=body, ip="127.0.0.1")
-            await gateway.handle(snapshot, inbound, Taker())
+        await asyncio.gather(*each)
         rounds.append((time.thread_time() - began_s) / REQUESTS * 1e6)
     return min(rounds)
+
+
+async def _round_us(gateway: Gateway, snapshot: Snapshot, body: bytes, requests: int = REQUESTS) -> float:
+    headers: Sequence[tuple[bytes, bytes]] = [*HEADERS, (b"content-length", b"%d" % len(body))]
+    began_s = time.thread_time()
+    for _ in range(requests):
+        request_id = gateway.entropy.request_id()
+        inbound = Inbound(surface=Surface.CHAT, request_id=request_id, headers=headers, body=body, ip="127.0.0.1")
+        await gateway.handle(snapshot, inbound, Taker())
+    return (time.thread_time() - began_s) / requests * 1e6
+
+
+async def _three_us(gateway: Gateway, snapshot: Snapshot, body: bytes) -> tuple[float, float, float]:
+    return (
+        await request_us(gateway, snapshot, body),
+        await together_us(gateway, snapshot, body, connections=1),
+        await together_us(gateway, snapshot, body, connections=2),
+    )
 
 
 def main() -> None:
@@ -149,8 +173,10 @@ def main() -> None:
         gc.freeze()
         for what, more in (("a whole answer", b""), (f"a burst of {EVENTS} events", STREAMED)):
             body = ASKED % (MODEL.encode(), b"the quick brown fox " * 8, more)
-            spent_us = asyncio.run(request_us(gateway, snapshot, body))
-            sys.stdout.write(f"the straight line, {what:<24} {spent_us:7.1f} us\n")
+            alone, apart, together = asyncio.run(_three_us(gateway, snapshot, body))
+            sys.stdout.write(f"the straight line, {what:<24} {alone:7.1f} us\n")
+            sys.stdout.write(f"  {TOGETHER} at once, one by one         {apart:7.1f} us\n")
+            sys.stdout.write(f"  {TOGETHER} at once, stage by stage     {together:7.1f} us\n")
         journal.close()
 
 
