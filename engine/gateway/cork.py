@@ -6,7 +6,7 @@ from types import coroutine
 
 __all__ = ["Cork"]
 
-MOST = 16
+MOST = 32
 """Connections held at once: enough to wake a peer seldom, few enough for the first not to wait long."""
 
 
