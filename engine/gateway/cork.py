@@ -18,9 +18,9 @@ class Cork:
     longer than all else that the kernel does for it. So when several connections have been heard in one turn of the
     loop, what their requests write is held until the turn has ended.
 
-    For the same reason they wait for one another between stages. A whole request is more code and data than a
-    processor's nearer caches hold, and whoever goes through all of it finds each part of them taken by another; a stage
-    fits, and all but the first to go through it find it there. That saves a tenth of a busy worker's time.
+    Requests wait for one another between stages, too. A whole one is more code and data than a processor's nearer
+    caches hold, and whoever goes through all of it finds each part of them taken by another; a stage fits, and all but
+    the first to go through it find it there. That saves a tenth of a busy worker's time.
 
     A request that is alone is never held up.
     """
