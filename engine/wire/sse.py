@@ -19,9 +19,6 @@ DONE = b"[DONE]"
 MOST_EVENT_BYTES = 16 * 1024 * 1024
 """One event: a picture in base64 is the largest thing that comes in one, a few MiB."""
 
-_EVENT = re.compile(rb"(?:.*\n)+?\n|(?s:.+)")
-"""Lines, as few as there are before an empty one; or what lacks the empty one."""
-
 _DATA = re.compile(rb"^data:(.*)", re.MULTILINE)
 """What a `data` line says."""
 
@@ -74,7 +71,12 @@ class EventBlocks(msgspec.Struct, eq=False, gc=False):
 
 def events(block: bytes) -> Iterator[bytes]:
     """The events of a block, each with its empty line; joined they are the block."""
-    return map(re.Match.group, _EVENT.finditer(block))
+    start = 0
+    while start < len(block):
+        end = block.find(b"\n\n", start) + 2
+        end = len(block) if end == 1 else end
+        yield block[start:end]
+        start = end
 
 
 def data_of(event: bytes) -> bytes:

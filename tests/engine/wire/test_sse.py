@@ -1,3 +1,4 @@
+import tracemalloc
 from itertools import pairwise
 
 import pytest
@@ -45,6 +46,16 @@ def test_events_are_told_apart_by_empty_lines() -> None:
     """Each ends with its first empty line; a line too many begins the next, and the last may be cut."""
     block = b": hi\n\nevent: a\ndata: b\n\n\ndata: c\n\n\n\ndata: d\n"
     assert list(events(block)) == [b": hi\n\n", b"event: a\ndata: b\n\n", b"\ndata: c\n\n", b"\n\n", b"data: d\n"]
+
+
+def test_an_event_of_many_lines_takes_no_more_memory_than_it_has_bytes() -> None:
+    """A provider decides how many lines an event has."""
+    block = b"a\n" * 200_000 + b"\n"
+    tracemalloc.start()
+    assert list(events(block)) == [block]
+    _, most_bytes = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most_bytes < 2 * len(block)
 
 
 def test_the_last_event_may_lack_its_empty_line() -> None:
