@@ -13,9 +13,9 @@ import msgspec
 from engine.errors import Flaw, PriceInvalid
 from engine.values import NO_MEASURES, Measures, Usage, UsageSource
 
-__all__ = ["Cost", "Price", "Rates", "Tier", "cost", "price_at", "pusd", "rates", "usd"]
+__all__ = ["PUSD_PER_USD", "Cost", "Price", "Rates", "Tier", "cost", "price_at", "pusd", "rates", "usd"]
 
-_PUSD_PER_USD = 10**12
+PUSD_PER_USD = 10**12
 _TOKENS_PER_MTOK = 10**6
 _MS_PER_MINUTE = 60_000
 _INPUT_KINDS = ("input", "cached_input", "cache_write", "cache_write_1h", "audio_input", "image_input")
@@ -133,7 +133,7 @@ def pusd(usd: Decimal | int, *, per: int = 1, name: str = "amount") -> int:
     Raises:
         PriceInvalid: it is negative, or not a whole number.
     """
-    exact, costs = Fraction(usd) * _PUSD_PER_USD / per, f"{name} costs {Decimal(usd):f} US dollars"
+    exact, costs = Fraction(usd) * PUSD_PER_USD / per, f"{name} costs {Decimal(usd):f} US dollars"
     if exact < 0:
         raise PriceInvalid(Flaw(slug="bad-price", message=f"{costs}, less than nothing"))
     if exact.denominator != 1:
@@ -144,12 +144,12 @@ def pusd(usd: Decimal | int, *, per: int = 1, name: str = "amount") -> int:
 
 def usd(each_pusd: int, *, per: int = 1) -> Decimal:
     """US dollars of *per* things that cost *each_pusd* pico-dollars each: what `pusd` was given, exactly."""
-    return Decimal(each_pusd * per) / _PUSD_PER_USD
+    return Decimal(each_pusd * per) / PUSD_PER_USD
 
 
 def _digits(per: int) -> int:
     """Decimal places that a price of *per* things may have."""
-    return len(str(_PUSD_PER_USD // per)) - 1
+    return len(str(PUSD_PER_USD // per)) - 1
 
 
 def price_at(prices: Sequence[Price], at: datetime) -> Price | None:

@@ -5,13 +5,13 @@ from functools import lru_cache
 
 from engine.errors import CallerFault, Refused
 from engine.gateway.exchange import Exchange
+from engine.pricing import PUSD_PER_USD
 from engine.values import Headers
 from engine.wire.told import Told
 
 __all__ = ["cost_comment", "error_reply", "failed_event", "head_fields", "plain_head", "stream_head"]
 
 JSON = "application/json"
-PUSD_PER_USD = 10**12
 MOST_NAMES = 4096
 """Heads that are remembered at once: names that patterns serve are without number."""
 EXPLAIN = "decision.explain"

@@ -15,6 +15,7 @@ from typing import Final
 import msgspec
 
 from engine.live.metric_file import MetricFile
+from engine.pricing import PUSD_PER_USD
 from engine.values import AttemptRecord, Measures, RequestRecord, Usage
 
 __all__ = ["BUCKETS_S", "FAMILIES", "SUM", "Family", "Kind", "Metrics"]
@@ -24,7 +25,6 @@ BUCKETS_S: Final = tuple(0.01 * 2**n for n in range(14))
 SUM: Final = "sum"
 """The bucket label under which a histogram's sum is counted."""
 OTHER: Final = "other"
-PUSD_PER_USD: Final = 1e12
 TOKEN_KINDS: Final = tuple(kind for kind in Usage.__struct_fields__ if kind != "source")
 
 
