@@ -43,7 +43,7 @@ class Attempt(msgspec.Struct, kw_only=True):
     asked: Understood
     start: Start
     offer: Offer
-    """What is tried."""
+    """What is tried: the candidate's, which everything here asks for."""
     spoken: Spoken
     """How its provider is asked."""
     sink: Sink
