@@ -176,8 +176,8 @@ class Gateway:
         if fault is not None and exchange.committed:
             await sink.end(failed_event(exchange, fault))
         elif fault is not None:
-            headers, body = error_reply(exchange, fault)
-            await sink.whole(fault.status, headers, body)
+            head, body = error_reply(exchange, fault)
+            await sink.whole(fault.status, head, body)
         elif exchange.committed or (exchange.facts is not None and exchange.facts.stream):
             if not exchange.committed:
                 await sink.start(200, stream_head(exchange, len(exchange.attempts)))
