@@ -198,18 +198,26 @@ class Attempt(msgspec.Struct, kw_only=True):
         return named if reply_id is None else {"id": reply_id or self.exchange.inbound.request_id, **named}
 
     async def _relay(self, answer: Answer) -> Outcome:
-        """A stream, passed on as it comes; nothing goes out before its first content."""
+        """A stream, passed on as it comes; nothing goes out before its first content.
+
+        What has come with its end is held, and leaves with the terminator in one write.
+        """
         stream = self.stream = self._stream()
         while data := await self._next(answer, stream):
             self.received_bytes += len(data)
             out = stream.feed(data)
             if stream.started and not self.exchange.committed:
                 await self._commit()
-            if out:
+            is_last = answer.is_read
+            if is_last:
+                self.exchange.held = out
+            elif out:
                 await self.sink.send(out)
             if stream.error is not None:
                 answer.abort()
                 return sharpen(self.offer.provider, stream.error, stream.error.message.encode())
+            if is_last:
+                break
         self.exchange.tail = stream.close()
         if stream.error is not None:
             return sharpen(self.offer.provider, stream.error, stream.error.message.encode())

@@ -89,8 +89,10 @@ class Exchange(msgspec.Struct, kw_only=True):
     """Whether content of a stream has gone out."""
     answer_type: str = "application/json"
     """Content-Type of the answer, where it is no stream that was asked for."""
+    held: bytes = b""
+    """Of a stream, what came with its end and is still to be sent."""
     tail: bytes = b""
-    """The body still to be sent: all of a plain answer, the terminator of a stream."""
+    """What is to be sent last: all of a plain answer, the terminator of a stream."""
     estimated: bool = False
     """The answer is our own estimate: no provider was asked."""
     ttft_ms: float | None = None

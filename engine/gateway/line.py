@@ -174,14 +174,14 @@ class Gateway:
         """Send what is still to be sent: a whole answer, the end of a stream, or what went wrong."""
         fault = exchange.fault
         if fault is not None and exchange.committed:
-            await sink.end(failed_event(exchange, fault))
+            await sink.end(exchange.held + failed_event(exchange, fault))
         elif fault is not None:
             head, body = error_reply(exchange, fault)
             await sink.whole(fault.status, head, body)
         elif exchange.committed or (exchange.facts is not None and exchange.facts.stream):
             if not exchange.committed:
                 await sink.start(200, stream_head(exchange, len(exchange.attempts)))
-            await sink.end(cost_comment(exchange) + exchange.tail)
+            await sink.end(exchange.held + cost_comment(exchange) + exchange.tail)
         else:
             await sink.whole(200, plain_head(exchange), exchange.tail)
 

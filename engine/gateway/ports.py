@@ -85,6 +85,11 @@ class Answer(Protocol):
     connect_ms: float | None
     """None when an open connection was used."""
 
+    @property
+    def is_read(self) -> bool:
+        """Whether it is known that the whole body has been read: the next `read` gives b"" at once."""
+        ...
+
     async def read(self, timeout_s: float) -> bytes:
         """The next bytes of the body, decoded; b"" at its end.
 

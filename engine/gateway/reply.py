@@ -12,6 +12,7 @@ from engine.wire.told import Told
 __all__ = ["cost_comment", "error_reply", "failed_event", "head_fields", "plain_head", "stream_head"]
 
 JSON = "application/json"
+SSE = "text/event-stream"
 MOST_NAMES = 4096
 """Heads that are remembered at once: names that patterns serve are without number."""
 EXPLAIN = "decision.explain"
@@ -30,9 +31,7 @@ def plain_head(exchange: Exchange) -> bytes:
 
 def stream_head(exchange: Exchange, attempts: int) -> bytes:
     """The head of a stream whose first content has just arrived, in the *attempts*-th attempt."""
-    is_stream = exchange.facts is not None and exchange.facts.stream
-    kind = exchange.codec.stream_type if is_stream else exchange.answer_type
-    return _common(exchange, attempts, kind) + b"cache-control: no-cache\r\n"
+    return _common(exchange, attempts, _stream_type(exchange)) + b"cache-control: no-cache\r\n"
 
 
 def error_reply(exchange: Exchange, fault: CallerFault | Refused) -> tuple[bytes, bytes]:
@@ -55,6 +54,8 @@ def cost_comment(exchange: Exchange) -> bytes:
     """An SSE comment with what the stream cost, for callers who sent `x-engine-cost: 1`; else nothing."""
     if exchange.cost_pusd is None or not exchange.asks(b"x-engine-cost"):
         return b""
+    if not _stream_type(exchange).startswith(SSE):  # sound, or an array of JSON: no comment has a place in it
+        return b""
     return b": x-engine-cost-usd %b\n\n" % usd(exchange.cost_pusd)
 
 
@@ -66,6 +67,12 @@ def usd(pusd: int) -> bytes:
 def head_fields(head: bytes) -> Headers:
     """The headers whose lines a head is."""
     return [(name, value) for name, _, value in (line.partition(b": ") for line in head.split(b"\r\n")[:-1])]
+
+
+def _stream_type(exchange: Exchange) -> str:
+    """Content-Type of a stream: the caller's protocol's where one was asked for, else the provider's."""
+    is_asked_for = exchange.facts is not None and exchange.facts.stream
+    return exchange.codec.stream_type if is_asked_for else exchange.answer_type
 
 
 def _told(exchange: Exchange, fault: CallerFault | Refused) -> Told:

@@ -115,6 +115,11 @@ class ScriptedAnswer:
     address: str = "planned:443"
     connect_ms: float | None = None
 
+    @property
+    def is_read(self) -> bool:
+        """Whether it was read."""
+        return not self.body
+
     async def read(self, timeout_s: float) -> bytes:  # noqa: ARG002 - the port's signature
         """All of it, then nothing."""
         data, self.body = self.body, b""

@@ -74,6 +74,11 @@ class SandboxAnswer:
         self._ends_at_s = clock.monotonic() + total_timeout_s
         self._next = 0
 
+    @property
+    def is_read(self) -> bool:
+        """Whether every step has been played, and a clean end is all that follows."""
+        return self._next == len(self._steps) and self._ending is Ending.END
+
     async def read(self, timeout_s: float) -> bytes:
         """The next step's bytes, after its pause; b"" at the end. Raises as `gateway.Answer.read` says."""
         if self._next == len(self._steps):

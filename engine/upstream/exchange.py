@@ -129,6 +129,11 @@ class Exchange(msgspec.Struct, eq=False):
         """Whether what is read was compressed on the wire."""
         return self._inflater is not None
 
+    @property
+    def is_read(self) -> bool:
+        """See `gateway.Answer.is_read`. What was compressed may have more in it than has arrived."""
+        return self._line is None and not self._pieces and self.fault is None and self._inflater is None
+
     def read(self, timeout_s: float) -> Coroutine[Any, Any, bytes]:
         """See `gateway.Answer.read`. Each call gives all that has arrived, at most about 64 KiB and one socket read."""
         return self._read(timeout_s) if self._inflater is None else self._read_inflated(self._inflater, timeout_s)

@@ -211,6 +211,11 @@ class _HttpxAnswer:
                 self.abort()
                 raise
 
+    @property
+    def is_read(self) -> bool:
+        """See `gateway.Answer.is_read`. httpx tells the end by the next read alone."""
+        return False
+
     async def read(self, timeout_s: float) -> bytes:
         """See `gateway.Answer.read`."""
         try:

@@ -62,6 +62,10 @@ class Replied:
     def __init__(self) -> None:
         self.unread = [BURST]
 
+    @property
+    def is_read(self) -> bool:
+        return not self.unread
+
     async def read(self, timeout_s: float) -> bytes:
         return self.unread.pop() if self.unread else b""
 

@@ -232,7 +232,7 @@ def post(gateway: Any, key: str) -> Callable[..., httpx.Response]:
     """`post(path, json=…)`: what a caller with a key gets of the module's gateway."""
 
     def post(path: str, **what: Any) -> httpx.Response:
-        headers = {"authorization": f"Bearer {key}"}
+        headers = {"authorization": f"Bearer {key}", **what.pop("headers", {})}
         return httpx.post(f"{gateway.url}{path}", headers=headers, timeout=30, **what)
 
     return post

@@ -11,7 +11,7 @@ import pytest
 
 from tests.system.answering import Answering, answering
 
-SOUND = b"\x00\x01RIFF" * 20_000
+SOUND = bytes(range(256)) * 4_000
 ANSWERS: dict[str, Any] = {
     "/v1/embeddings": {
         "object": "list",
@@ -65,7 +65,7 @@ models:
 OPENAI = """\
   s/vectors: {upstream: vectors-1, output: [embedding], price: free}
   s/pictures: {upstream: pictures-1, output: [image], price: free}
-  s/voice: {upstream: voice-1, output: [audio], price: free}
+  s/voice: {upstream: voice-1, output: [audio], price: [{from: 2026-01-01, usd_per_mchar: 13}]}
   s/ear: {upstream: ear-1, input: [audio], surfaces: [transcriptions, translations], price: free}
   s/order: {upstream: order-1, surfaces: [rerank], price: free}
   omni-moderation-latest: {upstream: mod-1, surfaces: [moderations], price: free}
@@ -237,8 +237,9 @@ def test_a_form_keeps_its_file(provider: Answering, post: Post) -> None:
 
 
 def test_speech_comes_as_it_is(post: Post) -> None:
-    """Bytes and their type, more than one read can hold."""
-    answer = post("/v1/audio/speech", json={"model": "s/voice@small", "input": "say", "voice": "alloy"})
+    """Bytes and their type, more than one read can hold; a cost that is asked for is no sound."""
+    asked = {"model": "s/voice@small", "input": "say", "voice": "alloy"}
+    answer = post("/v1/audio/speech", json=asked, headers={"x-engine-cost": "1"})
 
     assert answer.headers["content-type"] == "audio/mpeg"
     assert answer.content == SOUND
