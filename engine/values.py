@@ -212,7 +212,7 @@ class UsageSource(StrEnum):
     PARTIAL = "partial"
 
 
-class Usage(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+class Usage(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=False):
     """Token counts by kind. The kinds are disjoint: `wire` has evened out what providers nest in one another.
 
     `input` excludes cached, cache-written, audio and image tokens; `output` excludes reasoning, audio and image.
@@ -248,7 +248,7 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         return self.output + self.reasoning + self.audio_output + self.image_output
 
 
-class Measures(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+class Measures(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=False):
     """What an answer is counted by beside tokens; some of it may be counted in tokens as well."""
 
     images: int = 0
