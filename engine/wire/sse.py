@@ -81,6 +81,8 @@ def events(block: bytes) -> Iterator[bytes]:
 
 def data_of(event: bytes) -> bytes:
     """The event's data: its `data` lines, joined by LF; b"" for a comment or a heartbeat."""
+    if event.startswith(b"data:") and event.endswith(b"\n\n") and event.find(b"\n") == len(event) - 2:
+        return event[5:].strip()  # one line, as nearly all have
     return b"\n".join(map(bytes.strip, _DATA.findall(event)))
 
 

@@ -21,10 +21,13 @@ __all__ = ["ChatStream"]
 MOST_HELD_BYTES = 16 * 1024
 """What is held before the first content; beyond it the stream is relayed as it is."""
 
-_TELLING = re.compile(rb'"(?:usage"\s*:\s*[^\sn]|finish_reason"\s*:\s*"|error"\s*:)')
-"""What stands in an event that has to be parsed, unless it is `[DONE]`: a usage or a finish that is not null, or an
-error, however the JSON is spaced. In a text these quotes would be escaped; where it matches all the same, parsing does
-no harm. All begins alike, so that `re` looks for that byte alone."""
+_FINISHED = re.compile(rb'_reason"\s*:\s*"')
+_USED = re.compile(rb'usage"\s*:\s*[^\sn]')
+"""A finish or a usage that is not null, however the JSON is spaced. In a text these quotes would be escaped; where one
+matches all the same, parsing does no harm. Each begins with letters that seldom occur, and is searched for by itself:
+together, with what they begin with in common, they take twice as long."""
+
+_ERROR = b'"error"'
 
 _CONTENT = (
     "content",
@@ -137,17 +140,14 @@ class ChatStream(msgspec.Struct, kw_only=True, eq=False):
 
     def _relay(self, block: bytes) -> bytes:
         """After it: all before the first telling event goes out unread, and from there on events are told apart."""
-        found = _TELLING.search(block)
-        if found is None and sse.DONE not in block:
+        first = _first_telling(block)
+        if first < 0:
             return self._unread(block)
-        first = found.start() if found else len(block)
-        done = block.find(sse.DONE, 0, first)
-        end_before = block.rfind(b"\n\n", 0, first if done < 0 else done)
-        begin = end_before + 2 if end_before >= 0 else 0
+        begin = block.rfind(b"\n\n", 0, first) + 2
+        begin = 0 if begin == 1 else begin
         out = [self._unread(block[:begin])]
         for event in sse.events(block[begin:]):
-            tells = _TELLING.search(event) or sse.DONE in event
-            out.append(self._read(event) if tells else self._unread(event))
+            out.append(self._unread(event) if _first_telling(event) < 0 else self._read(event))
             if self.error or self.done:
                 break
         return b"".join(out)
@@ -195,6 +195,13 @@ class ChatStream(msgspec.Struct, kw_only=True, eq=False):
 
     def _fail(self, fault: UpstreamFault) -> None:
         self.error = Outcome(kind=OutcomeKind.MALFORMED, status=200, message=fault.detail, received=True)
+
+
+def _first_telling(events: bytes) -> int:
+    """Where it first shows that one of *events* has to be parsed; -1 when none has to."""
+    found = [match.start() for match in (_FINISHED.search(events), _USED.search(events)) if match is not None]
+    found += [at for at in (events.find(_ERROR), events.find(sse.DONE)) if at >= 0]
+    return min(found, default=-1)
 
 
 def _usage(chunk: _Chunk) -> Usage | None:
