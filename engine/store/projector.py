@@ -1,9 +1,10 @@
 """The projector: journals → the hot database → Parquet parts → the catalog. Exactly once, whatever is killed when.
 
-project   loads records and the positions they were read up to in one transaction
-publish   writes the new rows as parts, notes the parts and empties the tables in one transaction, and replaces
-          the catalog. A kill before the commit leaves files that no catalog names, which the next publication
-          overwrites; a kill after it leaves a catalog that is one publication old, which the next one replaces.
+project   loads records and the positions they were read up to, in the transaction that the next publication ends
+publish   writes the new rows as parts, notes the parts, empties the tables and commits, and replaces the catalog.
+          A kill before the commit leaves files that no catalog names, which the next publication overwrites, and
+          rows that are read from the journal again; a kill after it leaves a catalog that is one publication old,
+          which the next one replaces.
 sweep     deletes segments that are projected and parts that are past retention, both after a margin
 """
 
@@ -28,6 +29,8 @@ __all__ = ["Projector"]
 
 BATCH_RECORDS = 20_000
 """About 10 MB of journal: one transaction, half a second."""
+COMMIT_RECORDS = 500_000
+"""So many are read again at most, after a kill in the middle of a backlog."""
 MARGIN = timedelta(hours=1)
 """How long what is no longer needed is kept: segments for a second look, parts for readers of an older catalog."""
 
@@ -46,6 +49,9 @@ class Projector:
         self._hot = Hot(layout.hot, layout.batch)
         self._positions = self._hot.positions()
         self._batch_records = BATCH_RECORDS
+        """Fewer while something is there that cannot be loaded: then each batch is committed, and undoes no other."""
+        self._uncommitted = 0
+        """Records that have been loaded since the last commit."""
         self._as_of = now()
         self._published_at: datetime | None = None
         if not self._hot.parts():
@@ -81,9 +87,10 @@ class Projector:
 
     def publish(self) -> datetime:
         """Show in the catalog everything that is loaded; the instant up to which it is complete."""
-        self._hot.retire(self._now())
         if waiting := self._hot.waiting():
             self._write_parts(waiting, self._hot.next_publication())
+        self._commit()
+        self._hot.retire(self._now())
         build(self._hot, self._layout.parts, self._layout.catalog, self._as_of)
         self._published_at = self._now()
         self._tell()
@@ -109,17 +116,26 @@ class Projector:
 
     def _load(self, batch: Batch) -> bool:
         """Load the batch, or make the next one smaller, down to the one record that cannot be loaded."""
+        is_careful = self._batch_records < BATCH_RECORDS
         try:
             self._hot.load(batch)
         except Unloadable as exc:
-            if batch.records > 1:
+            self._positions, self._uncommitted = self._hot.positions(), 0
+            if batch.records > 1 or not is_careful:
                 self._batch_records = max(1, batch.records // 10)
                 return False
             self._log.error("journal_record_unloadable", positions=batch.positions, reason=str(exc))
             self._hot.load(batch.refused(str(exc)))
         self._positions |= batch.positions
+        self._uncommitted += batch.records
+        if is_careful or self._uncommitted >= COMMIT_RECORDS:
+            self._commit()
         self._batch_records = min(BATCH_RECORDS, self._batch_records * 10)
         return True
+
+    def _commit(self) -> None:
+        self._hot.commit()
+        self._uncommitted = 0
 
     def _read(self, segment: Segment, batch: Batch) -> None:
         """Add to *batch* what *segment* holds beyond its position, until the batch is full."""

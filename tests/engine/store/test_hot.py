@@ -22,22 +22,36 @@ def batch(make_request: MakeRequest) -> Batch:
 
 
 def test_rows_and_positions_survive_together(tmp_path: Path, batch: Batch) -> None:
-    """What was loaded is there after a restart, and so is how far it was read."""
+    """What was committed is there after a restart, and so is how far it was read; of the rest, neither."""
     with Hot(tmp_path / "hot.duckdb", tmp_path / "batch") as hot:
         hot.load(batch)
+        assert hot.positions() == {"w1/1": 700}
+    with Hot(tmp_path / "hot.duckdb", tmp_path / "batch") as hot:
+        assert (hot.positions(), hot.waiting()) == ({}, [])
+        hot.load(batch)
+        hot.commit()
     with Hot(tmp_path / "hot.duckdb", tmp_path / "batch") as hot:
         assert hot.positions() == {"w1/1": 700}
         assert hot.waiting() == ["requests", "attempts"]
 
 
-def test_a_batch_that_does_not_fit_changes_nothing(tmp_path: Path, batch: Batch, make_request: MakeRequest) -> None:
-    """One impossible value undoes its batch: neither its rows nor its positions are there."""
-    batch.add(make_request(max_tokens=2**63))
+def test_a_batch_that_does_not_fit_undoes_what_is_not_committed(
+    tmp_path: Path, batch: Batch, make_request: MakeRequest
+) -> None:
+    """One impossible value: neither rows nor positions of its batch are there, nor of the one before."""
+    impossible = Batch()
+    impossible.add(make_request(max_tokens=2**63))
+    impossible.positions["w1/1"] = 1400
     with Hot(tmp_path / "hot.duckdb", tmp_path / "batch") as hot:
+        hot.load(batch)
         with pytest.raises(Unloadable):
-            hot.load(batch)
-        assert hot.positions() == {}
-        assert hot.waiting() == []
+            hot.load(impossible)
+        assert (hot.positions(), hot.waiting()) == ({}, [])
+        hot.load(batch)
+        hot.commit()
+        with pytest.raises(Unloadable):
+            hot.load(impossible)
+        assert (hot.positions(), hot.waiting()) == ({"w1/1": 700}, ["requests", "attempts"])
 
 
 def test_an_exported_part_leaves_no_row_behind(tmp_path: Path, batch: Batch) -> None:

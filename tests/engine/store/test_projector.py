@@ -203,6 +203,21 @@ def test_a_record_that_no_column_holds_blocks_nothing(layout: Layout, log: Any, 
     assert len(segments(layout.journal / "w1")) == 2
 
 
+def test_a_record_that_no_column_holds_undoes_no_batch_before_it(
+    layout: Layout, log: Any, make_request: MakeRequest
+) -> None:
+    """What was loaded and not published yet is read again, when the next batch is nothing but that record."""
+    writer = SegmentWriter(layout.journal, "w1", log=log)
+    with Projector(layout, log=log) as projector:
+        for most in (5, 2**63, 6):
+            writer.append(make_request(max_tokens=most))
+            projector.catch_up()
+        projector.publish()
+    writer.close()
+    assert ids(layout) == ["r000001", "r000003"]
+    assert log.events == ["journal_record_unloadable"]
+
+
 def test_projected_segments_go_after_a_margin(layout: Layout, log: Any, make_request: MakeRequest) -> None:
     """A segment is deleted an hour after its last write at the earliest, and the newest never."""
     writer = SegmentWriter(layout.journal, "w1", log=log, rotate_bytes=1500)
