@@ -12,7 +12,7 @@ from msgspec.structs import astuple
 
 from engine.values import AttemptRecord, ConfigRecord, EventRecord, Measures, Record, RequestRecord, Usage
 
-__all__ = ["Batch"]
+__all__ = ["USUAL", "Batch"]
 
 KINDS = ("requests", "attempts", "configs", "events", "models", "providers", "prices", "positions", "unreadable")
 """The files that `load.sql` and `load_rest.sql` read; all of them exist, most of them are empty."""
@@ -21,7 +21,6 @@ DECLARED = ("models", "providers", "prices")
 USAGE = ["usage_source" if name == "source" else f"{name}_tokens" for name in Usage.__struct_fields__]
 COUNTS = (*USAGE, *Measures.__struct_fields__)
 """Keys of what a record nests, beside those of its own fields."""
-NO_USAGE = (None,) * len(Usage.__struct_fields__)
 NO_MEASURES = (None,) * len(Measures.__struct_fields__)
 
 GROUP_ROWS = 256
@@ -31,13 +30,37 @@ decode_declared = msgspec.msgpack.Decoder(list[dict[str, Any]]).decode
 encode_lines = msgspec.json.Encoder(enc_hook=dict).encode_lines
 
 
+USUAL: dict[str, Any] = {
+    **dict.fromkeys(
+        ("stream", "has_tools", "has_images", "has_audio", "has_files", "wants_json", "reasoning", "unlisted"), False
+    ),
+    **dict.fromkeys(("end_user", "trace_id", "config_git_rev", "upstream_request_id", "error_detail"), ""),
+    **{key: {} for key in ("tags", "headers", "metadata")},
+    "dropped_params": (),
+    **dict.fromkeys((key for key in USAGE if key != "usage_source"), 0),
+}
+"""What usage rows leave out, though it is not None: most have it, it is a third of their bytes, and `load.sql` puts it
+in again."""
+NO_USAGE = tuple(USUAL.get(key) for key in USAGE)
+"""All left out: without a source there is nothing to put in."""
+
+
 def _rows(name: str, *keys: str) -> Callable[..., Any]:
     """Makes rows of one kind from their values, in the order of the keys. What is None is left out of the line."""
-    return msgspec.defstruct(name, [(key, object, None) for key in keys], omit_defaults=True, gc=False)
+    return _defined(name, [(key, object, None) for key in keys])
 
 
-request_row = _rows("RequestRow", *RequestRecord.__struct_fields__, *COUNTS)
-attempt_row = _rows("AttemptRow", "request_id", "at", *AttemptRecord.__struct_fields__, *COUNTS)
+def _usage_rows(name: str, *keys: str) -> Callable[..., Any]:
+    """As `_rows`, and what is `USUAL` is left out as well."""
+    return _defined(name, [(key, object, USUAL.get(key)) for key in keys])
+
+
+def _defined(name: str, fields: list[tuple[str, type, object]]) -> Callable[..., Any]:
+    return msgspec.defstruct(name, fields, omit_defaults=True, gc=False)
+
+
+request_row = _usage_rows("RequestRow", *RequestRecord.__struct_fields__, *COUNTS)
+attempt_row = _usage_rows("AttemptRow", "request_id", "at", *AttemptRecord.__struct_fields__, *COUNTS)
 config_row = _rows("ConfigRow", *ConfigRecord.__struct_fields__)
 event_row = _rows("EventRow", *EventRecord.__struct_fields__)
 

@@ -1,8 +1,35 @@
 -- One batch of journal records, as newline JSON, into the tables. Runs in the transaction that moves the positions.
--- Types are said rather than guessed; a key that is not there is NULL.
+-- Types are said rather than guessed; a key that is not there is NULL, or what rows of its kind leave out as usual
+-- (`batch.USUAL`): counts of tokens are left out at 0, and are NULL where there is no usage.
 
 INSERT INTO requests BY NAME
-SELECT * EXCLUDE ("at"), "at" AS ts
+SELECT * EXCLUDE ("at") REPLACE (
+    coalesce(stream, false) AS stream,
+    coalesce(has_tools, false) AS has_tools,
+    coalesce(has_images, false) AS has_images,
+    coalesce(has_audio, false) AS has_audio,
+    coalesce(has_files, false) AS has_files,
+    coalesce(wants_json, false) AS wants_json,
+    coalesce(reasoning, false) AS reasoning,
+    coalesce(unlisted, false) AS unlisted,
+    coalesce(end_user, '') AS end_user,
+    coalesce(trace_id, '') AS trace_id,
+    coalesce(config_git_rev, '') AS config_git_rev,
+    coalesce(tags, MAP {}) AS tags,
+    coalesce(headers, MAP {}) AS headers,
+    coalesce(metadata, MAP {}) AS metadata,
+    coalesce(dropped_params, []) AS dropped_params,
+    if(usage_source IS NULL, NULL, coalesce(input_tokens, 0)) AS input_tokens,
+    if(usage_source IS NULL, NULL, coalesce(cached_input_tokens, 0)) AS cached_input_tokens,
+    if(usage_source IS NULL, NULL, coalesce(cache_write_tokens, 0)) AS cache_write_tokens,
+    if(usage_source IS NULL, NULL, coalesce(cache_write_1h_tokens, 0)) AS cache_write_1h_tokens,
+    if(usage_source IS NULL, NULL, coalesce(audio_input_tokens, 0)) AS audio_input_tokens,
+    if(usage_source IS NULL, NULL, coalesce(image_input_tokens, 0)) AS image_input_tokens,
+    if(usage_source IS NULL, NULL, coalesce(output_tokens, 0)) AS output_tokens,
+    if(usage_source IS NULL, NULL, coalesce(reasoning_tokens, 0)) AS reasoning_tokens,
+    if(usage_source IS NULL, NULL, coalesce(audio_output_tokens, 0)) AS audio_output_tokens,
+    if(usage_source IS NULL, NULL, coalesce(image_output_tokens, 0)) AS image_output_tokens
+), "at" AS ts
 FROM read_json(
     getvariable('batch') || '/requests.ndjson',
     format = 'newline_delimited',
@@ -69,7 +96,20 @@ FROM read_json(
 );
 
 INSERT INTO attempts BY NAME
-SELECT * EXCLUDE ("at"), "at" AS ts
+SELECT * EXCLUDE ("at") REPLACE (
+    coalesce(upstream_request_id, '') AS upstream_request_id,
+    coalesce(error_detail, '') AS error_detail,
+    if(usage_source IS NULL, NULL, coalesce(input_tokens, 0)) AS input_tokens,
+    if(usage_source IS NULL, NULL, coalesce(cached_input_tokens, 0)) AS cached_input_tokens,
+    if(usage_source IS NULL, NULL, coalesce(cache_write_tokens, 0)) AS cache_write_tokens,
+    if(usage_source IS NULL, NULL, coalesce(cache_write_1h_tokens, 0)) AS cache_write_1h_tokens,
+    if(usage_source IS NULL, NULL, coalesce(audio_input_tokens, 0)) AS audio_input_tokens,
+    if(usage_source IS NULL, NULL, coalesce(image_input_tokens, 0)) AS image_input_tokens,
+    if(usage_source IS NULL, NULL, coalesce(output_tokens, 0)) AS output_tokens,
+    if(usage_source IS NULL, NULL, coalesce(reasoning_tokens, 0)) AS reasoning_tokens,
+    if(usage_source IS NULL, NULL, coalesce(audio_output_tokens, 0)) AS audio_output_tokens,
+    if(usage_source IS NULL, NULL, coalesce(image_output_tokens, 0)) AS image_output_tokens
+), "at" AS ts
 FROM read_json(
     getvariable('batch') || '/attempts.ndjson',
     format = 'newline_delimited',

@@ -15,6 +15,7 @@ import duckdb
 import pytest
 from msgspec.structs import replace
 
+from engine.store.batch import USUAL
 from engine.store.hot import GROWING, STORAGE_VERSION
 from engine.store.journal import SegmentWriter
 from engine.store.layout import Layout
@@ -119,6 +120,24 @@ def test_rows_arrive_once_and_in_order(layout: Layout, log: Any, make_request: M
     bring_up(layout, log)
     assert ids(layout) == written
     assert ask(layout, "SELECT count(*), count(DISTINCT request_id) FROM attempts") == [(28, 28)]
+
+
+def test_what_a_row_leaves_out_is_there_again(layout: Layout, log: Any, make_request: MakeRequest) -> None:
+    """What most rows have is not written into a batch; in the table nothing is missing, and 0 is not NULL."""
+    writer = SegmentWriter(layout.journal, "w1", log=log)
+    usual = {key: value for key, value in USUAL.items() if key in RequestRecord.__struct_fields__}
+    attempt = replace(make_request().attempts[0], upstream_request_id="")
+    writer.append(make_request(request_id="usual", usage=Usage(), attempts=(attempt,), **usual))
+    writer.append(make_request(usage=None))
+    writer.close()
+    bring_up(layout, log)
+    counts = [f"{name}_tokens" for name in Usage.__struct_fields__ if name != "source"]
+
+    (row,) = ask(layout, f"SELECT {', '.join(usual)} FROM requests WHERE request_id = 'usual'")
+    assert dict(zip(usual, row, strict=True)) == usual | {"dropped_params": []}
+    assert ask(layout, f"SELECT {', '.join(counts)} FROM requests") == [(0,) * len(counts), (None,) * len(counts)]
+    (said,) = ask(layout, "SELECT upstream_request_id, error_detail FROM attempts WHERE request_id = 'usual'")
+    assert said == ("", "")
 
 
 def test_a_torn_tail_is_cut_and_said(layout: Layout, log: Any, make_request: MakeRequest) -> None:
