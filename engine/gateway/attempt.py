@@ -81,14 +81,15 @@ class Attempt(msgspec.Struct, kw_only=True):
 
     async def _exchange_bytes(self, call: Call) -> Outcome:
         """Send the request and receive the answer, whatever shape it has."""
-        self.answer = await self.upstream.send(call)
+        answer = self.answer = await self.upstream.send(call)
         self.ttfb_ms = milliseconds(self.clock.monotonic() - self.started_s)
-        if not 200 <= self.answer.status < 300:
-            return self._classed(await self._body(ERROR_LIMIT_BYTES))
-        if self.asked.envelope.stream or self.spoken.codec.raw:
-            self.exchange.answer_type = content_type(self.answer.headers)
-            return await self._relay(self.answer)
-        return self._collected(await self._body(REPLY_LIMIT_BYTES))
+        is_success = 200 <= answer.status < 300
+        if is_success and (self.asked.envelope.stream or self.spoken.codec.raw):
+            self.exchange.answer_type = content_type(answer.headers)
+            return await self._relay(answer)
+        body = await answer.read_all(REPLY_LIMIT_BYTES if is_success else ERROR_LIMIT_BYTES)
+        self.received_bytes = len(body)
+        return self._collected(answer, body) if is_success else self._classed(answer, body)
 
     def _call(self) -> Call:
         """The attempt as it is sent: the request with every edit that this offer needs, in its provider's protocol."""
@@ -145,24 +146,16 @@ class Attempt(msgspec.Struct, kw_only=True):
                 param=dropped[0],
             )
 
-    async def _body(self, limit_bytes: int) -> bytes:
-        assert self.answer is not None
-        body = await self.answer.read_all(limit_bytes)
-        self.received_bytes = len(body)
-        return body
-
-    def _classed(self, body: bytes) -> Outcome:
+    def _classed(self, answer: Answer, body: bytes) -> Outcome:
         """What an answer that is not a success means."""
-        assert self.answer is not None
-        outcome = self.spoken.codec.read_error(self.answer.status, self.answer.headers, body)
+        outcome = self.spoken.codec.read_error(answer.status, answer.headers, body)
         return sharpen(self.offer.provider, outcome, body)
 
-    def _collected(self, body: bytes) -> Outcome:
+    def _collected(self, answer: Answer, body: bytes) -> Outcome:
         """A plain answer, kept to be sent once it is written down; an error may hide inside a 200."""
-        assert self.answer is not None
         exchange, envelope, spoken = self.exchange, self.asked.envelope, self.spoken
         if spoken.native:
-            answered = spoken.codec.passed(body, envelope, self.answer.headers)
+            answered = spoken.codec.passed(body, envelope, answer.headers)
         else:
             answered = spoken.codec.read_reply_error(body) or self._translated(body)
         if isinstance(answered, Outcome):
