@@ -9,9 +9,10 @@ Instants are seconds of one monotonic clock.
 """
 
 import struct
-from dataclasses import dataclass
 from enum import IntEnum
 from typing import NamedTuple
+
+import msgspec
 
 __all__ = [
     "PACKED_BYTES",
@@ -36,8 +37,7 @@ _LAYOUT = struct.Struct("<BBHHxxIIIIIIddd")
 PACKED_BYTES = _LAYOUT.size
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BreakerSettings:
+class BreakerSettings(msgspec.Struct, frozen=True, kw_only=True):
     """When a breaker opens, for how long, and how it is tried again."""
 
     failures: int = 5
@@ -89,13 +89,11 @@ class Breaker(NamedTuple):
     """When the latest trial started."""
 
 
-@dataclass(frozen=True, slots=True)
-class TrialStarted:
+class TrialStarted(msgspec.Struct, frozen=True):
     """A request was let through a breaker that is not closed. The new state's `generation` is the trial's name."""
 
 
-@dataclass(frozen=True, slots=True)
-class Success:
+class Success(msgspec.Struct, frozen=True):
     """An attempt succeeded; *trial* is its generation, 0 when it began under a closed breaker."""
 
     trial: int = 0
@@ -103,15 +101,13 @@ class Success:
     """How many did, where successes under a closed breaker are reported together."""
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
+class Failure(msgspec.Struct, frozen=True):
     """An attempt failed in a way that counts."""
 
     trial: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Cancelled:
+class Cancelled(msgspec.Struct, frozen=True):
     """An attempt ended in a way that says nothing of the provider's health."""
 
     trial: int = 0

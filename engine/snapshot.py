@@ -9,9 +9,11 @@ import io
 import marshal
 import pickle
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from types import CodeType, MappingProxyType
 from typing import Any, Final, TypeVar
+
+import msgspec
+from msgspec.structs import replace
 
 from engine.rules.match import RuleIndex
 from engine.rules.names import offers_of
@@ -45,8 +47,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Recording:
+class Recording(msgspec.Struct, frozen=True, kw_only=True):
     """What of a caller's headers and metadata is kept: for rules, for replay and as columns of reports."""
 
     headers: frozenset[str] = frozenset()
@@ -55,15 +56,13 @@ class Recording:
     tags: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Privacy:
+class Privacy(msgspec.Struct, frozen=True, kw_only=True):
     """How long usage is kept. Prompts and completions are never stored (`prompts: none`)."""
 
     retention_days: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProviderPart:
+class ProviderPart(msgspec.Struct, frozen=True, kw_only=True):
     """One provider file, compiled."""
 
     provider: Provider
@@ -75,8 +74,7 @@ class ProviderPart:
     """SHA-256 (hex) of the bytes it was compiled from; two parts with the same one are equal."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RootPart:
+class RootPart(msgspec.Struct, frozen=True, kw_only=True):
     """Everything else. Targets of pools still have empty `offers`; `assemble` fills them from the provider parts."""
 
     order: tuple[ProviderId, ...]
@@ -95,16 +93,14 @@ class RootPart:
     """SHA-256 (hex) of all files: equal roots come from equal files."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Parts:
+class Parts(msgspec.Struct, frozen=True, kw_only=True):
     """A compiled configuration in the pieces that travel."""
 
     root: RootPart
     providers: tuple[ProviderPart, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Snapshot:
+class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     """A configuration ready to serve. Frozen all the way down; a request keeps the one it began with."""
 
     program: Program
@@ -268,8 +264,7 @@ def _market(parts: Parts) -> Generator[None, None, Program]:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Resolver:
+class _Resolver(msgspec.Struct, frozen=True):
     """Puts into targets the offers that they stand for."""
 
     market: Program

@@ -4,10 +4,11 @@
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from enum import StrEnum
 from fractions import Fraction
 from typing import Literal
+
+import msgspec
 
 __all__ = [
     "Arithmetic",
@@ -48,16 +49,14 @@ class Operator(StrEnum):
     NOT_IN = "not in"
 
 
-@dataclass(frozen=True, slots=True)
-class Name:
+class Name(msgspec.Struct, frozen=True):
     """A dotted name, `request.model`."""
 
     at: int
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Keyed:
+class Keyed(msgspec.Struct, frozen=True):
     """A name with a key, `headers['x-tier']`."""
 
     at: int
@@ -65,32 +64,28 @@ class Keyed:
     key: str
 
 
-@dataclass(frozen=True, slots=True)
-class Constant:
+class Constant(msgspec.Struct, frozen=True):
     """A text, a number, true or false."""
 
     at: int
     value: str | int | Fraction | bool
 
 
-@dataclass(frozen=True, slots=True)
-class Text:
+class Text(msgspec.Struct, frozen=True):
     """A text in quotes where the grammar wants one."""
 
     at: int
     value: str
 
 
-@dataclass(frozen=True, slots=True)
-class Listing:
+class Listing(msgspec.Struct, frozen=True):
     """Constants in brackets, after `in`."""
 
     at: int
     items: tuple[Constant, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Compare:
+class Compare(msgspec.Struct, frozen=True):
     """`first op part op part …`, as in `9 <= time.hour < 17`."""
 
     at: int
@@ -98,8 +93,7 @@ class Compare:
     rest: tuple[tuple[Operator, "Node"], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Logic:
+class Logic(msgspec.Struct, frozen=True):
     """Two parts joined by a word."""
 
     at: int
@@ -108,16 +102,14 @@ class Logic:
     right: "Node"
 
 
-@dataclass(frozen=True, slots=True)
-class Not:
+class Not(msgspec.Struct, frozen=True):
     """The opposite."""
 
     at: int
     part: "Node"
 
 
-@dataclass(frozen=True, slots=True)
-class Arithmetic:
+class Arithmetic(msgspec.Struct, frozen=True):
     """Two numbers joined by a sign."""
 
     at: int
@@ -126,16 +118,14 @@ class Arithmetic:
     right: "Node"
 
 
-@dataclass(frozen=True, slots=True)
-class Negative:
+class Negative(msgspec.Struct, frozen=True):
     """A number with a minus before it."""
 
     at: int
     part: "Node"
 
 
-@dataclass(frozen=True, slots=True)
-class Matching:
+class Matching(msgspec.Struct, frozen=True):
     """`part is matching('pattern')`."""
 
     at: int
@@ -143,8 +133,7 @@ class Matching:
     pattern: Text
 
 
-@dataclass(frozen=True, slots=True)
-class Within:
+class Within(msgspec.Struct, frozen=True):
     """`part is within('network')`."""
 
     at: int
@@ -152,16 +141,14 @@ class Within:
     network: Text
 
 
-@dataclass(frozen=True, slots=True)
-class Sets:
+class Sets(msgspec.Struct, frozen=True):
     """`request.sets('path')`."""
 
     at: int
     path: str
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
+class Choice(msgspec.Struct, frozen=True):
     """`then if test else other`, in templates."""
 
     at: int

@@ -1,12 +1,13 @@
 """Run a scenario through the gateway's own request path, and say where it differs from what was expected."""
 
 from collections.abc import Coroutine, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from hashlib import sha256
 from types import MappingProxyType
 from typing import Any, Final
 
 import msgspec
+from msgspec.structs import replace
 
 from engine.errors import Bug
 from engine.gateway import Call, Cork, Gateway, Inbound

@@ -5,13 +5,16 @@ conditions are callables. `config.compile` builds the parts, `snapshot.assemble`
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
 from fractions import Fraction
 from ipaddress import IPv4Network, IPv6Network
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
+
+import msgspec
+from msgspec.structs import replace
 
 from engine.errors import OutcomeKind, Place
 from engine.health import BreakerSettings
@@ -89,8 +92,7 @@ class Strategy(StrEnum):
     CHEAPEST = "cheapest"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Key:
+class Key(msgspec.Struct, frozen=True, kw_only=True):
     """One credential of a provider's pool, known by its label."""
 
     label: str
@@ -109,8 +111,7 @@ class Key:
         return {name: ref for name, ref in named.items() if ref is not None}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Auth:
+class Auth(msgspec.Struct, frozen=True, kw_only=True):
     """How requests to a provider are authenticated. No keys under scheme `none`, and with `metadata`."""
 
     scheme: Scheme
@@ -132,8 +133,7 @@ class Auth:
     """Google's metadata server gives the tokens, and there is no key."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Timeouts:
+class Timeouts(msgspec.Struct, frozen=True, kw_only=True):
     """How long each phase of an attempt may take; `first_token_s` and `between_tokens_s` hold for streams only."""
 
     connect_s: float
@@ -142,24 +142,21 @@ class Timeouts:
     total_s: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Connections:
+class Connections(msgspec.Struct, frozen=True, kw_only=True):
     """Bounds of the connection pool to one address, in each worker."""
 
     max: int
     keepalive_s: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WhenFull:
+class WhenFull(msgspec.Struct, frozen=True, kw_only=True):
     """What happens when our own limit at a provider is reached: wait so long, then `next` target or `reject`."""
 
     wait_s: float
     then: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProviderLimits:
+class ProviderLimits(msgspec.Struct, frozen=True, kw_only=True):
     """What may be sent to a provider, over the whole fleet; None is no limit."""
 
     requests: Rate | None = None
@@ -167,8 +164,7 @@ class ProviderLimits:
     concurrency: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Quirk:
+class Quirk(msgspec.Struct, frozen=True, kw_only=True):
     """A request edit that a provider needs, with its reason and the condition under which it is made."""
 
     edit: Edit
@@ -178,8 +174,7 @@ class Quirk:
     unless: "Condition | None" = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ErrorRule:
+class ErrorRule(msgspec.Struct, frozen=True, kw_only=True):
     """Sharpens the protocol's own classification of an answer. Both conditions must hold; None holds always."""
 
     kind: OutcomeKind
@@ -238,8 +233,7 @@ class Provider:
         object.__setattr__(self, "manner", manner)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Lifecycle:
+class Lifecycle(msgspec.Struct, frozen=True, kw_only=True):
     """Dates a model's provider has announced."""
 
     deprecated: date | None = None
@@ -247,8 +241,7 @@ class Lifecycle:
     successor: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OnUnpriced:
+class OnUnpriced(msgspec.Struct, frozen=True, kw_only=True):
     """What is done with requests to a model without a price: refuse, or go on and say so."""
 
     deny: bool = True
@@ -256,8 +249,7 @@ class OnUnpriced:
     alert: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Offer:
+class Offer(msgspec.Struct, frozen=True, kw_only=True):
     """A model at a provider. Per-model overrides are already in `provider`, which is this offer's own copy then."""
 
     provider: Provider
@@ -286,8 +278,7 @@ class Offer:
         return f"{self.model}@{self.provider.id}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RetryPolicy:
+class RetryPolicy(msgspec.Struct, frozen=True, kw_only=True):
     """How persistently a request is pursued. The two sets are the outcome table's unless the files replace them."""
 
     attempts: int
@@ -300,8 +291,7 @@ class RetryPolicy:
     deadline_s: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Target:
+class Target(msgspec.Struct, frozen=True, kw_only=True):
     """One entry of a pool or fallback list, resolved.
 
     Exactly one of three: `virtual` names a nested virtual model; `carried` is a pattern whose `*` is filled with what
@@ -317,19 +307,17 @@ class Target:
     weight: int = 1
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pool:
+class Pool(msgspec.Struct, frozen=True, kw_only=True):
     """Targets under a strategy, and what follows when they fail."""
 
     targets: tuple[Target, ...]
     strategy: Strategy = Strategy.ORDERED
     fallback: tuple[Target, ...] = ()
-    fallback_for: Mapping[OutcomeKind, tuple[Target, ...]] = field(default_factory=lambda: MappingProxyType({}))
+    fallback_for: Mapping[OutcomeKind, tuple[Target, ...]] = msgspec.field(default_factory=lambda: MappingProxyType({}))
     place: Place
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Bounds:
+class Bounds(msgspec.Struct, frozen=True, kw_only=True):
     """What binds every target that is reached: on a team, a consumer or a virtual model."""
 
     subject: str
@@ -337,18 +325,16 @@ class Bounds:
     place: Place
     deny: "Globs | None" = None
     """Over canonical models, pins `model@provider`, and `*@provider`."""
-    require: Mapping[str, tuple[str | bool | int, ...]] = field(default_factory=lambda: MappingProxyType({}))
+    require: Mapping[str, tuple[str | bool | int, ...]] = msgspec.field(default_factory=lambda: MappingProxyType({}))
 
 
-@dataclass(frozen=True, slots=True)
-class Sticky:
+class Sticky(msgspec.Struct, frozen=True):
     """The fact whose value keeps a caller on one arm, such as `request.user` or `consumer.id`."""
 
     fact: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VirtualModel:
+class VirtualModel(msgspec.Struct, frozen=True, kw_only=True):
     """A name that callers ask for, with everything that is decided by it."""
 
     name: str
@@ -361,8 +347,7 @@ class VirtualModel:
     description: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rule:
+class Rule(msgspec.Struct, frozen=True, kw_only=True):
     """One entry of `routes`: names it is for, a condition, and the pool it puts in place."""
 
     index: int
@@ -373,8 +358,7 @@ class Rule:
     when: "Condition | None" = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Caller:
+class Caller(msgspec.Struct, frozen=True, kw_only=True):
     """Who asks, as rules see them. One frozen value per declared key, made when the snapshot is assembled."""
 
     id: str
@@ -402,8 +386,7 @@ _STEPS: Final = frozenset({".", ".."})
 """Parts of a path that lead elsewhere (RFC 3986, section 5.2.4): no name of a model has them."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OfferPattern:
+class OfferPattern(msgspec.Struct, frozen=True, kw_only=True):
     """A pattern of a provider's `models`: offers what is not listed, loudly."""
 
     glob: str
@@ -425,8 +408,7 @@ class OfferPattern:
         return replace(self.template, model=ModelId(name), upstream_model=upstream, unlisted=True)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Program:
+class Program(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that `decide` needs, with exact indexes. Only `snapshot.assemble` builds one."""
 
     order: tuple[ProviderId, ...]

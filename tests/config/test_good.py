@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import fields, is_dataclass, replace
+from dataclasses import fields, is_dataclass
 from datetime import date
 from enum import Enum
 from pathlib import Path
@@ -10,8 +10,7 @@ from types import UnionType
 from typing import Any
 
 import pytest
-from msgspec import Struct
-from msgspec.structs import fields as struct_fields
+from msgspec import NODEFAULT, Struct, structs
 
 from engine.config import bundle as bundles
 from engine.config.build import build
@@ -71,8 +70,9 @@ def _plain(value: Any) -> Any:
         own = ((field, getattr(value, field.name)) for field in fields(value) if field.init)
         return {field.name: _plain(inner) for field, inner in own if inner != field.default}
     if isinstance(value, Struct):
-        named = ((field.name, getattr(value, field.name), field.default) for field in struct_fields(value))
-        return {name: _plain(inner) for name, inner, default in named if inner != default}
+        defaults = dict(zip(reversed(value.__struct_fields__), reversed(value.__struct_defaults__), strict=False))
+        named = ((name, getattr(value, name)) for name in value.__struct_fields__)
+        return {name: _plain(inner) for name, inner in named if inner != defaults.get(name, NODEFAULT)}
     return str(value)
 
 
@@ -82,7 +82,7 @@ def _key(key: Any) -> str:
 
 def _compiled(parts: Parts) -> dict[str, Any]:
     """The parts as JSON; an offer shows its provider where it has a copy of its own."""
-    root: RootPart = replace(parts.root, config_hash="", bundle_hash="")
+    root: RootPart = structs.replace(parts.root, config_hash="", bundle_hash="")
     providers = {}
     for part in parts.providers:
         offers = [*part.offers, *(pattern.template for pattern in part.patterns)]

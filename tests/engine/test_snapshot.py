@@ -1,10 +1,12 @@
-from collections.abc import Mapping
-from dataclasses import fields, is_dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import fields, is_dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
+from msgspec import structs
 
 from engine.config import bundle as bundles
 from engine.config.build import build
@@ -51,15 +53,26 @@ def _mutable(value: Any, seen: set[int], path: str) -> list[str]:
         return [found for key in value for found in _mutable(value[key], seen, f"{path}[{key}]")]
     if isinstance(value, tuple | frozenset):
         return [found for n, item in enumerate(value) for found in _mutable(item, seen, f"{path}[{n}]")]
-    if is_dataclass(value) and not isinstance(value, type):
-        frozen = [] if value.__dataclass_params__.frozen else [path]  # type: ignore[attr-defined]  # dataclasses have it
-        inner = ((f"{path}.{field.name}", getattr(value, field.name)) for field in fields(value))
-        return [*frozen, *(found for name, item in inner for found in _mutable(item, seen, name))]
-    return []
+    thawed = [] if _is_frozen(value) else [path]
+    return [*thawed, *(found for n in _names(value) for found in _mutable(getattr(value, n), seen, f"{path}.{n}"))]
+
+
+def _names(value: Any) -> Sequence[str]:
+    """The fields of a record."""
+    if isinstance(value, msgspec.Struct):
+        return value.__struct_fields__
+    return [field.name for field in fields(value)] if is_dataclass(value) and not isinstance(value, type) else ()
+
+
+def _is_frozen(value: Any) -> bool:
+    """Whether the fields of *value*, if it has some, can only be read."""
+    if isinstance(value, msgspec.Struct):
+        return value.__struct_config__.frozen
+    return not is_dataclass(value) or isinstance(value, type) or value.__dataclass_params__.frozen  # type: ignore[attr-defined]  # dataclasses have it
 
 
 def test_it_is_frozen_all_the_way_down(snapshot: Snapshot) -> None:
-    """Nothing reachable from a snapshot is a list, dict, set or thawed dataclass: requests share it unlocked."""
+    """Nothing reachable from a snapshot is a list, dict, set or thawed record: requests share it unlocked."""
     assert _mutable(snapshot, set(), "snapshot") == []
 
 
@@ -68,8 +81,8 @@ def test_parts_travel(parts: Parts) -> None:
     root = load(dump(parts.root))
     assert isinstance(root, RootPart)
     # Conditions are equal to themselves only; everything else is compared by value.
-    assert replace(root, rules=()) == replace(parts.root, rules=())
-    assert replace(root.rules[0], when=None) == replace(parts.root.rules[0], when=None)
+    assert structs.replace(root, rules=()) == structs.replace(parts.root, rules=())
+    assert structs.replace(root.rules[0], when=None) == structs.replace(parts.root.rules[0], when=None)
     alpha, beta, *_ = parts.providers
     assert load(dump(beta)) == beta
     assert part_hash(load(dump(alpha))) == part_hash(alpha)

@@ -26,7 +26,9 @@ FACTS = st.builds(
     headers=KEYS,
     metadata=KEYS,
 )
-CALLERS = st.builds(Caller, id=TEXT, team=TEXT, roles=st.frozensets(TEXT), anonymous=st.booleans())
+CALLERS = st.tuples(TEXT, TEXT, st.frozensets(TEXT), st.booleans()).map(
+    lambda said: Caller(id=said[0], team=said[1], roles=said[2], anonymous=said[3])
+)
 OFFERS = st.builds(
     SimpleNamespace,
     upstream_model=TEXT,

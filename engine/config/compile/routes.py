@@ -3,8 +3,9 @@
 Targets keep their names: `snapshot.assemble` puts the offers in, since those come from other files.
 """
 
-from dataclasses import replace
 from types import MappingProxyType
+
+from msgspec.structs import replace
 
 from engine.config import scalars
 from engine.config.compile.bounds import bounds

@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 from decimal import Decimal
+from types import MappingProxyType
 from typing import Final
 
 from engine.config.placed import Placed
@@ -44,7 +45,7 @@ def _chat(at: Placed, report: Report) -> Chat:
         text=read(answer["text"].value),
         id=_pointer(answer.get("id")),
         finish=finish,
-        finishes={word: Finish(kind.value) for word, kind in answer["finishes"].items()},
+        finishes=MappingProxyType({word: Finish(kind.value) for word, kind in answer["finishes"].items()}),
         usage=usage,
         stream=_stream(at, usage, finish) if "stream" in at else None,
     )
@@ -82,7 +83,7 @@ def _ask(at: Placed, table: Table, report: Report) -> Ask:
     return Ask(
         path=at["path"].value,
         headers=headers,
-        body=body,
+        body=MappingProxyType(body),
         reads=frozenset(compiler.reads),
         message=_pointer(error.get("message")) if error else None,
         code=_pointer(error.get("code")) if error else None,
@@ -93,8 +94,8 @@ def _pointer(at: Placed | None) -> Pointer | None:
     return None if at is None else read(at.value)
 
 
-def _pointers(at: Placed | None) -> dict[str, Pointer]:
-    return {} if at is None else {name: read(pointer.value) for name, pointer in at.items()}
+def _pointers(at: Placed | None) -> Mapping[str, Pointer]:
+    return MappingProxyType({} if at is None else {name: read(pointer.value) for name, pointer in at.items()})
 
 
 class _Compiler:
@@ -112,7 +113,7 @@ class _Compiler:
         if isinstance(at.value, dict):
             if at.value.keys() == _EACH and self._table is CHAT_TABLE:
                 return self._each(at)
-            return {name: self.shape(inner, table) for name, inner in at.items()}
+            return MappingProxyType({name: self.shape(inner, table) for name, inner in at.items()})
         if isinstance(at.value, list):
             return tuple(self.shape(inner, table) for inner in at.each())
         if isinstance(at.value, str):

@@ -1,5 +1,6 @@
 from collections.abc import Callable
-from dataclasses import replace
+
+from msgspec import structs
 
 from engine.planning.coverage import coverage
 from engine.planning.run import Result
@@ -22,5 +23,5 @@ def test_coverage_counts_rules_that_matched_and_models_that_were_asked_for(
 
 def test_a_configuration_with_nothing_to_exercise_is_exercised(snapshot: Snapshot) -> None:
     """No rules and no virtual models: nothing is missed."""
-    bare = replace(snapshot.program, rules=(), virtual={})
+    bare = structs.replace(snapshot.program, rules=(), virtual={})
     assert coverage(bare, []).percent == 100.0

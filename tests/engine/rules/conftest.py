@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from engine.errors import OutcomeKind, Place
 from engine.health import BreakerSettings
@@ -129,7 +130,7 @@ def offer(at: Provider, model: str, **changed: Any) -> Offer:
         features=frozenset({"tools", "json_schema", "reasoning", "streaming"}),
         prices=(price(),),
     )
-    return replace(plain, **changed)
+    return structs.replace(plain, **changed)
 
 
 def target(text: str, *, weight: int = 1, virtual: bool = False, carried: bool = False) -> Target:
@@ -161,12 +162,12 @@ def pool(
 
 
 def virtual(name: str, of: Pool, **changed: Any) -> VirtualModel:
-    return replace(VirtualModel(name=name, pool=of, place=Place("routes.yaml", 20), retry=RETRY), **changed)
+    return structs.replace(VirtualModel(name=name, pool=of, place=Place("routes.yaml", 20), retry=RETRY), **changed)
 
 
 def rule(name: str, *models: str, to: Pool, **changed: Any) -> Rule:
     plain = Rule(index=0, name=name, models=Globs(models), pool=to, place=Place("routes.yaml", 50))
-    return replace(plain, **changed)
+    return structs.replace(plain, **changed)
 
 
 def bounds(subject: str = "team health", deny: Sequence[str] = (), **require: Any) -> Bounds:
@@ -207,7 +208,7 @@ def program(
         aliases=MappingProxyType(dict(aliases)),
         alias_patterns=tuple(alias_patterns),
         virtual=tuple(virtuals),
-        rules=tuple(replace(one, index=at) for at, one in enumerate(rules)),
+        rules=tuple(structs.replace(one, index=at) for at, one in enumerate(rules)),
         callers=MappingProxyType({}),
         anonymous=None,
         recording=Recording(),

@@ -1,9 +1,9 @@
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from engine.errors import Forbidden, NotFound
 from engine.rules.chain import MAX_OFFERS
@@ -53,7 +53,7 @@ def test_the_first_matching_rule_decides(make: "Make", market: list[Offer]) -> N
 def test_a_rule_keeps_what_is_the_virtual_models_own(make: "Make", market: list[Offer]) -> None:
     """A rule replaces targets, strategy and fallback; require, edits and retry stay with the name."""
     edit = Edit(set=(("temperature", b"0"),))
-    retry = replace(make.retry, attempts=7)
+    retry = structs.replace(make.retry, attempts=7)
     support = make.virtual(
         "support", make.pool("openai/mini"), bounds=make.bounds(region="eu"), edits=(edit,), retry=retry
     )

@@ -1,8 +1,9 @@
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from msgspec import structs
 
 from engine.rules.decision import Reason
 from engine.rules.program import Caller, Modality, Offer, WhenFull
@@ -60,7 +61,7 @@ def test_what_a_model_is_not_able_to_do_or_no_longer_does_is_refused(make: "Make
     at = make.provider("p")
     offers = [
         make.offer(at, "a/plain", features=frozenset()),
-        make.offer(at, "a/old", lifecycle=replace(make.offer(at, "x/y").lifecycle, retired=make.at.date())),
+        make.offer(at, "a/old", lifecycle=structs.replace(make.offer(at, "x/y").lifecycle, retired=make.at.date())),
         make.offer(at, "a/unpriced", prices=()),
         make.offer(make.provider("off", disabled="moved away"), "a/off"),
         make.offer(at, "a/eyes", input=frozenset({Modality.TEXT, Modality.IMAGE})),

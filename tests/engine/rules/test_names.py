@@ -1,7 +1,7 @@
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
+from msgspec import structs
 
 from engine.errors import NotFound
 from engine.rules.match import Globs
@@ -69,8 +69,9 @@ def test_a_name_of_absurd_length_is_refused_without_being_repeated(make: "Make",
 def test_patterns_offer_what_is_not_listed_and_say_so(make: "Make", market: list[Offer]) -> None:
     """An unlisted model is an offer like any other, marked as unlisted."""
     open_router = make.provider("openrouter")
-    template = make.offer(open_router, "mistral/*", context=None, features=frozenset(), upstream_model="*")
-    pattern = OfferPattern(glob="mistral/*", upstream="m-*", template=replace(template, model=ModelId("mistral/*")))
+    name = ModelId("mistral/*")
+    template = make.offer(open_router, name, context=None, features=frozenset(), upstream_model="*")
+    pattern = OfferPattern(glob=name, upstream="m-*", template=structs.replace(template, model=name))
     program = make.program(*market, patterns=[pattern])
     decision = make.asked(program, "mistral/large", has_tools=True, input_tokens_low=10**6)
     assert make.ids(decision) == ["mistral/large@openrouter"]

@@ -1,4 +1,4 @@
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -273,7 +273,7 @@ def test_reject_does_not_hand_over(make: "Make") -> None:
 def test_one_deadline_covers_everything(make: "Make") -> None:
     """What is left is handed to each attempt; when it is over, nothing starts."""
     decision = chained(make, "one", "two")
-    scenario = planned(make, structs.replace(decision, retry=replace(decision.retry, deadline_s=10.0)))
+    scenario = planned(make, structs.replace(decision, retry=structs.replace(decision.retry, deadline_s=10.0)))
     scenario.now_s += 4
     scenario.fail(K.TIMEOUT_TOTAL)
     assert isinstance(scenario.command, Start)
@@ -293,7 +293,7 @@ def test_of_several_failures_the_one_that_can_be_mended_is_told(make: "Make") ->
 
 def test_the_sets_of_the_files_replace_the_table(make: "Make") -> None:
     """`retry_on: [timeout]` and `failover_on: []` are what happens."""
-    retry = replace(make.retry, retry_on=frozenset({K.TIMEOUT_TOTAL}), failover_on=frozenset())
+    retry = structs.replace(make.retry, retry_on=frozenset({K.TIMEOUT_TOTAL}), failover_on=frozenset())
     scenario = planned(make, chained(make, "one", "two", retry=retry))
     scenario.fail(K.TIMEOUT_TOTAL)
     assert scenario.tried == ["one/main", "one/main"]
@@ -320,7 +320,7 @@ EVENTS = st.one_of(
 @given(data=st.data(), attempts=st.integers(1, 4), offers=st.integers(1, 5))
 def test_a_plan_always_ends_within_its_bound(make: "Make", data: st.DataObject, attempts: int, offers: int) -> None:
     """Whatever happens: attempts ≤ offers by tries, none after content went out, none after the end."""
-    retry = replace(make.retry, attempts=attempts)
+    retry = structs.replace(make.retry, attempts=attempts)
     decision = chained(make, *(f"p{n}" for n in range(offers)), retry=retry, auth=two_keys())
     plan, world, now_s = AttemptPlan(decision, 0.0), make.world(), 0.0
     command, ended, steps = plan.step(Begin(), now_s, world), 0, 0
