@@ -99,6 +99,8 @@ class TokenTold(msgspec.Struct, frozen=True, tag=True):
 
     account: str
     """A digest of everything that the token depends on, secrets included; it gives none of them away."""
+    ask: int
+    """The worker's last `TokenAsk`, as far as it had come."""
     standing: TokenStanding
 
 

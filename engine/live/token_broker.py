@@ -61,7 +61,8 @@ class _Account:
 
     name: str
     standing: TokenStanding = field(default_factory=TokenStanding)
-    users: set[int] = field(default_factory=set)
+    users: dict[int, int] = field(default_factory=dict)
+    """Worker → number of its last ask."""
     waiting: dict[int, int] = field(default_factory=dict)
     """Worker → number of its ask, the longest-waiting first."""
     lease: _Lease | None = None
@@ -84,16 +85,16 @@ class _Account:
 
     def without(self, worker: int, now_s: float) -> list[Said]:
         """What follows when *worker* neither waits nor fetches."""
-        self.users.discard(worker)
+        self.users.pop(worker, None)
         self.waiting.pop(worker, None)
         return self._passed_on(worker, now_s)
 
     def _asked(self, worker: int, word: TokenAsk, now_s: float) -> list[Said]:
-        self.users.add(worker)
+        self.users[worker] = word.ask
         told: list[Said] = []
         if word.seen < self.standing.version:
             self.waiting.pop(worker, None)
-            told.append((worker, TokenTold(self.name, self.standing.holding(now_s))))
+            told.append((worker, TokenTold(self.name, word.ask, self.standing.holding(now_s))))
         else:
             self.waiting[worker] = word.ask
         return told + self._passed_on(worker, now_s)
@@ -104,7 +105,7 @@ class _Account:
             return []
         self.lease, self.standing = None, standing
         self.waiting.clear()
-        return [(user, TokenTold(self.name, standing)) for user in sorted(self.users)]
+        return [(user, TokenTold(self.name, last, standing)) for user, last in sorted(self.users.items())]
 
     def _passed_on(self, idle: int, now_s: float) -> list[Said]:
         """The lease for who waits longest, if nobody has it; the worker *idle* has it no more."""

@@ -47,12 +47,7 @@ class TokenLink:
             self._send(TokenLeave(account))
 
     def take(self, message: TokenTold | TokenLease) -> None:
-        """Hand *message* on to who asked; one that answers an ask which counts no more is dropped."""
+        """Hand *message* on to who asked; one of before the last ask is dropped, which is answered by what is newer."""
         asked = self._asked.get(message.account)
-        if asked is None:
-            return
-        match message:
-            case TokenTold():
-                asked.hear(message.standing)
-            case TokenLease() if message.ask == asked.ask:
-                asked.hear(None)
+        if asked is not None and message.ask == asked.ask:
+            asked.hear(message.standing if isinstance(message, TokenTold) else None)

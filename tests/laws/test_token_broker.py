@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable
 from functools import partial
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from engine.live.control import Message, TokenAsk, TokenFailed, TokenFetched, TokenLease, TokenLeave, TokenTold
@@ -145,7 +145,19 @@ def assert_one_fetches(host: Host) -> None:
         assert host.fetching(account) <= 1
 
 
+TOLD_ACROSS_A_LEAVE: list[tuple[Callable[[Host, int, str], None], int, str]] = [
+    (Host.ask, 1, "b"),
+    (Host.carry, 1, "b"),
+    (Host.hear, 1, "b"),
+    (Host.succeed, 1, "b"),
+    (Host.leave, 1, "b"),
+    (Host.ask, 1, "b"),
+]
+"""What was fetched before the worker left reaches it after it has come back."""
+
+
 @settings(max_examples=150)
+@example(TOLD_ACROSS_A_LEAVE)
 @given(HISTORIES)
 def test_any_history(history: list[tuple[Callable[[Host, int, str], None], int, str]]) -> None:
     """At most one worker fetches for an account, and once all is said nobody waits and all have the newest."""

@@ -44,8 +44,10 @@ MESSAGES: list[Message] = [
     TokenLease("ac", 1),
     TokenFetched("ac", 1, AccessToken("t0k-canary", 12.5)),
     TokenFailed("ac", 1, "the token endpoint answered 503"),
-    TokenTold("ac", TokenStanding(version=2, token=AccessToken("t0k-canary", 12.5), failures=1, detail="no", at_s=9.0)),
-    TokenTold("ac", TokenStanding()),
+    TokenTold(
+        "ac", 1, TokenStanding(version=2, token=AccessToken("t0k-canary", 12.5), failures=1, detail="no", at_s=9.0)
+    ),
+    TokenTold("ac", 2, TokenStanding()),
     TokenLeave("ac"),
 ]
 

@@ -27,7 +27,7 @@ def test_one_fetches_for_all() -> None:
     assert ask(0, broker) == [(0, TokenLease("a", 1))]
     assert ask(1, broker) == []
     assert ask(2, broker) == []
-    told = TokenTold("a", FETCHED)
+    told = TokenTold("a", 1, FETCHED)
     assert broker.take(0, TokenFetched("a", 1, TOKEN), 1.0) == [(0, told), (1, told), (2, told)]
 
 
@@ -41,7 +41,7 @@ def test_accounts_are_apart() -> None:
 def test_who_comes_later_is_told_at_once() -> None:
     """A worker that has seen less than is known fetches nothing; one that has seen it all may renew."""
     broker = fetched()
-    assert ask(2, broker, now_s=2.0) == [(2, TokenTold("a", FETCHED))]
+    assert ask(2, broker, now_s=2.0) == [(2, TokenTold("a", 1, FETCHED))]
     assert ask(2, broker, seen=1, n=2, now_s=60.0) == [(2, TokenLease("a", 2))]
 
 
@@ -50,8 +50,8 @@ def test_a_failure_is_told_to_all() -> None:
     broker = fetched()
     ask(1, broker, seen=1, n=2, now_s=60.0)
     failed = TokenStanding(version=2, token=TOKEN, failures=1, detail="no", at_s=61.0)
-    told = TokenTold("a", failed)
-    assert broker.take(1, TokenFailed("a", 2, "no"), 61.0) == [(0, told), (1, told)]
+    told = TokenTold("a", 1, failed)
+    assert broker.take(1, TokenFailed("a", 2, "no"), 61.0) == [(0, told), (1, TokenTold("a", 2, failed))]
     assert ask(2, broker, now_s=61.0) == [(2, told)]
     assert ask(0, broker, seen=2, n=2, now_s=62.0) == [(0, TokenLease("a", 2))]
 
@@ -92,7 +92,7 @@ def test_a_restarted_worker_is_told() -> None:
     broker = fetched()
     broker.gone(0, 2.0)
     broker.gone(1, 2.0)
-    assert ask(0, broker, now_s=3.0) == [(0, TokenTold("a", FETCHED))]
+    assert ask(0, broker, now_s=3.0) == [(0, TokenTold("a", 1, FETCHED))]
 
 
 def test_what_nobody_uses_is_forgotten() -> None:
@@ -114,7 +114,7 @@ def test_a_token_that_has_ended_is_forgotten() -> None:
     """Nobody is told of a token that cannot be used any more."""
     broker = fetched()
     (told,) = ask(2, broker, now_s=TOKEN.ends_s)
-    assert told == (2, TokenTold("a", TokenStanding(version=1, at_s=1.0)))
+    assert told == (2, TokenTold("a", 1, TokenStanding(version=1, at_s=1.0)))
     assert broker._accounts["a"].standing.token is None
 
 
