@@ -141,13 +141,13 @@ class ChatStream(msgspec.Struct, kw_only=True, eq=False):
     def _relay(self, block: bytes) -> bytes:
         """After it: all before the first telling event goes out unread, and from there on events are told apart."""
         first = _first_telling(block)
-        if first < 0:
+        if first == len(block):
             return self._unread(block)
         begin = block.rfind(b"\n\n", 0, first) + 2
         begin = 0 if begin == 1 else begin
         out = [self._unread(block[:begin])]
         for event in sse.events(block[begin:]):
-            out.append(self._unread(event) if _first_telling(event) < 0 else self._read(event))
+            out.append(self._read(event) if _first_telling(event) < len(event) else self._unread(event))
             if self.error or self.done:
                 break
         return b"".join(out)
@@ -198,10 +198,15 @@ class ChatStream(msgspec.Struct, kw_only=True, eq=False):
 
 
 def _first_telling(events: bytes) -> int:
-    """Where it first shows that one of *events* has to be parsed; -1 when none has to."""
-    found = [match.start() for match in (_FINISHED.search(events), _USED.search(events)) if match is not None]
-    found += [at for at in (events.find(_ERROR), events.find(sse.DONE)) if at >= 0]
-    return min(found, default=-1)
+    """Where it first shows that one of *events* has to be parsed; their length when none has to."""
+    first = len(events)
+    for word in (sse.DONE, _ERROR):
+        at = events.find(word, 0, first)
+        first = first if at < 0 else at
+    for telling in (_FINISHED, _USED):
+        match = telling.search(events, 0, first)
+        first = match.start() if match else first
+    return first
 
 
 def _usage(chunk: _Chunk) -> Usage | None:
