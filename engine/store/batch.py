@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 from msgspec.structs import astuple
 
-from engine.values import AttemptRecord, ConfigRecord, EventRecord, Measures, Record, RequestRecord, Usage
+from engine.values import NOTHING, AttemptRecord, ConfigRecord, EventRecord, Measures, Record, RequestRecord, Usage
 
 __all__ = ["USUAL", "Batch"]
 
@@ -21,15 +21,6 @@ DECLARED = ("models", "providers", "prices")
 USAGE = ["usage_source" if name == "source" else f"{name}_tokens" for name in Usage.__struct_fields__]
 COUNTS = (*USAGE, *Measures.__struct_fields__)
 """Keys of what a record nests, beside those of its own fields."""
-NO_MEASURES = (None,) * len(Measures.__struct_fields__)
-
-GROUP_ROWS = 256
-"""Encoded at a time, while the processor's cache holds them: a batch kept as objects costs 2 µs a row more."""
-
-decode_declared = msgspec.msgpack.Decoder(list[dict[str, Any]]).decode
-encode_lines = msgspec.json.Encoder(enc_hook=dict).encode_lines
-
-
 USUAL: dict[str, Any] = {
     **dict.fromkeys(
         ("stream", "has_tools", "has_images", "has_audio", "has_files", "wants_json", "reasoning", "unlisted"), False
@@ -43,24 +34,25 @@ USUAL: dict[str, Any] = {
 in again."""
 NO_USAGE = tuple(USUAL.get(key) for key in USAGE)
 """All left out: without a source there is nothing to put in."""
+NO_MEASURES = (None,) * len(Measures.__struct_fields__)
+
+GROUP_ROWS = 256
+"""Encoded at a time, while the processor's cache holds them: a batch kept as objects costs 2 µs a row more."""
+
+decode_declared = msgspec.msgpack.Decoder(list[dict[str, Any]]).decode
+encode_lines = msgspec.json.Encoder(enc_hook=dict).encode_lines
 
 
-def _rows(name: str, *keys: str) -> Callable[..., Any]:
-    """Makes rows of one kind from their values, in the order of the keys. What is None is left out of the line."""
-    return _defined(name, [(key, object, None) for key in keys])
+def _rows(name: str, *keys: str, usual: Mapping[str, Any] = NOTHING) -> Callable[..., Any]:
+    """Makes rows of one kind from their values, in the order of the keys.
+
+    What is None is left out of the line, or for a key of *usual*, what is its value there.
+    """
+    return msgspec.defstruct(name, [(key, object, usual.get(key)) for key in keys], omit_defaults=True, gc=False)
 
 
-def _usage_rows(name: str, *keys: str) -> Callable[..., Any]:
-    """As `_rows`, and what is `USUAL` is left out as well."""
-    return _defined(name, [(key, object, USUAL.get(key)) for key in keys])
-
-
-def _defined(name: str, fields: list[tuple[str, type, object]]) -> Callable[..., Any]:
-    return msgspec.defstruct(name, fields, omit_defaults=True, gc=False)
-
-
-request_row = _usage_rows("RequestRow", *RequestRecord.__struct_fields__, *COUNTS)
-attempt_row = _usage_rows("AttemptRow", "request_id", "at", *AttemptRecord.__struct_fields__, *COUNTS)
+request_row = _rows("RequestRow", *RequestRecord.__struct_fields__, *COUNTS, usual=USUAL)
+attempt_row = _rows("AttemptRow", "request_id", "at", *AttemptRecord.__struct_fields__, *COUNTS, usual=USUAL)
 config_row = _rows("ConfigRow", *ConfigRecord.__struct_fields__)
 event_row = _rows("EventRow", *EventRecord.__struct_fields__)
 

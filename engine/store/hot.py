@@ -161,7 +161,7 @@ class Hot:
             self._db.executemany("INSERT INTO parts VALUES (?, ?, ?, ?, ?, ?)", rows)
             self._db.executemany("INSERT INTO part_widths VALUES (?, ?)", [(p.file, p.columns) for p in parts])
             self._db.execute(EMPTY)
-            self.commit()
+        self.commit()
 
     def parts(self) -> list[Part]:
         """Every part of every table, in journal order."""
@@ -228,7 +228,7 @@ class Hot:
         self._begin()
         with self._undone_by_failure():
             yield
-            self.commit()
+        self.commit()
 
     def _one(self, query: str) -> tuple[int, ...]:
         row: tuple[int, ...] = self._db.execute(query).fetchall()[0]

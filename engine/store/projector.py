@@ -28,7 +28,7 @@ from engine.values import Record
 __all__ = ["Projector"]
 
 BATCH_RECORDS = 20_000
-"""About 10 MB of journal: one transaction, half a second."""
+"""About 10 MB of journal, and less than half a second."""
 COMMIT_RECORDS = 500_000
 """So many are read again at most, after a kill in the middle of a backlog."""
 MARGIN = timedelta(hours=1)

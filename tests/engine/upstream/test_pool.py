@@ -1,6 +1,7 @@
 """The pool on its own: who gets which connection, who waits, and what is sent twice."""
 
 import asyncio
+import gzip
 from collections.abc import AsyncIterator, Awaitable, Callable
 from ipaddress import ip_network
 from typing import Any
@@ -77,6 +78,31 @@ class Server:
 
 async def body(exchange: Exchange) -> bytes:
     return await exchange.read_all(100)
+
+
+async def test_an_answer_tells_when_it_is_read(pools: Pools, loopback: Loopback) -> None:
+    """Once its last byte has arrived and was taken; of one that is compressed it is not known."""
+    compressed = gzip.compress(b"hello")
+    rest = asyncio.Event()
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while head := await reader.readuntil(b"\r\n\r\n"):
+            if b"/packed" in head:
+                said = b"HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: %d\r\n\r\n%b"
+                writer.write(said % (len(compressed), compressed))
+                continue
+            writer.write(HELLO[:-2])
+            await rest.wait()
+            writer.write(HELLO[-2:])
+
+    pool = pool_at(pools, await loopback(answer))
+    plain = await pool.perform(job())
+    assert (await plain.read(1.0), plain.is_read) == (b"hel", False)
+    rest.set()
+    assert (await plain.read(1.0), plain.is_read) == (b"lo", True)
+    packed = await pool.perform(job("/packed"))
+    assert (await packed.read(1.0), packed.is_read) == (b"hello", False)
+    assert await packed.read(1.0) == b""
 
 
 async def test_newest_first(pools: Pools, loopback: Loopback) -> None:
