@@ -4,7 +4,6 @@ The provider answers in its own protocol by script, on a virtual clock; the requ
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 from types import MappingProxyType
@@ -12,6 +11,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from msgspec import structs
 
 from engine.config.build import build
 from engine.config.bundle import read
@@ -28,7 +28,7 @@ from engine.values import SecretRef, Surface
 ROOT = Path(__file__).parents[2]
 BUILT = build(read(ROOT))
 assert BUILT.parts is not None
-SNAPSHOT = replace(
+SNAPSHOT = structs.replace(
     assemble(BUILT.parts),
     callers=MappingProxyType({sha256(b"k").digest(): Caller(id="anyone")}),
 )

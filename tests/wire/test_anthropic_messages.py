@@ -23,6 +23,7 @@ from engine.wire.anthropic_messages.reply import decode_reply, encode_reply
 from engine.wire.anthropic_messages.request import decode_request, encode_request
 from engine.wire.anthropic_messages.stream import Decoder, Encoder
 from engine.wire.fold import fold, spread
+from tests.spelled import spelled
 
 CASES = Path(__file__).parent / "anthropic_messages"
 STREAMS = sorted(path.parent.name for path in CASES.glob("*/upstream.sse"))
@@ -32,7 +33,7 @@ Golden = Callable[[Path, str], None]
 
 
 def text(value: object) -> str:
-    return msgspec.json.format(msgspec.json.encode(value), indent=2).decode() + "\n"
+    return msgspec.json.format(msgspec.json.encode(spelled(value)), indent=2).decode() + "\n"
 
 
 def told(event: hub.Event) -> dict[str, Any]:

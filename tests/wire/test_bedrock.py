@@ -20,6 +20,7 @@ from engine.wire.bedrock.reply import decode_reply
 from engine.wire.bedrock.request import encode_request, finish
 from engine.wire.bedrock.stream import Decoder
 from engine.wire.fold import fold
+from tests.spelled import spelled
 
 CASES = Path(__file__).parent / "bedrock"
 STREAMS = sorted(path.parent.name for path in CASES.glob("*/upstream.jsonl"))
@@ -51,7 +52,7 @@ def told(value: Any) -> Any:
 
 
 def text(value: object) -> str:
-    plain = told(msgspec.json.decode(msgspec.json.encode(value, enc_hook=dict)))
+    plain = told(msgspec.json.decode(msgspec.json.encode(spelled(value), enc_hook=dict)))
     return msgspec.json.format(msgspec.json.encode(plain), indent=2).decode() + "\n"
 
 

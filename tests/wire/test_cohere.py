@@ -20,6 +20,7 @@ from engine.wire.cohere.request import decode_request, encode_request, finish
 from engine.wire.cohere.stream import Decoder, Encoder
 from engine.wire.fold import fold, spread
 from engine.wire.json_edit import Fields
+from tests.spelled import spelled
 
 CASES = Path(__file__).parent / "cohere"
 STREAMS = sorted(path.parent.name for path in CASES.glob("*/upstream.sse"))
@@ -42,7 +43,7 @@ def lean(value: Any) -> Any:
 
 
 def shown(value: object) -> Any:
-    return lean(msgspec.json.decode(msgspec.json.encode(value, enc_hook=dict)))
+    return lean(msgspec.json.decode(msgspec.json.encode(spelled(value), enc_hook=dict)))
 
 
 def read(cuts: Iterator[bytes]) -> tuple[list[hub.Event], str]:

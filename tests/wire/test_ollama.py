@@ -20,6 +20,7 @@ from engine.wire.json_edit import Fields
 from engine.wire.ollama.reply import decode_reply, encode_reply
 from engine.wire.ollama.request import decode_request, encode_request, finish
 from engine.wire.ollama.stream import Decoder, Encoder
+from tests.spelled import spelled
 
 CASES = Path(__file__).parent / "ollama"
 STREAMS = sorted(path.parent.name for path in CASES.glob("*/upstream.ndjson"))
@@ -42,7 +43,7 @@ def lean(value: Any) -> Any:
 
 
 def shown(value: object) -> Any:
-    return lean(msgspec.json.decode(msgspec.json.encode(value, enc_hook=dict)))
+    return lean(msgspec.json.decode(msgspec.json.encode(spelled(value), enc_hook=dict)))
 
 
 def read(cuts: Iterator[bytes]) -> tuple[list[hub.Event], str]:
