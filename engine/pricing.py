@@ -67,16 +67,14 @@ class Rates:
         return self.input if kind in _INPUT_KINDS else self.output
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tier:
+class Tier(msgspec.Struct, frozen=True, kw_only=True):
     """Rates for the whole request once its total input exceeds a count of tokens."""
 
     above_input_tokens: int
     rates: Rates
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Price:
+class Price(msgspec.Struct, frozen=True, kw_only=True):
     """What one model costs at one provider from an instant on, until the next period begins."""
 
     id: str

@@ -4,9 +4,10 @@ A key without `default` in its schema is left out when it is absent: `x-absent` 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cache
 from typing import Any
+
+import msgspec
 
 from engine.config.placed import Placed
 from engine.config.places import Sparse
@@ -16,8 +17,7 @@ from engine.config.tree import Kind
 __all__ = ["filled"]
 
 
-@dataclass(frozen=True, slots=True)
-class _Filler:
+class _Filler(msgspec.Struct, frozen=True):
     """What is filled into values of one schema node."""
 
     defaults: Mapping[str, Any]

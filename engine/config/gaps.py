@@ -5,8 +5,9 @@ its place: something that means nothing, so that nothing is said of it.
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any, Final, NamedTuple
+
+from msgspec.structs import replace
 
 from engine.config.places import Path, Sparse
 from engine.config.schemas import at, schema

@@ -4,9 +4,11 @@ Knows which mappings are joined, and what may stand in one file only. Does not k
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any, Final
+
+from msgspec.structs import replace
 
 from engine.config.defaults import filled
 from engine.config.placed import Placed

@@ -5,9 +5,10 @@ Mappings merge by key; scalars and lists replace. What an overlay says has its p
 """
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import Any
+
+from msgspec.structs import replace
 
 from engine.config.places import Node, Path, Places
 from engine.config.schemas import schema

@@ -1,8 +1,10 @@
 """A value together with the way to it, so that whatever is said of it has a file, a line and a key path."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
 from typing import Any
+
+import msgspec
+from msgspec.structs import replace
 
 from engine.config.places import Sparse
 from engine.config.tree import Document, Path
@@ -11,8 +13,7 @@ from engine.errors import Place
 __all__ = ["Placed", "merged"]
 
 
-@dataclass(frozen=True, slots=True)
-class Placed:
+class Placed(msgspec.Struct, frozen=True):
     """A value of a document. What was filled in by default has the place of what it was filled into."""
 
     document: Document

@@ -1,8 +1,9 @@
 """Meaning, as far as it hangs on offers: what targets come to once they are looked for at the providers."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
+
+import msgspec
 
 from engine.config.compile.bounds import bounds
 from engine.config.link import Tree
@@ -43,8 +44,7 @@ def check_reach(tree: Tree, names: Names, program: Program, today: date | None, 
         _check_prices(tree.providers, program, today, report)
 
 
-@dataclass(frozen=True, slots=True)
-class _Written:
+class _Written(msgspec.Struct, frozen=True):
     """What the files say of offers, those included that something is wrong with; and the program without those."""
 
     program: Program

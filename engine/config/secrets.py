@@ -1,7 +1,8 @@
 """Which secrets a configuration needs before it can serve: references only, nothing is read here."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from engine.config.scalars import references
 from engine.errors import Place
@@ -12,8 +13,7 @@ from engine.values import ProviderId, SecretRef
 __all__ = ["Need", "needs"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Need:
+class Need(msgspec.Struct, frozen=True, kw_only=True):
     """One secret that one provider needs."""
 
     provider: ProviderId

@@ -2,11 +2,14 @@
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from importlib import import_module
 from pathlib import PurePosixPath
 from typing import Any
+
+import msgspec
+from msgspec import structs
 
 from engine import __version__
 from engine.config import overlay, schemas
@@ -29,8 +32,7 @@ KINDS = {
 """Folder → what its files are."""
 
 
-@dataclass(frozen=True, slots=True)
-class Checked:
+class Checked(msgspec.Struct, frozen=True):
     """All documents of a configuration that could be read, and every problem found on the way."""
 
     written: tuple[Document, ...]
@@ -44,8 +46,7 @@ class Checked:
     """Files that could not be read: what they would have defined is unknown, not absent."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Examined:
+class _Examined(msgspec.Struct, frozen=True):
     """One file and what is wrong with it."""
 
     document: Document
@@ -143,7 +144,7 @@ def _overlaid(files: Sequence[_Examined], bundle: Bundle, cache: Cache | None) -
                 data,
             ]
             shape, gaps = _kept(cache, made_of, partial(_patched_shape, document, first.writing))
-            patched = replace(document, gaps=(*first.unread, *gaps))
+            patched = structs.replace(document, gaps=(*first.unread, *gaps))
             before = _Examined(patched, first.writing, shape, first.unread)
         result.append(before)
     return result, [*writing, *misfits]

@@ -12,6 +12,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any, NamedTuple, NoReturn
 
+import msgspec
 import yaml
 
 from engine.config.places import Node, Path, Places, Spot
@@ -46,8 +47,7 @@ class Kind(StrEnum):
     ROUTING_TEST = "routing-test"
 
 
-@dataclass(frozen=True, slots=True)
-class Document:
+class Document(msgspec.Struct, frozen=True):
     """One file of a configuration, read. With an overlay, some of its places are in the overlay's file."""
 
     file: str

@@ -5,11 +5,12 @@ This table is the documentation as well: a fact that is not listed does not exis
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
+
+import msgspec
 
 from engine.errors import ExpressionInvalid, Flaw, did_you_mean
 from engine.values import Facts, Surface
@@ -41,8 +42,7 @@ class Kind(StrEnum):
     DATE = "a date"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fact:
+class Fact(msgspec.Struct, frozen=True, kw_only=True):
     """One thing that conditions may look at."""
 
     name: str

@@ -1,7 +1,8 @@
 """Names: what a caller's `model` stands for. Declared spellings only; nothing is guessed or rewritten."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+import msgspec
 
 from engine.errors import NotFound
 from engine.rules.nearest import nearest
@@ -17,8 +18,7 @@ _MAX_STEPS = 16
 """Aliases followed before a name is unknown: cycles of exact ones are refused by `validate`, patterns could grow."""
 
 
-@dataclass(frozen=True, slots=True)
-class Named:
+class Named(msgspec.Struct, frozen=True):
     """A name, resolved: a virtual model, or the offers of a canonical model or pin."""
 
     path: tuple[str, ...]

@@ -5,7 +5,6 @@ chains or time; `plan` walks the table. Source: the specification's page on rout
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import Enum
 from types import MappingProxyType
 from typing import Final
@@ -58,8 +57,7 @@ class Rest(Enum):
     KEY = "key"
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
+class Told(msgspec.Struct, frozen=True):
     """What a caller sees of an outcome when nothing is left to try."""
 
     status: int
@@ -69,8 +67,7 @@ class Told:
     retryable: bool = True
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
+class Row(msgspec.Struct, frozen=True, kw_only=True):
     """One row of the table."""
 
     told: Told

@@ -3,8 +3,6 @@
 Knows: how a request body is read as raw fields, changed and written again. Does not know any protocol.
 """
 
-from dataclasses import dataclass
-
 import msgspec
 
 __all__ = ["Edit", "Fields", "apply", "sets"]
@@ -16,8 +14,7 @@ Fields = dict[str, msgspec.Raw]
 _OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Edit:
+class Edit(msgspec.Struct, frozen=True, kw_only=True):
     """One change of a request: `rename`, then `drop`, then `set`, then `default`. Values are JSON, already encoded."""
 
     default: tuple[tuple[str, bytes], ...] = ()

@@ -1,4 +1,4 @@
-from dataclasses import fields, replace
+from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
@@ -33,10 +33,10 @@ PRICES = st.builds(Price, id=st.just("p/m/2026-01-01"), from_at=st.just(AT), rat
 USAGES = st.builds(Usage, **{kind: st.integers(0, 10**7) for kind in KINDS})
 DISCOUNTS = st.fractions(0, 1, max_denominator=1000)
 UNITS = ("image_pusd", "audio_minute_pusd", "character_pusd", "search_pusd")
-EVERY_UNIT = replace(FREE, image_pusd=1000, audio_minute_pusd=600, character_pusd=10, search_pusd=1)
+EVERY_UNIT = structs.replace(FREE, image_pusd=1000, audio_minute_pusd=600, character_pusd=10, search_pusd=1)
 MEASURED = ("images", "audio_ms", "characters", "search_units")
 MEASURES = st.builds(Measures, **dict.fromkeys(MEASURED, st.integers(0, 10**9)))
-PRICES_OF_UNITS = st.builds(replace, PRICES, **dict.fromkeys(UNITS, RATE))
+PRICES_OF_UNITS = st.builds(structs.replace, PRICES, **dict.fromkeys(UNITS, RATE))
 
 
 def list_pusd(usage: Usage, price: Price) -> int:
@@ -67,7 +67,7 @@ def test_a_price_that_cannot_be_kept_exactly_is_a_flaw() -> None:
 
 def test_the_price_in_force_is_the_latest_that_has_begun() -> None:
     """A price holds from its first instant on, until the next begins; before all of them there is none."""
-    later = replace(QWEN, id="later", from_at=AT + timedelta(days=1))
+    later = structs.replace(QWEN, id="later", from_at=AT + timedelta(days=1))
     prices = (QWEN, later)
     assert price_at(prices, AT - timedelta(microseconds=1)) is None
     assert price_at(prices, AT) is QWEN
@@ -97,15 +97,15 @@ def test_an_hour_in_the_cache_has_a_price_of_its_own() -> None:
     """Without one it costs as much as any cache write, and without that as much as input."""
     usage = Usage(cache_write=1, cache_write_1h=1)
     for own, expected in (({"cache_write_1h": 8}, 12), ({"cache_write": 5}, 10), ({}, 8)):
-        price = replace(FREE, rates=Rates(**{"input": 4, **own}))
+        price = structs.replace(FREE, rates=Rates(**{"input": 4, **own}))
         assert cost(usage, price, Fraction(0)).pusd == expected
-    price = replace(FREE, rates=Rates(input=4, cache_write=5, cache_write_1h=8))
+    price = structs.replace(FREE, rates=Rates(input=4, cache_write=5, cache_write_1h=8))
     assert cost(usage, price, Fraction(0)).pusd == 13
 
 
 def test_the_price_of_a_request_is_added_once() -> None:
     """A fee per request is due even where no token was counted."""
-    price = replace(FREE, request_pusd=7)
+    price = structs.replace(FREE, request_pusd=7)
     assert cost(Usage(), price, Fraction(0)).pusd == 7
     assert cost(Usage(input=5), price, Fraction(0)).pusd == 7
 
@@ -115,20 +115,20 @@ def test_the_price_of_a_request_is_added_once() -> None:
 )
 def test_a_discount_is_rounded_half_to_even_once(discount: str, expected: int) -> None:
     """Both the list cost and what the contract charges are kept: 2.5 becomes 2, 4.5 becomes 4, 3.5 becomes 4."""
-    price = replace(FREE, request_pusd=5)
+    price = structs.replace(FREE, request_pusd=5)
     assert cost(Usage(), price, Fraction(discount)) == Cost(pusd=expected, list_pusd=5, price_id=FREE.id)
 
 
 def test_a_discount_is_rounded_for_each_kind() -> None:
     """Half of 5 and half of 5 are 2 and 2, though half of 10 is 5; a fee per request is a kind as well."""
-    price = replace(FREE, rates=Rates(input=5, output=5), request_pusd=5)
+    price = structs.replace(FREE, rates=Rates(input=5, output=5), request_pusd=5)
     assert cost(Usage(input=1, output=1), price, Fraction(1, 2)).pusd == 6
     assert cost(Usage(input=1, cached_input=1), price, Fraction(1, 2)).pusd == 6
 
 
 def test_tokens_without_a_price_make_the_cost_unknown() -> None:
     """Nothing is guessed: the problem names what is missing, and tokens that did not occur need no price."""
-    price = replace(FREE, rates=Rates(input=5))
+    price = structs.replace(FREE, rates=Rates(input=5))
     assert cost(Usage(input=1), price, Fraction(0)).pusd == 5
     assert cost(Usage(input=1, reasoning=1), price, Fraction(0)) == Cost(
         pusd=None, list_pusd=None, price_id=FREE.id, problem="groq/free/2026-01-01 has no price for output tokens"
@@ -177,7 +177,7 @@ def test_free_is_nothing(usage: Usage, discount: Fraction) -> None:
 def test_every_measure_is_priced(measures: Measures, expected: int) -> None:
     """Pictures, minutes, characters and searches cost so much each, beside whatever tokens cost."""
     assert cost(Usage(), EVERY_UNIT, Fraction(0), measures) == Cost(pusd=expected, list_pusd=expected, price_id=FREE.id)
-    tokens = replace(EVERY_UNIT, rates=Rates(input=5))
+    tokens = structs.replace(EVERY_UNIT, rates=Rates(input=5))
     assert cost(Usage(input=2), tokens, Fraction(0), measures).pusd == expected + 10
 
 
@@ -210,9 +210,9 @@ def test_a_measure_without_a_price_makes_the_cost_unknown(measures: Measures, pr
 def test_what_tokens_count_as_well_is_paid_once() -> None:
     """A picture made of tokens is paid by the token, by the picture, or by both, as the price says."""
     usage, measures = Usage(input=10, image_output=100), Measures(images=1)
-    by_token = replace(FREE, rates=Rates(input=1, output=2))
-    by_image = replace(FREE, rates=Rates(), image_pusd=1000)
-    by_both = replace(by_token, image_pusd=1000)
+    by_token = structs.replace(FREE, rates=Rates(input=1, output=2))
+    by_image = structs.replace(FREE, rates=Rates(), image_pusd=1000)
+    by_both = structs.replace(by_token, image_pusd=1000)
     assert [cost(usage, price, Fraction(0), measures).pusd for price in (by_token, by_image, by_both)] == [
         210,
         1000,
@@ -222,9 +222,9 @@ def test_what_tokens_count_as_well_is_paid_once() -> None:
 
 def test_a_price_without_rates_says_nothing_of_tokens_alone() -> None:
     """Tokens of an answer without a picture are not free because pictures have a price; a fee per request pays them."""
-    by_image = replace(FREE, rates=Rates(), image_pusd=1000)
+    by_image = structs.replace(FREE, rates=Rates(), image_pusd=1000)
     assert cost(Usage(input=1), by_image, Fraction(0)).problem == "groq/free/2026-01-01 has no price for input tokens"
-    assert cost(Usage(input=1), replace(by_image, request_pusd=7), Fraction(0)).pusd == 7
+    assert cost(Usage(input=1), structs.replace(by_image, request_pusd=7), Fraction(0)).pusd == 7
 
 
 def test_sound_of_unknown_length_has_an_unknown_cost() -> None:
@@ -232,7 +232,7 @@ def test_sound_of_unknown_length_has_an_unknown_cost() -> None:
     usage, heard = Usage(audio_input=5), Measures(audio_ms=None)
     unknown = cost(usage, EVERY_UNIT, Fraction(0), heard)
     assert (unknown.pusd, unknown.problem) == (None, "the answer does not tell how much audio it is for")
-    assert cost(usage, replace(FREE, rates=Rates(input=3)), Fraction(0), heard).pusd == 15
+    assert cost(usage, structs.replace(FREE, rates=Rates(input=3)), Fraction(0), heard).pusd == 15
 
 
 @given(USAGES, MEASURES, MEASURES, PRICES_OF_UNITS)

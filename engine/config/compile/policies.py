@@ -1,8 +1,9 @@
 """`policies/` → who may ask, what binds them, and what is kept of their requests."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
+
+import msgspec
 
 from engine.config import scalars
 from engine.config.compile.bounds import bounds
@@ -17,8 +18,7 @@ from engine.snapshot import Privacy, Recording
 __all__ = ["anonymous", "callers", "privacy", "recording"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Team:
+class _Team(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     cost_center: str
     grant: Globs | None

@@ -1,9 +1,9 @@
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from engine.pricing import Rates
 from engine.rules.order import by_weight, expected_cost_pusd, hashed
