@@ -2,7 +2,6 @@
 
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from datetime import UTC, datetime
 from fractions import Fraction
 from pathlib import Path
@@ -13,6 +12,7 @@ import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from engine.pricing import Price, Rates, Tier, cost
 from engine.store.catalog import DECLARED
@@ -162,7 +162,7 @@ def test_cost_in_sql_is_cost_in_python(
     """The view that prices attempts again agrees with the request path to the pico-dollar, unknowns included."""
     tiers = (Tier(above_input_tokens=above, rates=tier),)
     at = datetime(2026, 1, 1, tzinfo=UTC)
-    price = replace(Price(id="openai/gpt-4o/2026-01-01", from_at=at, rates=base, tiers=tiers), **units)  # type: ignore[arg-type]  # by name
+    price = replace(Price(id="openai/gpt-4o/2026-01-01", from_at=at, rates=base, tiers=tiers), **units)
     rows = (provider_row(discount), priced_row(price, 0, base), priced_row(price, above, tier))
     layout = Layout(tmp_path_factory.mktemp("cost"))
     writer = SegmentWriter(layout.journal, "w1", log=None)  # type: ignore[arg-type]  # nothing goes wrong
