@@ -60,7 +60,7 @@ def _many(
 ) -> Taken:
     """Samples of each peer under so many connections, in a closed loop or at a rate.
 
-    The projector works every other second, on the rows of several rounds: its time is shared out among all requests.
+    The projector works every few seconds, on the rows of several rounds: its time is shared out among all requests.
     """
 
     def sample(peer: Peer) -> Sample:

@@ -28,6 +28,7 @@ matches all the same, parsing does no harm. Each begins with letters that seldom
 together, with what they begin with in common, they take twice as long."""
 
 _ERROR = b'"error"'
+"""A key, or a value that costs one parsing."""
 
 _CONTENT = (
     "content",

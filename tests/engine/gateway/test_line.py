@@ -20,8 +20,6 @@ from tests.bench.roots import KEY, MODEL, write_small
 
 NOBODY_PORT = 9
 BODY = b'{"model":"%b","messages":[{"role":"user","content":"hi"}]}' % MODEL.encode()
-
-
 STREAMED = BODY[:-1] + b',"stream":true}'
 CONTENT = b'data: {"choices":[{"index":0,"delta":{"content":"hi"},"finish_reason":null}]}\n\n'
 END = b"""data: {"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}
