@@ -22,10 +22,10 @@ MOST_HELD_BYTES = 16 * 1024
 """What is held before the first content; beyond it the stream is relayed as it is."""
 
 _FINISHED = re.compile(rb'_reason"\s*:\s*"')
-_USED = re.compile(rb'usage"\s*:\s*[^\sn]')
+_USAGE = b'"usage"'
+_USED = re.compile(_USAGE + rb"\s*:\s*[^\sn]")
 """A finish or a usage that is not null, however the JSON is spaced. In a text these quotes would be escaped; where one
-matches all the same, parsing does no harm. Each begins with letters that seldom occur, and is searched for by itself:
-together, with what they begin with in common, they take twice as long."""
+matches all the same, parsing does no harm."""
 
 _ERROR = b'"error"'
 """A key, or a value that costs one parsing."""
@@ -148,7 +148,7 @@ class ChatStream(msgspec.Struct, kw_only=True, eq=False):
         begin = 0 if begin == 1 else begin
         out = [self._unread(block[:begin])]
         for event in sse.events(block[begin:]):
-            out.append(self._read(event) if _first_telling(event) < len(event) else self._unread(event))
+            out.append(self._read(event) if _is_telling(event) else self._unread(event))
             if self.error or self.done:
                 break
         return b"".join(out)
@@ -198,16 +198,30 @@ class ChatStream(msgspec.Struct, kw_only=True, eq=False):
         self.error = Outcome(kind=OutcomeKind.MALFORMED, status=200, message=fault.detail, received=True)
 
 
+def _is_telling(event: bytes) -> bool:
+    """Whether the event has to be parsed."""
+    return (
+        sse.DONE in event
+        or _ERROR in event
+        or _FINISHED.search(event) is not None
+        or (_USAGE in event and _USED.search(event) is not None)
+    )
+
+
 def _first_telling(events: bytes) -> int:
-    """Where it first shows that one of *events* has to be parsed; their length when none has to."""
+    """Where it first shows that one of *events* has to be parsed; their length when none has to.
+
+    One word after the other: an expression for all of them takes three times as long.
+    """
     first = len(events)
     for word in (sse.DONE, _ERROR):
         at = events.find(word, 0, first)
         first = first if at < 0 else at
-    for telling in (_FINISHED, _USED):
-        match = telling.search(events, 0, first)
-        first = match.start() if match else first
-    return first
+    at = events.find(_USAGE, 0, first)
+    if at >= 0 and (used := _USED.search(events, at, first)):
+        first = used.start()
+    finished = _FINISHED.search(events, 0, first)
+    return finished.start() if finished else first
 
 
 def _usage(chunk: _Chunk) -> Usage | None:
