@@ -214,8 +214,10 @@ class UsageSource(StrEnum):
     PARTIAL = "partial"
 
 
-class Usage(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=False):
+class Usage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """Token counts by kind. The kinds are disjoint: `wire` has evened out what providers nest in one another.
+
+    In the journal what is 0, and the usual source, are left out.
 
     `input` excludes cached, cache-written, audio and image tokens; `output` excludes reasoning, audio and image.
     """
@@ -250,7 +252,7 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=False
         return self.output + self.reasoning + self.audio_output + self.image_output
 
 
-class Measures(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=False):
+class Measures(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What an answer is counted by beside tokens; some of it may be counted in tokens as well."""
 
     images: int = 0

@@ -10,7 +10,7 @@ __all__ = ["spelled"]
 
 
 def spelled(value: Any) -> Any:
-    """*value* with the counts in it by name: the arrays that they are in the journal, and in JSON, tell nobody much."""
+    """*value* with all counts in it, those too that are left out where they are written down."""
     if isinstance(value, Usage | Measures):
         return structs.asdict(value)
     if isinstance(value, list | tuple):

@@ -38,7 +38,7 @@ __all__ = [
     "unread_bytes",
 ]
 
-MAGIC = b"engjnl3\n"
+MAGIC = b"engjnl4\n"
 """The last digit is the version of the format."""
 HEAD = struct.Struct("<II")
 MAX_PAYLOAD_BYTES = 64 << 20

@@ -1,9 +1,9 @@
 -- One batch of journal records, as newline JSON, into the tables. Runs in the transaction that moves the positions.
 -- Types are said rather than guessed; a key that is not there is NULL, or what rows of its kind leave out as usual
--- (`batch.USUAL`): counts of tokens are left out at 0, and are NULL where there is no usage.
+-- (`batch.USUAL`): counts of tokens are left out at 0, the source at `reported`; all are NULL where there is no usage.
 
 INSERT INTO requests BY NAME
-SELECT * EXCLUDE ("at") REPLACE (
+SELECT * EXCLUDE ("at", usage, measures) REPLACE (
     coalesce(stream, false) AS stream,
     coalesce(has_tools, false) AS has_tools,
     coalesce(has_images, false) AS has_images,
@@ -18,18 +18,24 @@ SELECT * EXCLUDE ("at") REPLACE (
     coalesce(tags, MAP {}) AS tags,
     coalesce(headers, MAP {}) AS headers,
     coalesce(metadata, MAP {}) AS metadata,
-    coalesce(dropped_params, []) AS dropped_params,
-    if(usage_source IS NULL, NULL, coalesce(input_tokens, 0)) AS input_tokens,
-    if(usage_source IS NULL, NULL, coalesce(cached_input_tokens, 0)) AS cached_input_tokens,
-    if(usage_source IS NULL, NULL, coalesce(cache_write_tokens, 0)) AS cache_write_tokens,
-    if(usage_source IS NULL, NULL, coalesce(cache_write_1h_tokens, 0)) AS cache_write_1h_tokens,
-    if(usage_source IS NULL, NULL, coalesce(audio_input_tokens, 0)) AS audio_input_tokens,
-    if(usage_source IS NULL, NULL, coalesce(image_input_tokens, 0)) AS image_input_tokens,
-    if(usage_source IS NULL, NULL, coalesce(output_tokens, 0)) AS output_tokens,
-    if(usage_source IS NULL, NULL, coalesce(reasoning_tokens, 0)) AS reasoning_tokens,
-    if(usage_source IS NULL, NULL, coalesce(audio_output_tokens, 0)) AS audio_output_tokens,
-    if(usage_source IS NULL, NULL, coalesce(image_output_tokens, 0)) AS image_output_tokens
-), "at" AS ts
+    coalesce(dropped_params, []) AS dropped_params
+),
+    "at" AS ts,
+    coalesce(usage.input, if(usage IS NULL, NULL, 0)) AS input_tokens,
+    coalesce(usage.cached_input, if(usage IS NULL, NULL, 0)) AS cached_input_tokens,
+    coalesce(usage.cache_write, if(usage IS NULL, NULL, 0)) AS cache_write_tokens,
+    coalesce(usage.cache_write_1h, if(usage IS NULL, NULL, 0)) AS cache_write_1h_tokens,
+    coalesce(usage.audio_input, if(usage IS NULL, NULL, 0)) AS audio_input_tokens,
+    coalesce(usage.image_input, if(usage IS NULL, NULL, 0)) AS image_input_tokens,
+    coalesce(usage.output, if(usage IS NULL, NULL, 0)) AS output_tokens,
+    coalesce(usage.reasoning, if(usage IS NULL, NULL, 0)) AS reasoning_tokens,
+    coalesce(usage.audio_output, if(usage IS NULL, NULL, 0)) AS audio_output_tokens,
+    coalesce(usage.image_output, if(usage IS NULL, NULL, 0)) AS image_output_tokens,
+    coalesce(usage.source, if(usage IS NULL, NULL, 'reported')) AS usage_source,
+    measures.images,
+    measures.audio_ms,
+    measures.characters,
+    measures.search_units
 FROM read_json(
     getvariable('batch') || '/requests.ndjson',
     format = 'newline_delimited',
@@ -77,39 +83,36 @@ FROM read_json(
         'price_id': 'VARCHAR',
         'cost_pusd': 'BIGINT',
         'cost_problem': 'VARCHAR',
-        'input_tokens': 'BIGINT',
-        'cached_input_tokens': 'BIGINT',
-        'cache_write_tokens': 'BIGINT',
-        'cache_write_1h_tokens': 'BIGINT',
-        'audio_input_tokens': 'BIGINT',
-        'image_input_tokens': 'BIGINT',
-        'output_tokens': 'BIGINT',
-        'reasoning_tokens': 'BIGINT',
-        'audio_output_tokens': 'BIGINT',
-        'image_output_tokens': 'BIGINT',
-        'usage_source': 'VARCHAR',
-        'images': 'BIGINT',
-        'audio_ms': 'BIGINT',
-        'characters': 'BIGINT',
-        'search_units': 'BIGINT'
+        'usage': 'STRUCT(
+            input BIGINT, cached_input BIGINT, cache_write BIGINT, cache_write_1h BIGINT,
+            audio_input BIGINT, image_input BIGINT, output BIGINT, reasoning BIGINT,
+            audio_output BIGINT, image_output BIGINT, source VARCHAR
+        )',
+        'measures': 'STRUCT(images BIGINT, audio_ms BIGINT, characters BIGINT, search_units BIGINT)'
     }
 );
 
 INSERT INTO attempts BY NAME
-SELECT * EXCLUDE ("at") REPLACE (
+SELECT * EXCLUDE ("at", usage, measures) REPLACE (
     coalesce(upstream_request_id, '') AS upstream_request_id,
-    coalesce(error_detail, '') AS error_detail,
-    if(usage_source IS NULL, NULL, coalesce(input_tokens, 0)) AS input_tokens,
-    if(usage_source IS NULL, NULL, coalesce(cached_input_tokens, 0)) AS cached_input_tokens,
-    if(usage_source IS NULL, NULL, coalesce(cache_write_tokens, 0)) AS cache_write_tokens,
-    if(usage_source IS NULL, NULL, coalesce(cache_write_1h_tokens, 0)) AS cache_write_1h_tokens,
-    if(usage_source IS NULL, NULL, coalesce(audio_input_tokens, 0)) AS audio_input_tokens,
-    if(usage_source IS NULL, NULL, coalesce(image_input_tokens, 0)) AS image_input_tokens,
-    if(usage_source IS NULL, NULL, coalesce(output_tokens, 0)) AS output_tokens,
-    if(usage_source IS NULL, NULL, coalesce(reasoning_tokens, 0)) AS reasoning_tokens,
-    if(usage_source IS NULL, NULL, coalesce(audio_output_tokens, 0)) AS audio_output_tokens,
-    if(usage_source IS NULL, NULL, coalesce(image_output_tokens, 0)) AS image_output_tokens
-), "at" AS ts
+    coalesce(error_detail, '') AS error_detail
+),
+    "at" AS ts,
+    coalesce(usage.input, if(usage IS NULL, NULL, 0)) AS input_tokens,
+    coalesce(usage.cached_input, if(usage IS NULL, NULL, 0)) AS cached_input_tokens,
+    coalesce(usage.cache_write, if(usage IS NULL, NULL, 0)) AS cache_write_tokens,
+    coalesce(usage.cache_write_1h, if(usage IS NULL, NULL, 0)) AS cache_write_1h_tokens,
+    coalesce(usage.audio_input, if(usage IS NULL, NULL, 0)) AS audio_input_tokens,
+    coalesce(usage.image_input, if(usage IS NULL, NULL, 0)) AS image_input_tokens,
+    coalesce(usage.output, if(usage IS NULL, NULL, 0)) AS output_tokens,
+    coalesce(usage.reasoning, if(usage IS NULL, NULL, 0)) AS reasoning_tokens,
+    coalesce(usage.audio_output, if(usage IS NULL, NULL, 0)) AS audio_output_tokens,
+    coalesce(usage.image_output, if(usage IS NULL, NULL, 0)) AS image_output_tokens,
+    coalesce(usage.source, if(usage IS NULL, NULL, 'reported')) AS usage_source,
+    measures.images,
+    measures.audio_ms,
+    measures.characters,
+    measures.search_units
 FROM read_json(
     getvariable('batch') || '/attempts.ndjson',
     format = 'newline_delimited',
@@ -139,21 +142,12 @@ FROM read_json(
         'list_cost_pusd': 'BIGINT',
         'cost_pusd': 'BIGINT',
         'cost_problem': 'VARCHAR',
-        'input_tokens': 'BIGINT',
-        'cached_input_tokens': 'BIGINT',
-        'cache_write_tokens': 'BIGINT',
-        'cache_write_1h_tokens': 'BIGINT',
-        'audio_input_tokens': 'BIGINT',
-        'image_input_tokens': 'BIGINT',
-        'output_tokens': 'BIGINT',
-        'reasoning_tokens': 'BIGINT',
-        'audio_output_tokens': 'BIGINT',
-        'image_output_tokens': 'BIGINT',
-        'usage_source': 'VARCHAR',
-        'images': 'BIGINT',
-        'audio_ms': 'BIGINT',
-        'characters': 'BIGINT',
-        'search_units': 'BIGINT'
+        'usage': 'STRUCT(
+            input BIGINT, cached_input BIGINT, cache_write BIGINT, cache_write_1h BIGINT,
+            audio_input BIGINT, image_input BIGINT, output BIGINT, reasoning BIGINT,
+            audio_output BIGINT, image_output BIGINT, source VARCHAR
+        )',
+        'measures': 'STRUCT(images BIGINT, audio_ms BIGINT, characters BIGINT, search_units BIGINT)'
     }
 );
 

@@ -24,29 +24,21 @@ def test_every_file_is_written_and_replaced(tmp_path: Path, make_request: Callab
     assert {kind: lines(tmp_path, kind) for kind in KINDS} == {kind: [] for kind in KINDS}
 
 
-def test_what_a_record_nests_lies_beside_its_fields(tmp_path: Path, make_request: Callable[..., RequestRecord]) -> None:
-    """Usage and measures become keys, attempts rows of their own, and what is not known no key at all."""
+def test_a_row_has_what_is_known_and_not_usual(tmp_path: Path, make_request: Callable[..., RequestRecord]) -> None:
+    """Counts of tokens that are not 0, measures whole, attempts as rows of their own; what is not known is no key."""
     batch = Batch()
     batch.add(make_request(usage=Usage(input=3, reasoning=4), measures=Measures(images=2), reasoning=True))
     batch.add(make_request(usage=None, attempts=()))
     batch.write(tmp_path)
     used, unused = lines(tmp_path, "requests")
-    assert (used["input_tokens"], used["reasoning_tokens"], used["usage_source"], used["images"]) == (
-        3,
-        4,
-        "reported",
-        2,
-    )
+    assert used["usage"] == {"input": 3, "reasoning": 4}
+    assert used["measures"] == {"images": 2, "audio_ms": 0, "characters": 0, "search_units": 0}
     assert used["reasoning"] is True
-    assert not {"usage", "measures", "attempts"} & set(used)
-    assert not {"input_tokens", "usage_source", "images", "max_tokens"} & set(unused)
+    assert not {"stream", "attempts"} & set(used)
+    assert not {"usage", "measures", "max_tokens"} & set(unused)
     (attempt,) = lines(tmp_path, "attempts")
-    assert (attempt["request_id"], attempt["at"], attempt["n"], attempt["input_tokens"]) == (
-        "r000001",
-        used["at"],
-        1,
-        100,
-    )
+    assert (attempt["request_id"], attempt["at"], attempt["n"]) == ("r000001", used["at"], 1)
+    assert attempt["usage"] == {"input": 100, "output": 20}
 
 
 def test_of_two_configurations_the_last_declares(tmp_path: Path, make_config: Callable[..., ConfigRecord]) -> None:
