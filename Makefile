@@ -1,5 +1,7 @@
 # Two commands do everything: `make serve` and `make test`. The rest is for people who change the code.
-PYTHON := python3
+# The first of these that is new enough makes the environment: a distribution's own is optimised by profile, as those of
+# the official images are, and takes a sixth less processor than one that a version manager has compiled without.
+PYTHON := /usr/bin/python3 python3
 PY := .venv/bin/python
 PYTEST := $(PY) -m pytest -q -n auto --maxprocesses 4 --dist loadfile
 # The rooms that start no process: their tests are the fast ones. Protocols have thousands of them and wait for `test`.
@@ -34,10 +36,13 @@ corpus: .venv/ready  ## recorded traffic of every provider through the running g
 	@$(PY) -m tests.corpus.run
 
 .venv/ready: requirements-dev.txt pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-		{ echo "engine needs Python 3.11 or newer as $(PYTHON); this is $$($(PYTHON) --version 2>&1)" >&2; exit 1; }
-	@echo "setting up .venv, once; this takes about a minute" >&2
-	@$(PYTHON) -m venv .venv
+	@for python in $(PYTHON); do \
+		"$$python" -c 'import ensurepip, sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && break; \
+		python=; \
+	done; \
+	[ "$$python" ] || { echo "engine needs Python 3.11 or newer, with venv, as one of: $(PYTHON)" >&2; exit 1; }; \
+	echo "setting up .venv with $$python, once; this takes about a minute" >&2; \
+	"$$python" -m venv --clear .venv
 	@.venv/bin/pip install -q --disable-pip-version-check --require-hashes -r requirements-dev.txt
 	@# `compat`: found by a line in a .pth file; by a finder of its own every start would take 10 ms more.
 	@.venv/bin/pip install -q --disable-pip-version-check --no-deps --no-build-isolation \

@@ -56,7 +56,8 @@ def _machine() -> str:
     pinned = f"gateway on core {min(GATEWAY_CORES)}, rig on core {min(RIG_CORES)}"
     cores = pinned if GATEWAY_CORES != RIG_CORES else "one core for gateway and rig: figures are not comparable"
     nginx = "" if peers.has_nginx() else "; nginx is not installed, its column is empty"
-    return f"{platform.platform()}, Python {platform.python_version()}, {len(ALL_CORES)} cores: {cores}{nginx}"
+    python = f"Python {platform.python_version()} ({sys.base_prefix})"
+    return f"{platform.platform()}, {python}, {len(ALL_CORES)} cores: {cores}{nginx}"
 
 
 if __name__ == "__main__":
