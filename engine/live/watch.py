@@ -20,7 +20,8 @@ FOLDERS = ("routes.d", "providers.d", "policies", "overlays")
 ROOT_FILE = "routes.yaml"
 DEBOUNCE_MS = 100
 """A save is several events within a few milliseconds; a person does not notice this much."""
-STEP_MS = 25
+STEP_MS = 100
+"""How often it is looked for events; each time takes some 60 µs, request or none."""
 POLL_S = 2.0
 
 
