@@ -95,21 +95,19 @@ class Sample:
 
     burst: Burst
     cpu_us: float
-    """Of all its processes, a request."""
-    worker_us: float
-    """Of the serving processes alone, a request."""
+    """Of all its processes but a projector, a request."""
 
 
 def measured(rig: Path, peer: Peer, load: Load, cores: Iterable[int] = RIG_CORES) -> Sample:
     """What *load* costs *peer*. Raises BenchError when a request fails: a refusal is cheap."""
-    everything = tree(peer.pid)
-    workers = peer.workers if isinstance(peer, Gateway) else everything
-    before, before_workers = cpu_us(everything), cpu_us(workers)
+    beside = peer.projectors if isinstance(peer, Gateway) else []
+    serving = set(tree(peer.pid)) - set(beside)
+    before_us = cpu_us(serving)
     seen = harness.run(rig, load, cores)
-    spent, spent_workers = cpu_us(everything) - before, cpu_us(workers) - before_workers
+    spent_us = cpu_us(serving) - before_us
     if seen.failed:
         raise harness.BenchError(f"{peer.name}: {seen.failed} of {seen.requests} requests failed")
-    return Sample(seen, spent / seen.requests, spent_workers / seen.requests)
+    return Sample(seen, spent_us / seen.requests)
 
 
 @contextmanager

@@ -2,7 +2,8 @@
 
 CPU is taken in many short rounds. Whoever else uses the processor and its caches adds to a round and never takes from
 it, for seconds at a time and to a large program more than to a small one; so beside the middle of the rounds stands the
-least of them, which is what the work itself costs.
+least of them, which is what the work itself costs. The projector works every few seconds, on the rows of many requests:
+what it takes for each is measured once, under load without a pause, and added to what every request takes.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -10,9 +11,10 @@ from dataclasses import replace
 from pathlib import Path
 from statistics import median
 
-from engine.store.status import lag
+from engine.store.layout import Layout
+from engine.store.refresh import refresh
 from tests.bench import harness
-from tests.bench.harness import ALL_CORES
+from tests.bench.harness import ALL_CORES, Silent
 from tests.bench.peers import EVENTS, Gateway, Peer, Sample, field, gateway, measured, mock
 from tests.bench.roots import write_small
 from tests.bench.table import Figure
@@ -22,12 +24,15 @@ SECONDS = 1.5
 SHORT_ROUNDS = 16
 SHORT_S = 0.4
 WARM_S = 1.0
+PROJECTED_S = 20.0
+"""A publication ends it, which there is one of in a minute otherwise."""
 PER_S = 1_000.0
 """A rate that nobody here is busy at."""
 Taken = dict[str, list[Sample]]
 """Samples by the name of their peer, one a round."""
 
-WHOLE = "CPU of every process of the gateway, the projector's work on the rows included; `worker alone` leaves it out"
+WHOLE = "CPU of every process of the gateway; `without projector` leaves out what the projector takes for the row"
+PROJECTED = f"of the rows of {PROJECTED_S:.0f} s at 64 connections, a publication included"
 LEAST = "of all rounds: what the work costs while nobody else uses the processor"
 
 
@@ -38,11 +43,13 @@ def figures(rig: Path, directory: Path) -> Iterator[Figure]:
         peers = [engine, relay] + ([nginx] if nginx else [])
         for peer in peers:
             measured(rig, peer, peer.load(connections=64, seconds=WARM_S))
-        yield from non_streaming(_many(rig, engine, peers, 16), 16)
-        plain = _many(rig, engine, peers, 64)
-        yield from non_streaming(plain, 64)
-        yield from at_one_rate(_many(rig, engine, peers, 64, per_s=PER_S))
-        yield from streaming(_many(rig, engine, peers, 64, stream=True), plain)
+        row_us = projected_us(rig, engine)
+        yield Figure(name="projector: CPU", unit="µs/row", values=[row_us], note=PROJECTED)
+        yield from non_streaming(_many(rig, peers, 16), 16, row_us)
+        plain = _many(rig, peers, 64)
+        yield from non_streaming(plain, 64, row_us)
+        yield from at_one_rate(_many(rig, peers, 64, per_s=PER_S), row_us)
+        yield from streaming(_many(rig, peers, 64, stream=True), plain, row_us)
         yield from latency(rig, provider, peers)
 
 
@@ -55,39 +62,29 @@ def in_turns(peers: Sequence[Peer], sample: Callable[[Peer], Sample], rounds: in
     return taken
 
 
-def _many(
-    rig: Path, engine: Gateway, peers: Sequence[Peer], connections: int, *, per_s: float = 0.0, stream: bool = False
-) -> Taken:
-    """Samples of each peer under so many connections, in a closed loop or at a rate.
-
-    The projector works every few seconds, on the rows of several rounds: its time is shared out among all requests.
-    """
+def _many(rig: Path, peers: Sequence[Peer], connections: int, *, per_s: float = 0.0, stream: bool = False) -> Taken:
+    """Samples of each peer under so many connections, in a closed loop or at a rate."""
 
     def sample(peer: Peer) -> Sample:
         load = peer.load(connections=connections, seconds=SHORT_S, per_s=per_s, stream=stream)
         return measured(rig, peer, load)
 
-    _await_projection(engine)
-    before_us = _beside_us(engine)
-    taken = in_turns(peers, sample, SHORT_ROUNDS)
-    _await_projection(engine)
-    samples = taken[engine.name]
-    beside_us = (_beside_us(engine) - before_us) / sum(sample.burst.requests for sample in samples)
-    taken[engine.name] = [replace(sample, cpu_us=sample.worker_us + beside_us) for sample in samples]
-    return taken
+    return in_turns(peers, sample, SHORT_ROUNDS)
 
 
-def _await_projection(engine: Gateway) -> None:
-    harness.wait_until(lambda: lag(engine.data).bytes == 0, "every row is projected", every_s=0.1)
+def projected_us(rig: Path, engine: Gateway) -> float:
+    """CPU microseconds that the projector takes for the row of a request, from the journal to a publication."""
+    layout = Layout(engine.data)
+    refresh(layout, log=Silent())
+    before_us = harness.cpu_us(engine.projectors)
+    seen = measured(rig, engine, engine.load(connections=64, seconds=PROJECTED_S)).burst
+    refresh(layout, log=Silent())
+    return (harness.cpu_us(engine.projectors) - before_us) / seen.requests
 
 
-def _beside_us(engine: Gateway) -> float:
-    """CPU microseconds of every process but the workers."""
-    return harness.cpu_us(set(harness.tree(engine.pid)) - set(engine.workers))
-
-
-def non_streaming(taken: Taken, connections: int) -> Iterator[Figure]:
+def non_streaming(taken: Taken, connections: int, row_us: float) -> Iterator[Figure]:
     """CPU a request in a closed loop, against nginx's and a relay's in the same turns."""
+    taken, alone = _with_rows(taken, row_us), taken["engine"]
     engine, relay, nginx = taken["engine"], taken["relay"], taken.get("nginx", [])
     name = f"non-streaming, {connections} connections"
     yield Figure(
@@ -110,17 +107,19 @@ def non_streaming(taken: Taken, connections: int) -> Iterator[Figure]:
         nginx=least(nginx),
         note=LEAST,
     )
-    yield Figure(name=f"{name}: worker alone", unit="µs/request", values=[s.worker_us for s in engine])
+    yield Figure(name=f"{name}: CPU without projector", unit="µs/request", values=cpu(alone))
     if nginx:
         least_ratio = least(engine)[0] / least(nginx)[0]
         yield Figure(name=f"{name}: CPU / nginx", unit="x", values=ratios(engine, nginx), must=7, aim=2.5)
+        yield Figure(name=f"{name}: CPU without projector / nginx", unit="x", values=ratios(alone, nginx))
         yield Figure(name=f"{name}: least CPU / nginx's", unit="x", values=[least_ratio], must=7, aim=2.5, note=LEAST)
     yield Figure(name=f"{name}: CPU / relay", unit="x", values=ratios(engine, relay))
     yield Figure(name=f"{name}: rate", unit="requests/s", values=rate(engine), relay=rate(relay), nginx=rate(nginx))
 
 
-def at_one_rate(taken: Taken) -> Iterator[Figure]:
+def at_one_rate(taken: Taken, row_us: float) -> Iterator[Figure]:
     """CPU a request when all get the same number of them a second."""
+    taken = _with_rows(taken, row_us)
     engine, relay, nginx = taken["engine"], taken["relay"], taken.get("nginx", [])
     name = f"non-streaming, {PER_S:,.0f} requests/s"
     yield Figure(
@@ -135,10 +134,11 @@ def at_one_rate(taken: Taken) -> Iterator[Figure]:
         yield Figure(name=f"{name}: CPU / nginx", unit="x", values=ratios(engine, nginx))
 
 
-def streaming(taken: Taken, plain: Taken) -> Iterator[Figure]:
+def streaming(taken: Taken, plain: Taken, row_us: float) -> Iterator[Figure]:
     """CPU of an event of a burst: the request's own share included, and beyond that of a *plain* one."""
     name = f"stream of {EVENTS} events in a burst: CPU"
-    each = {peer: [sample.cpu_us / EVENTS for sample in samples] for peer, samples in taken.items()}
+    whole = _with_rows(taken, row_us)
+    each = {peer: [sample.cpu_us / EVENTS for sample in samples] for peer, samples in whole.items()}
     more = {
         peer: [(sample.cpu_us - median(cpu(plain[peer]))) / EVENTS for sample in samples]
         for peer, samples in taken.items()
@@ -163,6 +163,7 @@ def streaming(taken: Taken, plain: Taken) -> Iterator[Figure]:
         nginx=[min(each["nginx"])] if "nginx" in each else (),
         note=LEAST,
     )
+    yield Figure(name=f"{name} without projector", unit="µs/event", values=[us / EVENTS for us in cpu(taken["engine"])])
     yield Figure(
         name=f"{name} beyond a plain request's",
         unit="µs/event",
@@ -220,6 +221,11 @@ def two_workers(rig: Path, directory: Path) -> Iterator[Figure]:
         note=caveat,
     )
     yield Figure(name="two workers / one: CPU a request", unit="x", values=ratios(two, one))
+
+
+def _with_rows(taken: Taken, row_us: float) -> Taken:
+    """The samples with what the projector takes for the gateway's."""
+    return taken | {"engine": [replace(sample, cpu_us=sample.cpu_us + row_us) for sample in taken["engine"]]}
 
 
 def cpu(samples: Sequence[Sample]) -> list[float]:
