@@ -101,7 +101,7 @@ class Batch:
         }
         directory.mkdir(parents=True, exist_ok=True)
         for kind in KINDS:
-            (directory / f"{kind}.ndjson").write_bytes(lines[kind].encoded())
+            _write_over(directory / f"{kind}.ndjson", lines[kind].encoded())
 
     def _request(self, record: RequestRecord) -> None:
         row = request_row(*astuple(record))
@@ -152,3 +152,11 @@ class _Lines:
         self._encoded += encode_lines(self._rows)
         self._rows.clear()
         return self._encoded
+
+
+def _write_over(path: Path, data: bytes | bytearray) -> None:
+    """As `write_bytes`, into the room that the file has: giving it back and taking it again is dear."""
+    path.touch()
+    with path.open("r+b") as file:
+        file.write(data)
+        file.truncate()
