@@ -30,7 +30,7 @@ USUAL: dict[str, Any] = {
 """What usage rows leave out, though it is not None: most have it, it is a third of their bytes, and `load.sql` puts it
 in again."""
 
-GROUP_ROWS = 256
+GROUP_ROWS = 32
 """Encoded at a time, while the processor's cache holds them: a batch kept as objects costs 2 µs a row more."""
 
 decode_declared = msgspec.msgpack.Decoder(list[dict[str, Any]]).decode
