@@ -24,8 +24,8 @@ __all__ = ["PUBLISH", "Stop", "address", "bring_up_to_date", "run"]
 PUBLISH = b"publish\n"
 PUBLISH_S = 60.0
 """Analysts who need it fresher ask."""
-POLL_S = 5.0
-"""How long a row stays in the journal alone: a batch costs 20 ms however small. Who asks does not wait for it."""
+POLL_S = 10.0
+"""How long a row stays in the journal alone: a batch costs 15 ms however small. Who asks does not wait for it."""
 STANDBY_S = 1.0
 CLIENT_S = 1.0
 """The most that a client can hold up projecting."""

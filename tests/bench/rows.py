@@ -5,7 +5,10 @@ from datetime import UTC, datetime
 from engine.values import NOTHING, AttemptRecord, RequestRecord, Role, Usage
 
 USAGE = Usage(input=40, output=160)
+START = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 ATTEMPT = AttemptRecord(
+    request_id="req_1",
+    at=START,
     n=1,
     role=Role.FIRST,
     reason="pool, ordered",
@@ -33,10 +36,10 @@ ATTEMPT = AttemptRecord(
 
 
 def row(n: int) -> RequestRecord:
-    """The *n*-th of them."""
+    """The *n*-th of them; its attempt is `ATTEMPT`."""
     return RequestRecord(
         request_id=f"req_{n}",
-        at=datetime(2026, 11, 20, 12, 0, tzinfo=UTC),
+        at=START,
         node="bench",
         consumer="rig",
         team="bench",
@@ -78,5 +81,4 @@ def row(n: int) -> RequestRecord:
         price_id="mock/bench/mock/2026-01-01",
         cost_pusd=340_000_000,
         cost_problem=None,
-        attempts=(ATTEMPT,),
     )

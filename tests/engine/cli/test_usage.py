@@ -55,7 +55,6 @@ REQUEST = RequestRecord(
     price_id=None,
     cost_pusd=1_500_000_000_000,
     cost_problem=None,
-    attempts=(),
 )
 
 
