@@ -48,9 +48,9 @@ class Batch:
             msgspec.DecodeError: it holds no record that is known here, or one that cannot be read; nothing was taken.
         """
         if payload.startswith(REQUEST):
-            attempts = payload.index(b"\n") + 1
-            self._lines["requests"] += payload[:attempts]
-            self._lines["attempts"] += payload[attempts:]
+            request, _, attempts = payload.partition(b"\n")
+            self._lines["requests"] += request + b"\n"
+            self._lines["attempts"] += attempts
         else:
             match decode_other(payload):
                 case ConfigRecord() as record:

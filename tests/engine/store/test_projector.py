@@ -10,6 +10,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import duckdb
 import pytest
@@ -20,7 +21,7 @@ from engine.store.hot import GROWING, STORAGE_VERSION
 from engine.store.journal import SegmentWriter
 from engine.store.layout import Layout
 from engine.store.projector import Projector
-from engine.store.segments import HEAD, segments
+from engine.store.segments import HEAD, MAGIC, encode, segments
 from engine.store.status import Status, lag
 from engine.values import AttemptRecord, ConfigRecord, RequestRecord, Usage
 
@@ -238,6 +239,32 @@ def test_a_record_that_no_column_holds_undoes_no_batch_before_it(
             projector.catch_up()
         projector.publish()
     writer.close()
+    assert ids(layout) == ["r000001", "r000003"]
+    assert log.events == ["journal_record_unloadable"]
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda line: line.replace(b'"status":200', b'"status":"abc"'),
+        lambda line: line.replace(b'"at":"2', b'"at":"x'),
+        lambda line: line.replace(b'"node":"n1"', b'"node":"\xff"'),
+        lambda line: line[:200] + b"\n",
+        lambda line: line.rstrip(b"}\n"),
+        lambda line: line.rstrip(b"\n") + b" and more\n",
+    ],
+    ids=["a word for a number", "no time", "no UTF-8", "cut short", "no line", "more than a line"],
+)
+def test_a_line_that_is_no_row_blocks_nothing(
+    layout: Layout, log: Any, make_request: MakeRequest, damage: Callable[[bytes], bytes]
+) -> None:
+    """Whatever a whole frame holds: it costs its own row, is noted, and what stands around it is projected."""
+    payloads = [encode([make_request()]), damage(encode([make_request()])), encode([make_request()])]
+    directory = layout.journal / "w1"
+    directory.mkdir(parents=True)
+    frames = (HEAD.pack(len(payload), crc32(payload)) + payload for payload in payloads)
+    (directory / "000000000001.jnl").write_bytes(MAGIC + b"".join(frames))
+    bring_up(layout, log)
     assert ids(layout) == ["r000001", "r000003"]
     assert log.events == ["journal_record_unloadable"]
 
