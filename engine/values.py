@@ -283,12 +283,9 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     """Whether any byte of an answer had arrived."""
 
 
-class AttemptRecord(msgspec.Struct, frozen=True, omit_defaults=True, tag="attempt", gc=False):
-    """One upstream attempt as it is written to the journal, with its request; a row of `attempts`."""
+class AttemptRecord(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """One upstream attempt as it is written to the journal; a row of `attempts`."""
 
-    request_id: str
-    at: datetime
-    """The request's start, UTC."""
     n: int
     """Counted from 1 within the request."""
     role: Role
@@ -300,32 +297,32 @@ class AttemptRecord(msgspec.Struct, frozen=True, omit_defaults=True, tag="attemp
     address: str
     """host:port that was dialled; empty when none was."""
     key_label: str
+    upstream_request_id: str
     started_ms: float
     """From the request's start."""
+    connect_ms: float | None
+    """None when an open connection was used, or none could be made."""
+    ttfb_ms: float | None
     total_ms: float
+    status: int | None
+    error_kind: str | None
+    """None when the attempt answered; else a word of the outcome table."""
+    error_detail: str
     sent_bytes: int
     received_bytes: int
-    upstream_request_id: str = ""
-    connect_ms: float | None = None
-    """None when an open connection was used, or none could be made."""
-    ttfb_ms: float | None = None
-    status: int | None = None
-    error_kind: str | None = None
-    """None when the attempt answered; else a word of the outcome table."""
-    error_detail: str = ""
-    usage: Usage | None = None
-    price_id: str | None = None
+    usage: Usage | None
+    price_id: str | None
     """`provider/model/from-date` of the price in force, None when there is none."""
-    list_cost_pusd: int | None = None
-    cost_pusd: int | None = None
+    list_cost_pusd: int | None
+    cost_pusd: int | None
     """What the provider charges us after `discount`; None with `cost_problem` when it cannot be known."""
-    cost_problem: str | None = None
+    cost_problem: str | None
     measures: Measures | None = None
     """What was counted beside tokens; None when nothing was."""
 
 
-class RequestRecord(msgspec.Struct, frozen=True, omit_defaults=True, tag="request", gc=False):
-    """One client request as it is written to the journal; a row of `requests`."""
+class RequestRecord(msgspec.Struct, frozen=True, array_like=True, tag="r", gc=False):
+    """One client request as it is written to the journal; a row of `requests`, with its attempts."""
 
     request_id: str
     at: datetime
@@ -335,57 +332,58 @@ class RequestRecord(msgspec.Struct, frozen=True, omit_defaults=True, tag="reques
     team: str
     cost_center: str
     key_label: str
+    end_user: str
     source_ip_prefix: str
     """IPv4 /24 or IPv6 /48 of the client, never the whole address."""
+    tags: Mapping[str, str]
+    headers: Mapping[str, str]
+    metadata: Mapping[str, str]
+    trace_id: str
     surface: str
+    stream: bool
     requested_model: str
+    resolved_model: str | None
+    """Canonical model that answered; None when none did."""
+    provider: str | None
+    route: str | None
+    """Name of the rule that matched; None when the name's own pool was used."""
+    rule_place: str | None
+    """`file:line` of that rule, or of the virtual model."""
     config_hash: str
+    config_git_rev: str
+    has_tools: bool
+    has_images: bool
+    has_audio: bool
+    has_files: bool
+    wants_json: bool
+    reasoning: bool
     input_tokens_estimate: int
+    max_tokens: int | None
     decision: str
     """JSON: the name's path, rule, strategy, draw, chain, and each dropped candidate with its reason and place."""
+    dropped_params: tuple[str, ...]
+    ttft_ms: float | None
+    """From the request's start to the first content byte that went out; None when none did."""
     total_ms: float
     status: int
     """What the caller saw; 499 when the caller hung up before an answer."""
-    end_user: str = ""
-    tags: Mapping[str, str] = NOTHING
-    headers: Mapping[str, str] = NOTHING
-    metadata: Mapping[str, str] = NOTHING
-    trace_id: str = ""
-    stream: bool = False
-    resolved_model: str | None = None
-    """Canonical model that answered; None when none did."""
-    provider: str | None = None
-    route: str | None = None
-    """Name of the rule that matched; None when the name's own pool was used."""
-    rule_place: str | None = None
-    """`file:line` of that rule, or of the virtual model."""
-    config_git_rev: str = ""
-    has_tools: bool = False
-    has_images: bool = False
-    has_audio: bool = False
-    has_files: bool = False
-    wants_json: bool = False
-    reasoning: bool = False
-    max_tokens: int | None = None
-    dropped_params: tuple[str, ...] = ()
-    ttft_ms: float | None = None
-    """From the request's start to the first content byte that went out; None when none did."""
-    error_kind: str | None = None
-    error_code: str | None = None
-    finish_reason: str | None = None
-    usage: Usage | None = None
+    error_kind: str | None
+    error_code: str | None
+    finish_reason: str | None
+    usage: Usage | None
     """Of the attempt that answered, or of what was delivered; None when nothing was."""
-    unlisted: bool = False
+    unlisted: bool
     """The answering offer came from a pattern, not from a listed model."""
-    price_id: str | None = None
-    cost_pusd: int | None = None
+    price_id: str | None
+    cost_pusd: int | None
     """What the answering attempt costs; `attempts` has what all of them cost us."""
-    cost_problem: str | None = None
+    cost_problem: str | None
+    attempts: tuple[AttemptRecord, ...]
     measures: Measures | None = None
     """Of the attempt that answered: what was counted beside tokens; None when nothing was."""
 
 
-class ConfigRecord(msgspec.Struct, frozen=True, kw_only=True, tag="config", gc=False):
+class ConfigRecord(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag="c", gc=False):
     """A configuration that was loaded or refused; a row of `config_snapshots`."""
 
     record_id: str
@@ -408,7 +406,7 @@ class ConfigRecord(msgspec.Struct, frozen=True, kw_only=True, tag="config", gc=F
     """`privacy.retention`; None, as in what was refused, leaves the rule as it was."""
 
 
-class EventRecord(msgspec.Struct, frozen=True, kw_only=True, tag="event", gc=False):
+class EventRecord(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag="e", gc=False):
     """Something that happened beside requests: a breaker that moved, a key that rests, a worker that died."""
 
     record_id: str
@@ -491,4 +489,4 @@ class PriceRow(TypedDict):
     """Where the figures come from."""
 
 
-Record = RequestRecord | AttemptRecord | ConfigRecord | EventRecord
+Record = RequestRecord | ConfigRecord | EventRecord

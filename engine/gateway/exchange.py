@@ -10,7 +10,7 @@ from engine.errors import CallerFault, OutcomeKind, Refused
 from engine.rules.decision import Decision
 from engine.rules.program import Caller, Offer
 from engine.snapshot import Snapshot
-from engine.values import NOTHING, AttemptRecord, Facts, Headers, Measures, RequestRecord, Surface, Usage
+from engine.values import AttemptRecord, Facts, Headers, Measures, RequestRecord, Surface, Usage
 from engine.wire.codecs import CallerCodec
 from engine.wire.envelope import Envelope
 from engine.wire.multipart import Form
@@ -128,24 +128,20 @@ class Exchange(msgspec.Struct, kw_only=True):
             caller.team,
             caller.cost_center,
             caller.key_label,
-            source_prefix(self.inbound.ip),
-            self.inbound.surface,
-            facts.model,
-            snapshot.config_hash,
-            facts.input_tokens,
-            self.traced,
-            total_ms,
-            self.status,
             facts.user,
-            _tags(facts.metadata, snapshot.recording.tags) if facts.metadata else NOTHING,
-            facts.headers,
-            facts.metadata,
+            source_prefix(self.inbound.ip),
+            _tags(facts.metadata, snapshot.recording.tags) if facts.metadata else {},
+            facts.headers or {},  # what is read-only is dear to write
+            facts.metadata or {},
             _trace_id(traceparent) if traceparent else "",
+            self.inbound.surface,
             facts.stream,
+            facts.model,
             self.answered.model if self.answered else None,
             self.answered.provider.id if self.answered else None,
             decision.rule.name if decision and decision.rule else None,
             f"{place.place.file}:{place.place.line}" if place else None,
+            snapshot.config_hash,
             snapshot.git_rev,
             facts.has_tools,
             facts.has_images,
@@ -153,9 +149,13 @@ class Exchange(msgspec.Struct, kw_only=True):
             facts.has_files,
             facts.wants_json,
             facts.reasoning,
+            facts.input_tokens,
             facts.max_tokens,
+            self.traced,
             self.dropped_params,
             self.ttft_ms,
+            total_ms,
+            self.status,
             self.error,
             self.fault.reason if self.fault else None,
             self.finish_reason,
@@ -164,6 +164,7 @@ class Exchange(msgspec.Struct, kw_only=True):
             self.price_id,
             self.cost_pusd,
             self.cost_problem,
+            tuple(self.attempts),
             self.measures,
         )
 

@@ -63,7 +63,7 @@ class Gateway:
             exchange.fault = fault
         except CancelledError:
             exchange.error = OutcomeKind.CANCELLED
-            self.metrics.observe(self._write_down(exchange), exchange.attempts)
+            self.metrics.observe(self._write_down(exchange))
             raise
         record = self._write_down(exchange)
         try:
@@ -71,7 +71,7 @@ class Gateway:
             await self._answer(exchange, sink)
             await self.cork.turn()
         finally:  # counted behind the answer, which need not wait for it
-            self.metrics.observe(record, exchange.attempts)
+            self.metrics.observe(record)
 
     def _begin(self, snapshot: Snapshot, inbound: Inbound) -> Exchange:
         return Exchange(
@@ -164,10 +164,10 @@ class Gateway:
         )
 
     def _write_down(self, exchange: Exchange) -> RequestRecord:
-        """The request's record, which is journalled with its attempts' unless nobody can be named for it."""
+        """The request's record, which is journalled unless nobody can be named for it."""
         record = exchange.record(self.node, milliseconds(self.clock.monotonic() - exchange.started_s))
         if exchange.caller is not None:
-            self.journal.append(record, *exchange.attempts)
+            self.journal.append(record)
         return record
 
     async def _answer(self, exchange: Exchange, sink: Sink) -> None:

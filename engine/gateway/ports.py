@@ -1,6 +1,5 @@
 """The ports: what the straight line needs of the world, each the smallest thing that serves it."""
 
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -8,7 +7,7 @@ import msgspec
 
 from engine.rules.program import Offer
 from engine.rules.world import Live
-from engine.values import AttemptRecord, Headers, Outcome, Record, RequestRecord, Surface, Usage
+from engine.values import Headers, Outcome, Record, RequestRecord, Surface, Usage
 from engine.wire.content import Body
 
 __all__ = [
@@ -160,18 +159,15 @@ class LiveState(Live, Protocol):
 class Journal(Protocol):
     """Where usage is written down."""
 
-    def append(self, *records: Record) -> None:
-        """Write down all of *records* or none: a request with its attempts, or one of another kind.
-
-        Durable against a killed process when this returns; never blocks on `fsync`.
-        """
+    def append(self, record: Record) -> None:
+        """Durable against a killed process when this returns; never blocks on `fsync`."""
         ...
 
 
 class Metrics(Protocol):
     """Counters that are folded from records."""
 
-    def observe(self, record: RequestRecord, attempts: Sequence[AttemptRecord]) -> None:
+    def observe(self, record: RequestRecord) -> None:
         """Count one finished request and its attempts."""
         ...
 

@@ -4,7 +4,7 @@ Which counters there are is said once, in `FAMILIES`; `live.exposition` prints t
 """
 
 from bisect import bisect_left
-from collections.abc import Container, Sequence
+from collections.abc import Container
 from dataclasses import dataclass, field
 from enum import Enum
 from itertools import compress
@@ -139,7 +139,7 @@ class Metrics:
         """From now on (model, provider) pairs in *offers* are counted by name, others as `other`."""
         self._offers = offers
 
-    def observe(self, record: RequestRecord, attempts: Sequence[AttemptRecord]) -> None:
+    def observe(self, record: RequestRecord) -> None:
         """Count one finished request and its attempts."""
         surface, status, team = record.surface, record.status, record.team
         at = self._requests.get((surface, status, team))
@@ -149,7 +149,7 @@ class Metrics:
         self._time(self._durations, DURATION, surface, record.total_ms)
         if record.ttft_ms is not None:
             self._time(self._ttfts, TTFT, record.provider or "", record.ttft_ms)
-        for attempt in attempts:
+        for attempt in record.attempts:
             self._observe_attempt(attempt)
 
     def dropped(self, records: int) -> None:

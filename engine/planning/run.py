@@ -17,7 +17,7 @@ from engine.planning.world import PlannedLive
 from engine.rules.program import Caller
 from engine.rules.trace import tree
 from engine.snapshot import Snapshot
-from engine.values import AttemptRecord, RequestRecord
+from engine.values import RequestRecord
 
 __all__ = ["Result", "run"]
 
@@ -36,7 +36,6 @@ class Result:
     """One line each; empty when everything is as expected."""
     record: RequestRecord | None
     """As the journal would have it; None when the scenario could not be run."""
-    attempts: Sequence[AttemptRecord] = ()
     decision: tuple[str, ...] = ()
     """The decision as a tree; empty when none was made."""
     sent: Mapping[str, object] = field(default_factory=lambda: MappingProxyType({}))
@@ -50,7 +49,6 @@ class _Outcome:
     """What a scenario can be held against."""
 
     record: RequestRecord
-    attempts: Sequence[AttemptRecord]
     sink: Collected
     sent: Mapping[str, object]
     """The last attempt's body; empty when there was none."""
@@ -75,14 +73,12 @@ def run(snapshot: Snapshot, scenario: Scenario) -> Result:
         region=scenario.region,
     )
     _to_the_end(gateway.handle(_planned(snapshot, scenario, caller), _inbound(scenario), sink))
-    record, attempts = journal.records[-1], journal.attempts
+    record = journal.records[-1]
     sent = _sent(upstream.calls)
-    outcome = _Outcome(record=record, attempts=attempts, sink=sink, sent=sent)
     return Result(
         scenario=scenario,
-        differences=tuple(_differences(scenario.expected, outcome)),
+        differences=tuple(_differences(scenario.expected, _Outcome(record=record, sink=sink, sent=sent))),
         record=record,
-        attempts=attempts,
         decision=tuple(tree(record.decision)) if record.decision else (),
         sent=sent,
         answer=sink.body,
@@ -140,7 +136,7 @@ def _differences(expected: Expected, outcome: _Outcome) -> Iterator[str]:
     found = (
         ("model", expected.model, record.resolved_model),
         ("provider", expected.provider, record.provider),
-        ("attempts", expected.attempts, tuple(f"{one.model}@{one.provider}" for one in outcome.attempts)),
+        ("attempts", expected.attempts, tuple(f"{one.model}@{one.provider}" for one in record.attempts)),
         ("status", expected.status, record.status),
         ("code", expected.code, record.error_code),
         ("route", expected.route, record.route),

@@ -3,7 +3,7 @@
 Nothing here ever suspends, so that a request runs to its end without an event loop.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -16,7 +16,7 @@ from engine.gateway.attempt import asked_how
 from engine.gateway.ports import Call
 from engine.gateway.reply import head_fields
 from engine.planning.scenario import Scripted
-from engine.values import AttemptRecord, Headers, Record, RequestRecord, Usage
+from engine.values import Headers, Record, RequestRecord, Usage
 from engine.wire.fold import spread
 
 __all__ = ["Collected", "FixedEntropy", "Remembered", "ScriptedUpstream", "VirtualClock"]
@@ -69,14 +69,13 @@ class Remembered:
     """A journal and metrics in one that keep the records they are given."""
 
     records: list[RequestRecord] = field(default_factory=list)
-    attempts: list[AttemptRecord] = field(default_factory=list)
 
-    def append(self, *records: Record) -> None:
-        """Keep a request's record, and its attempts'; a plan makes no others."""
-        self.records += [record for record in records if isinstance(record, RequestRecord)]
-        self.attempts += [record for record in records if isinstance(record, AttemptRecord)]
+    def append(self, record: Record) -> None:
+        """Keep a request's record; a plan makes no others."""
+        if isinstance(record, RequestRecord):
+            self.records.append(record)
 
-    def observe(self, record: RequestRecord, attempts: Sequence[AttemptRecord]) -> None:
+    def observe(self, record: RequestRecord) -> None:
         """Counting is for traffic."""
 
 

@@ -17,7 +17,7 @@ from zlib import crc32
 
 from engine.store.log import Log
 from engine.store.segments import HEAD, MAGIC, create, encode
-from engine.values import AttemptRecord, Record, RequestRecord
+from engine.values import Record, RequestRecord
 
 __all__ = ["JournalFigures", "SegmentWriter"]
 
@@ -79,15 +79,15 @@ class SegmentWriter:
         self._open = _OpenSegment(self._directory, chunk_bytes, clock())
         self._syncer = _Syncer(self._directory, sync_s, self._retry, log)
 
-    def append(self, *records: Record) -> None:
-        """Write the records down, in one frame. Never raises: a request must not fail because its accounting does."""
+    def append(self, record: Record) -> None:
+        """Write the record down. Never raises: a request must not fail because its accounting does."""
         try:
-            payload = encode(records)
+            payload = encode(record)
             with self._lock:
                 self._write(payload)
         except Exception:  # noqa: BLE001 - the journal writer's last line: lose the row, say which, serve on
             self._dropped += 1
-            self._log.error("journal_record_lost", record=_identity(records[0]), exc_info=True)
+            self._log.error("journal_record_lost", record=_identity(record), exc_info=True)
 
     def figures(self) -> JournalFigures:
         """What has been done so far."""
@@ -318,4 +318,4 @@ class _Syncer:
 
 
 def _identity(record: Record) -> str:
-    return record.request_id if isinstance(record, RequestRecord | AttemptRecord) else record.record_id
+    return record.request_id if isinstance(record, RequestRecord) else record.record_id

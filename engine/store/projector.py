@@ -23,6 +23,7 @@ from engine.store.layout import Layout
 from engine.store.log import Log
 from engine.store.segments import MAGIC, Segment, Unreadable, is_finished, read, segments, torn_bytes
 from engine.store.status import Status
+from engine.values import Record
 
 __all__ = ["Projector"]
 
@@ -139,11 +140,11 @@ class Projector:
     def _read(self, segment: Segment, batch: Batch) -> None:
         """Add to *batch* what *segment* holds beyond its position, until the batch is full."""
         name = segment.id
-        for payload, end in read(segment.path, self._positions.get(name, 0)):
+        for record, end in read(segment.path, self._positions.get(name, 0)):
             if batch.records >= self._batch_records:
                 return
             batch.positions[name] = end
-            reason = payload.reason if isinstance(payload, Unreadable) else _added(batch, payload)
+            reason = record.reason if isinstance(record, Unreadable) else _added(batch, record)
             if reason:
                 self._log.error("journal_frame_unreadable", segment=name, reason=reason)
                 batch.reject(name, end, reason)
@@ -166,10 +167,10 @@ class Projector:
         Status(as_of=self._as_of, published_at=self._published_at, positions=self._positions).write(self._layout.status)
 
 
-def _added(batch: Batch, payload: bytes) -> str:
-    """Empty when the payload was added, else why it could not be read."""
+def _added(batch: Batch, record: Record) -> str:
+    """Empty when the record was added, else why it could not be read."""
     try:
-        batch.add(payload)
+        batch.add(record)
     except msgspec.DecodeError as exc:
         return str(exc)
     return ""

@@ -4,13 +4,11 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from msgspec.structs import replace
-
 from engine.store.journal import SegmentWriter
 from engine.store.layout import Layout
 from engine.store.projector import Projector
 from tests.bench.harness import Silent
-from tests.bench.rows import ATTEMPT, row
+from tests.bench.rows import row
 from tests.bench.table import Figure
 
 ROUNDS = 3
@@ -35,11 +33,10 @@ def figures(directory: Path) -> Iterator[Figure]:
 def _round(layout: Layout) -> tuple[float, float]:
     """(µs for an append, rows/s projected)."""
     records = [row(n) for n in range(ROWS)]
-    attempts = [replace(ATTEMPT, request_id=record.request_id) for record in records]
     writer = SegmentWriter(layout.journal, "worker-0", log=Silent())
     began_s = time.perf_counter()
-    for record, attempt in zip(records, attempts, strict=True):
-        writer.append(record, attempt)
+    for record in records:
+        writer.append(record)
     append_us = (time.perf_counter() - began_s) / ROWS * 1e6
     writer.close()
     with Projector(layout, log=Silent()) as projector:

@@ -19,7 +19,7 @@ from engine.live.state import BoardState
 from engine.rules.program import Auth, Connections, Offer, Provider, ProviderLimits, Scheme, Timeouts, WhenFull
 from engine.snapshot import ProviderPart
 from engine.values import ModelId, Outcome, ProviderId, Surface, Usage
-from tests.bench.rows import ATTEMPT, row
+from tests.bench.rows import row
 
 ROUNDS = 100_000
 PLACE = Place("providers.d/p.yaml", 1)
@@ -75,7 +75,7 @@ def main() -> None:
 
         timed("admit and settle, healthy", attempt)
         timed("what a decision reads of one offer", decide)
-        timed("metrics of one request", lambda: metrics.observe(counted, [ATTEMPT]))
+        timed("metrics of one request", lambda: metrics.observe(counted))
 
 
 if __name__ == "__main__":

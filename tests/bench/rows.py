@@ -5,10 +5,7 @@ from datetime import UTC, datetime
 from engine.values import NOTHING, AttemptRecord, RequestRecord, Role, Usage
 
 USAGE = Usage(input=40, output=160)
-START = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 ATTEMPT = AttemptRecord(
-    request_id="req_1",
-    at=START,
     n=1,
     role=Role.FIRST,
     reason="pool, ordered",
@@ -36,10 +33,10 @@ ATTEMPT = AttemptRecord(
 
 
 def row(n: int) -> RequestRecord:
-    """The *n*-th of them; its attempt is `ATTEMPT`."""
+    """The *n*-th of them."""
     return RequestRecord(
         request_id=f"req_{n}",
-        at=START,
+        at=datetime(2026, 11, 20, 12, 0, tzinfo=UTC),
         node="bench",
         consumer="rig",
         team="bench",
@@ -81,4 +78,5 @@ def row(n: int) -> RequestRecord:
         price_id="mock/bench/mock/2026-01-01",
         cost_pusd=340_000_000,
         cost_problem=None,
+        attempts=(ATTEMPT,),
     )

@@ -55,6 +55,7 @@ REQUEST = RequestRecord(
     price_id=None,
     cost_pusd=1_500_000_000_000,
     cost_problem=None,
+    attempts=(),
 )
 
 

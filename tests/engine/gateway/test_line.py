@@ -1,7 +1,6 @@
 """A request on its way through: its stages in a busy turn, and what leaves of a stream when."""
 
 import asyncio
-from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,7 +15,7 @@ from engine.planning.scenario import Scripted
 from engine.planning.stage import Collected, FixedEntropy, Remembered, ScriptedUpstream, VirtualClock
 from engine.planning.world import PlannedLive
 from engine.snapshot import Snapshot, assemble
-from engine.values import AttemptRecord, RequestRecord, Surface
+from engine.values import RequestRecord, Surface
 from tests.bench.roots import KEY, MODEL, write_small
 
 NOBODY_PORT = 9
@@ -52,7 +51,7 @@ class Books(Remembered):
         super().__init__()
         self.counted: list[RequestRecord] = []
 
-    def observe(self, record: RequestRecord, attempts: Sequence[AttemptRecord]) -> None:
+    def observe(self, record: RequestRecord) -> None:
         self.counted.append(record)
 
 

@@ -23,10 +23,10 @@ def attempt(**words: Any) -> AttemptRecord:
     )
 
 
-def record(**words: Any) -> RequestRecord:
+def record(*attempts: AttemptRecord, **words: Any) -> RequestRecord:
     empty: dict[str, Any] = dict.fromkeys(RequestRecord.__struct_fields__)
     named = {"surface": "chat", "status": 200, "team": "support", "total_ms": 25.0, "provider": "openai"}
-    return RequestRecord(**{**empty, **named, **words})
+    return RequestRecord(**{**empty, **named, "attempts": attempts, **words})
 
 
 @pytest.fixture
@@ -55,8 +55,8 @@ def samples(directory: Path, *gauges: Gauge) -> dict[tuple[str, tuple[tuple[str,
 def test_all_workers_are_one(start: Callable[[int], Metrics], tmp_path: Path) -> None:
     """Two workers' counts are added up, whoever prints them."""
     usage = Usage(input=10, output=5)
-    start(0).observe(record(), [attempt(usage=usage, cost_pusd=2_000_000)])
-    start(1).observe(record(), [attempt(usage=usage, cost_pusd=3_000_000)])
+    start(0).observe(record(attempt(usage=usage, cost_pusd=2_000_000)))
+    start(1).observe(record(attempt(usage=usage, cost_pusd=3_000_000)))
     found = samples(tmp_path)
     offer = (("model", "openai/gpt-4o"), ("provider", "openai"))
 
@@ -69,8 +69,8 @@ def test_all_workers_are_one(start: Callable[[int], Metrics], tmp_path: Path) ->
 def test_measures_are_counted_by_their_unit(start: Callable[[int], Metrics], tmp_path: Path) -> None:
     """Pictures, seconds, characters and searches are counters of their own, there once something is counted."""
     metrics = start(0)
-    metrics.observe(record(), [attempt(measures=Measures(images=2, audio_ms=1500), cost_pusd=1)])
-    metrics.observe(record(), [attempt(measures=Measures(audio_ms=None, characters=7), cost_problem="no price")])
+    metrics.observe(record(attempt(measures=Measures(images=2, audio_ms=1500), cost_pusd=1)))
+    metrics.observe(record(attempt(measures=Measures(audio_ms=None, characters=7), cost_problem="no price")))
     found = samples(tmp_path)
     offer = (("model", "openai/gpt-4o"), ("provider", "openai"))
 
@@ -85,7 +85,7 @@ def test_durations_fall_into_buckets(start: Callable[[int], Metrics], tmp_path: 
     """Buckets are cumulative and their bounds inclusive; what is longer than all of them is counted too."""
     metrics = start(0)
     for total_ms in (10.0, 11.0, 1e6):
-        metrics.observe(record(total_ms=total_ms, ttft_ms=5.0), [])
+        metrics.observe(record(total_ms=total_ms, ttft_ms=5.0))
     found = samples(tmp_path)
     name = "engine_request_duration_seconds"
 
@@ -100,7 +100,7 @@ def test_names_nobody_declared_are_other(start: Callable[[int], Metrics], tmp_pa
     """Callers cannot make new series: a thousand invented models are one."""
     metrics = start(0)
     for n in range(1000):
-        metrics.observe(record(), [attempt(model=f"invented/{n}", error_kind="model_not_found")])
+        metrics.observe(record(attempt(model=f"invented/{n}", error_kind="model_not_found")))
     labels = {labels for name, labels in samples(tmp_path) if name == "engine_attempts_total"}
 
     assert labels == {(("model", "other"), ("outcome", "model_not_found"), ("provider", "openai"))}
@@ -108,7 +108,7 @@ def test_names_nobody_declared_are_other(start: Callable[[int], Metrics], tmp_pa
 
 def test_an_unknown_cost_is_counted_and_not_priced(start: Callable[[int], Metrics], tmp_path: Path) -> None:
     """An attempt without a price is a gap that can be alerted on, never a cost of zero that looks right."""
-    start(0).observe(record(), [attempt(usage=Usage(input=10), cost_pusd=None, cost_problem="no price")])
+    start(0).observe(record(attempt(usage=Usage(input=10), cost_pusd=None, cost_problem="no price")))
     offer = (("model", "openai/gpt-4o"), ("provider", "openai"))
 
     assert samples(tmp_path)["engine_unpriced_attempts_total", offer] == 1
@@ -116,9 +116,7 @@ def test_an_unknown_cost_is_counted_and_not_priced(start: Callable[[int], Metric
 
 def test_an_attempt_that_used_nothing_is_no_gap(start: Callable[[int], Metrics], tmp_path: Path) -> None:
     """What failed before anything was used has no cost to know: it is not counted as unpriced."""
-    start(0).observe(
-        record(), [attempt(usage=None, cost_pusd=None, cost_problem="no usage", error_kind="server_error")]
-    )
+    start(0).observe(record(attempt(usage=None, cost_pusd=None, cost_problem="no usage", error_kind="server_error")))
 
     assert {value for (name, _), value in samples(tmp_path).items() if name == "engine_unpriced_attempts_total"} == {
         0.0
@@ -127,8 +125,8 @@ def test_an_attempt_that_used_nothing_is_no_gap(start: Callable[[int], Metrics],
 
 def test_counters_go_on_after_a_restart(start: Callable[[int], Metrics], tmp_path: Path) -> None:
     """A worker that takes over a slot continues its counters: they never fall."""
-    start(0).observe(record(), [])
-    start(0).observe(record(), [])
+    start(0).observe(record())
+    start(0).observe(record())
     team = (("status", "200"), ("surface", "chat"), ("team", "support"))
 
     assert samples(tmp_path)["engine_requests_total", team] == 2

@@ -10,7 +10,7 @@ K = OutcomeKind
 
 def attempts(result: Result) -> list[str]:
     assert result.record is not None
-    return [f"{one.model}@{one.provider}" for one in result.attempts]
+    return [f"{one.model}@{one.provider}" for one in result.record.attempts]
 
 
 def test_a_request_runs_to_its_record_without_a_network(planned: Planned) -> None:
@@ -86,14 +86,14 @@ def test_every_way_to_fail_is_classed(planned: Planned) -> None:
     for kind in kinds:
         result = planned({"model": "org/small@one"}, answers={"one": (Scripted(fails=kind), Scripted(fails=kind))})
         assert result.record is not None
-        assert result.attempts[0].error_kind == kind
+        assert result.record.attempts[0].error_kind == kind
 
 
 def test_another_key_is_used_after_a_401(planned: Planned) -> None:
     """The pool of keys is worked through before the next target."""
     result = planned({"model": "org/small"}, answers={"one": (Scripted(status=401),)})
     assert result.record is not None
-    assert len({one.key_label for one in result.attempts}) == 2
+    assert len({one.key_label for one in result.record.attempts}) == 2
     assert attempts(result) == ["org/small@one", "org/small@one"]
 
 

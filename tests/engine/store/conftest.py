@@ -15,8 +15,6 @@ from engine.values import AttemptRecord, ConfigRecord, RequestRecord, Role, Usag
 START = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 
 ATTEMPT = AttemptRecord(
-    request_id="r0",
-    at=START,
     n=1,
     role=Role.FIRST,
     reason="pool, ordered",
@@ -86,6 +84,7 @@ REQUEST = RequestRecord(
     price_id="openai/gpt-4o/2026-01-01",
     cost_pusd=450_000_000,
     cost_problem=None,
+    attempts=(ATTEMPT,),
 )
 
 CONFIG = ConfigRecord(
@@ -132,16 +131,6 @@ def make_request() -> Callable[..., RequestRecord]:
         n = next(numbers)
         at = START + timedelta(seconds=n)
         return replace(REQUEST, **({"request_id": f"r{n:06}", "at": at} | changes))
-
-    return make
-
-
-@pytest.fixture
-def make_attempt() -> Callable[..., AttemptRecord]:
-    """`make_attempt(request, **changes)`: an attempt like any other, of that request."""
-
-    def make(request: RequestRecord, **changes: object) -> AttemptRecord:
-        return replace(ATTEMPT, **({"request_id": request.request_id, "at": request.at} | changes))
 
     return make
 

@@ -1,16 +1,11 @@
 """A batch on its way into the database."""
 
 import json
-import re
 from collections.abc import Callable
 from pathlib import Path
 
-import msgspec
-import pytest
-
 from engine.store.batch import KINDS, Batch
-from engine.store.segments import encode
-from engine.values import AttemptRecord, ConfigRecord, Measures, RequestRecord, Usage
+from engine.values import ConfigRecord, Measures, RequestRecord, Usage
 
 
 def lines(folder: Path, kind: str) -> list[dict[str, object]]:
@@ -20,7 +15,7 @@ def lines(folder: Path, kind: str) -> list[dict[str, object]]:
 def test_every_file_is_written_and_replaced(tmp_path: Path, make_request: Callable[..., RequestRecord]) -> None:
     """A batch never sees rows of the one before it, not even of kinds that it has none of."""
     first = Batch()
-    first.add(encode([make_request()]))
+    first.add(make_request())
     first.positions["w1/1"] = 700
     first.write(tmp_path)
     assert [row["request_id"] for row in lines(tmp_path, "requests")] == ["r000001"]
@@ -29,40 +24,21 @@ def test_every_file_is_written_and_replaced(tmp_path: Path, make_request: Callab
     assert {kind: lines(tmp_path, kind) for kind in KINDS} == {kind: [] for kind in KINDS}
 
 
-def test_rows_are_what_the_journal_has(
-    tmp_path: Path, make_request: Callable[..., RequestRecord], make_attempt: Callable[..., AttemptRecord]
-) -> None:
-    """Counts of tokens that are not 0, measures whole, attempts by themselves; what is not known is no key."""
-    batch, counts = Batch(), {"usage": Usage(input=3, reasoning=4), "measures": Measures(images=2)}
-    request = make_request(**counts, reasoning=True)
-    batch.add(encode([request, make_attempt(request), make_attempt(request, n=2)]))
-    batch.add(encode([make_request(usage=None)]))
+def test_a_row_has_what_is_known_and_not_usual(tmp_path: Path, make_request: Callable[..., RequestRecord]) -> None:
+    """Counts of tokens that are not 0, measures whole, attempts as rows of their own; what is not known is no key."""
+    batch = Batch()
+    batch.add(make_request(usage=Usage(input=3, reasoning=4), measures=Measures(images=2), reasoning=True))
+    batch.add(make_request(usage=None, attempts=()))
     batch.write(tmp_path)
     used, unused = lines(tmp_path, "requests")
     assert used["usage"] == {"input": 3, "reasoning": 4}
     assert used["measures"] == {"images": 2, "audio_ms": 0, "characters": 0, "search_units": 0}
     assert used["reasoning"] is True
-    assert "stream" not in used
+    assert not {"stream", "attempts"} & set(used)
     assert not {"usage", "measures", "max_tokens"} & set(unused)
-    first, second = lines(tmp_path, "attempts")
-    assert (first["request_id"], first["at"], first["n"], second["n"]) == ("r000001", used["at"], 1, 2)
-    assert first["usage"] == {"input": 100, "output": 20}
-
-
-@pytest.mark.parametrize(
-    ("payload", "reason"),
-    [
-        (b'{"type":"late_attempt"}\n', "Invalid value 'late_attempt' - at `$.type`"),
-        (b'{"type":"event","record_id":"e1"}\n', "Object missing required field `at`"),
-        (b"\x92\xa1z\x01", "JSON is malformed: invalid character (byte 0)"),
-    ],
-)
-def test_what_is_not_known_is_not_taken(tmp_path: Path, payload: bytes, reason: str) -> None:
-    """A kind of record, or a record, of another version is refused with its reason."""
-    batch = Batch()
-    with pytest.raises(msgspec.DecodeError, match=re.escape(reason)):
-        batch.add(payload)
-    assert (batch.records, batch.is_usage_alone) == (0, True)
+    (attempt,) = lines(tmp_path, "attempts")
+    assert (attempt["request_id"], attempt["at"], attempt["n"]) == ("r000001", used["at"], 1)
+    assert attempt["usage"] == {"input": 100, "output": 20}
 
 
 def test_of_two_configurations_the_last_declares(tmp_path: Path, make_config: Callable[..., ConfigRecord]) -> None:
@@ -73,8 +49,8 @@ def test_of_two_configurations_the_last_declares(tmp_path: Path, make_config: Ca
         return ({"table": "models", "model": f"m{len(tiers)}"}, *prices)
 
     batch = Batch()
-    batch.add(encode([make_config(declared(0, 100), config_hash="h1")]))
-    batch.add(encode([make_config(declared(0), config_hash="h2")]))
+    batch.add(make_config(declared(0, 100), config_hash="h1"))
+    batch.add(make_config(declared(0), config_hash="h2"))
     batch.write(tmp_path)
     assert lines(tmp_path, "models") == [{"table": "models", "model": "m1", "config_hash": "h2"}]
     assert [(row["above_input_tokens"], row["config_hash"]) for row in lines(tmp_path, "prices")] == [(0, "h2")]
@@ -85,7 +61,7 @@ def test_a_refused_batch_moves_on_without_its_records(
 ) -> None:
     """What cannot be loaded is noted by its place and reason, and its position is passed."""
     batch = Batch()
-    batch.add(encode([make_request()]))
+    batch.add(make_request())
     batch.positions["w1/1"] = 700
     batch.refused("too large").write(tmp_path)
     assert lines(tmp_path, "requests") == []

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, get_type_hints
 
 import duckdb
+import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -72,8 +73,8 @@ def columns(db: duckdb.DuckDBPyConnection, table: str) -> list[str]:
 @pytest.mark.parametrize(
     ("table", "record", "left_out", "added"),
     [
-        ("requests", RequestRecord, {"at", "usage", "measures"}, {"ts", "cost_usd", *USAGE, *MEASURED}),
-        ("attempts", AttemptRecord, {"at", "usage", "measures"}, {"ts", "cost_usd", *USAGE, *MEASURED}),
+        ("requests", RequestRecord, {"at", "usage", "measures", "attempts"}, {"ts", "cost_usd", *USAGE, *MEASURED}),
+        ("attempts", AttemptRecord, {"usage", "measures"}, {"request_id", "ts", "cost_usd", *USAGE, *MEASURED}),
         ("config_snapshots", ConfigRecord, {"at", "models"}, {"ts"}),
         ("events", EventRecord, {"at"}, {"ts"}),
     ],
@@ -150,7 +151,6 @@ def test_cost_in_sql_is_cost_in_python(
     *,
     tmp_path_factory: pytest.TempPathFactory,
     make_request: MakeRequest,
-    make_attempt: Callable[..., AttemptRecord],
     make_config: MakeConfig,
     used: list[tuple[Usage, Measures | None]],
     base: Rates,
@@ -167,9 +167,12 @@ def test_cost_in_sql_is_cost_in_python(
     layout = Layout(tmp_path_factory.mktemp("cost"))
     writer = SegmentWriter(layout.journal, "w1", log=None)  # type: ignore[arg-type]  # nothing goes wrong
     writer.append(make_config(rows))
-    request = make_request()
-    attempts = [make_attempt(request, n=n, usage=usage, measures=measures) for n, (usage, measures) in enumerate(used)]
-    writer.append(request, *attempts)
+    attempt = make_request().attempts[0]
+    attempts = [
+        msgspec.structs.replace(attempt, n=n, usage=usage, measures=measures)
+        for n, (usage, measures) in enumerate(used)
+    ]
+    writer.append(make_request(attempts=tuple(attempts)))
     writer.close()
     with Projector(layout, log=None) as projector:  # type: ignore[arg-type]  # nothing goes wrong
         projector.catch_up()
@@ -187,7 +190,7 @@ def test_reports_add_up(tmp_path: Path, log: Any, make_request: MakeRequest) -> 
     writer.append(make_request(cost_pusd=1))
     writer.append(make_request(cost_pusd=999_999_999_999_999_999))
     writer.append(make_request(cost_pusd=None, cost_problem="no price is in force"))
-    writer.append(make_request(status=503, resolved_model=None, provider=None, usage=None, cost_pusd=None))
+    writer.append(make_request(status=503, resolved_model=None, provider=None, usage=None, cost_pusd=None, attempts=()))
     writer.close()
     with Projector(layout, log=log) as projector:
         projector.catch_up()

@@ -8,17 +8,15 @@ import pytest
 
 from engine.store.batch import Batch
 from engine.store.hot import Hot, Unloadable
-from engine.store.segments import encode
-from engine.values import AttemptRecord, RequestRecord
+from engine.values import RequestRecord
 
 MakeRequest = Callable[..., RequestRecord]
 
 
 @pytest.fixture
-def batch(make_request: MakeRequest, make_attempt: Callable[..., AttemptRecord]) -> Batch:
+def batch(make_request: MakeRequest) -> Batch:
     made = Batch()
-    request = make_request()
-    made.add(encode([request, make_attempt(request)]))
+    made.add(make_request())
     made.positions["w1/1"] = 700
     return made
 
@@ -42,7 +40,7 @@ def test_a_batch_that_does_not_fit_undoes_what_is_not_committed(
 ) -> None:
     """One impossible value: neither rows nor positions of its batch are there, nor of the one before."""
     impossible = Batch()
-    impossible.add(encode([make_request(max_tokens=2**63)]))
+    impossible.add(make_request(max_tokens=2**63))
     impossible.positions["w1/1"] = 1400
     with Hot(tmp_path / "hot.duckdb", tmp_path / "batch") as hot:
         hot.load(batch)

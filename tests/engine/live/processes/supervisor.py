@@ -9,9 +9,10 @@ import os
 import sys
 from pathlib import Path
 
+import msgspec
+
 from engine.live.configuration import Source, StartRefused
 from engine.live.supervisor import Settings, Supervisor
-from engine.store.segments import encode
 from engine.values import Record
 
 HERE = Path(__file__).parent
@@ -23,10 +24,10 @@ class Journal:
     def __init__(self, path: Path) -> None:
         self._path = path
 
-    def append(self, *records: Record) -> None:
+    def append(self, record: Record) -> None:
         self._path.parent.mkdir(parents=True, exist_ok=True)
         with self._path.open("ab") as file:
-            file.write(encode(records))
+            file.write(msgspec.json.encode(msgspec.structs.asdict(record)) + b"\n")
 
 
 class Log:
