@@ -148,7 +148,7 @@ class ChatStream(msgspec.Struct, kw_only=True, eq=False):
         begin = 0 if begin == 1 else begin
         out = [self._unread(block[:begin])]
         for event in sse.events(block[begin:]):
-            out.append(self._read(event) if _is_telling(event) else self._unread(event))
+            out.append(self._read(event) if _first_telling(event) < len(event) else self._unread(event))
             if self.error or self.done:
                 break
         return b"".join(out)
@@ -196,16 +196,6 @@ class ChatStream(msgspec.Struct, kw_only=True, eq=False):
 
     def _fail(self, fault: UpstreamFault) -> None:
         self.error = Outcome(kind=OutcomeKind.MALFORMED, status=200, message=fault.detail, received=True)
-
-
-def _is_telling(event: bytes) -> bool:
-    """Whether the event has to be parsed."""
-    return (
-        sse.DONE in event
-        or _ERROR in event
-        or _FINISHED.search(event) is not None
-        or (_USAGE in event and _USED.search(event) is not None)
-    )
 
 
 def _first_telling(events: bytes) -> int:
