@@ -1,7 +1,8 @@
 """Journal segments: how records lie in files, and how they are read back, whole or torn.
 
     segment = MAGIC frame* zero*    frame = length u32 LE · CRC-32 u32 LE · payload
-    payload = MessagePack of one record, an array: its tag, then its fields, known by their places; new ones come last
+    payload = MessagePack of one record, an array: its tag, then its fields, known by their places; new ones come last;
+              counts of tokens are a map, without those that are 0
 
 A segment has room before it has records: zeros follow its last frame until the writer lets it go, and for good when
 the writer was killed. A frame counts when it is complete and its checksum holds; the first that does not ends what
