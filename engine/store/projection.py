@@ -19,7 +19,7 @@ from engine.store.layout import Layout
 from engine.store.log import Log
 from engine.store.projector import Projector
 
-__all__ = ["PUBLISH", "Stop", "address", "bring_up_to_date", "run"]
+__all__ = ["PUBLISH", "PUBLISH_S", "Stop", "address", "bring_up_to_date", "run"]
 
 PUBLISH = b"publish\n"
 PUBLISH_S = 60.0
