@@ -5,7 +5,7 @@ from typing import Final
 
 from engine.live.board import Board, state_word
 from engine.live.slots import DOUBLINGS, UNTIL, KeySlot
-from engine.rules.outcomes import KEY_REST_S, MODEL_REST_S, Rest, rest
+from engine.rules.outcomes import Rest, rest, rest_bounds_s
 from engine.values import Outcome
 
 __all__ = ["LONGEST_S", "Rests", "wake"]
@@ -60,7 +60,7 @@ class Rests:
         """How long to rest, from the outcome and the rests before."""
         if outcome.retry_after_s is not None:
             return min(outcome.retry_after_s, LONGEST_S)
-        first_s, longest_s = MODEL_REST_S if outcome.status == 429 else KEY_REST_S
+        first_s, longest_s = rest_bounds_s(outcome.kind)
         return float(min(first_s * 2 ** self._board.words[word + DOUBLINGS], longest_s))
 
 

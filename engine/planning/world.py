@@ -3,7 +3,7 @@
 from engine.errors import OutcomeKind
 from engine.gateway.ports import Admission
 from engine.health import Breaker, Event, Failure, Success, blocked_until_s, step
-from engine.rules.outcomes import BREAKER_COUNTS, KEY_REST_S, MODEL_REST_S, Rest, rest
+from engine.rules.outcomes import BREAKER_COUNTS, Rest, rest, rest_bounds_s
 from engine.rules.program import Offer, Provider
 from engine.values import Outcome, Usage
 
@@ -97,4 +97,4 @@ def _rest_s(outcome: Outcome) -> float:
     """How long a first rest is: as the provider says, else by the table."""
     if outcome.retry_after_s is not None:
         return outcome.retry_after_s
-    return MODEL_REST_S[0] if outcome.kind is OutcomeKind.RATE_LIMITED else KEY_REST_S[0]
+    return rest_bounds_s(outcome.kind)[0]

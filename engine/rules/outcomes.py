@@ -20,8 +20,6 @@ __all__ = [
     "BREAKER_COUNTS",
     "FAILOVER_ON",
     "KEY_FAULTS",
-    "KEY_REST_S",
-    "MODEL_REST_S",
     "RETRY_ON",
     "TABLE",
     "TELL_FIRST",
@@ -31,6 +29,7 @@ __all__ = [
     "Told",
     "caller_error",
     "rest",
+    "rest_bounds_s",
     "sharpen",
 ]
 
@@ -41,12 +40,6 @@ TIMEOUTS: Final = frozenset({_K.TIMEOUT_FIRST_TOKEN, _K.TIMEOUT_BETWEEN_TOKENS, 
 
 KEY_FAULTS: Final = frozenset({_K.PROVIDER_AUTH, _K.PAYMENT_REQUIRED})
 """Tried again at the same target only with another key."""
-
-MODEL_REST_S: Final = (5.0, 60.0)
-"""A key's first rest for a model where the provider names no time, and the longest: each one doubles."""
-
-KEY_REST_S: Final = (600.0, 3600.0)
-"""A key's first rest for all models, and the longest: each one doubles."""
 
 
 class Rest(Enum):
@@ -140,6 +133,14 @@ def rest(outcome: Outcome) -> Rest:
         return Rest.KEY_FOR_MODEL
     row = TABLE.get(outcome.kind)
     return row.rest if row else Rest.NOTHING
+
+
+def rest_bounds_s(kind: OutcomeKind) -> tuple[float, float]:
+    """A key's first rest after *kind* where the provider names no time, and its longest: each one doubles.
+
+    A rate limit passes by itself; a key that is refused or not paid for waits for a person.
+    """
+    return (5.0, 60.0) if kind is _K.RATE_LIMITED else (600.0, 3600.0)
 
 
 def sharpen(provider: Provider, outcome: Outcome, body: bytes) -> Outcome:

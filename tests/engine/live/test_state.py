@@ -110,6 +110,8 @@ def test_a_rate_limit_rests_the_key_for_the_model(make_part: MakePart, make_stat
         (401, OutcomeKind.PROVIDER_AUTH, [600.0, 1200.0, 2400.0, 3600.0, 3600.0]),
         (402, OutcomeKind.PAYMENT_REQUIRED, [600.0, 1200.0, 2400.0, 3600.0]),
         (403, OutcomeKind.PROVIDER_AUTH, [600.0, 1200.0, 2400.0, 3600.0]),
+        (200, OutcomeKind.RATE_LIMITED, [5.0, 10.0]),
+        (429, OutcomeKind.PAYMENT_REQUIRED, [600.0, 1200.0]),
     ],
 )
 def test_rests_double(
