@@ -43,7 +43,7 @@ COLUMNS = STATE_BYTES // COLUMN_BYTES
 HEADER_BYTES = 4096
 MAGIC = b"engine board 1\n\0"
 CAPACITY_SLOTS = 65_536
-"""8 MiB of disk. 200 providers with 5,000 models and two keys each take 15,600 slots."""
+"""8 MiB of disk. 200 providers with 5,000 models and two keys each take 20,600 slots."""
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 

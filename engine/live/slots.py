@@ -36,10 +36,11 @@ HINT: Final = 0
 TAT_REQUESTS: Final = 1
 """Of a provider: where its request rate stands (`limits.bucket`)."""
 TAT_TOKENS: Final = 2
-MEAN_OUTPUT: Final = 1
-"""Of an offer: the decayed mean of output tokens; 0.0 before the first answer."""
 BREAKER: Final = 3
 """The packed breaker begins here."""
+
+MEAN_OUTPUT: Final = 0
+"""The word of a model's slot, whoever offers it: the decayed mean of output tokens; 0.0 before the first answer."""
 
 # Words of a key's slot, for all models of its provider or for one.
 UNTIL: Final = 0
@@ -76,6 +77,7 @@ def _names(part: ProviderPart) -> Iterator[str]:
         yield _key(provider.id, label, ANY_MODEL)
     for model in _models(part):
         yield f"offer/{provider.id}/{model}"
+        yield _model(model)
         for label in _labels(provider):
             yield _key(provider.id, label, model)
 
@@ -90,6 +92,10 @@ def _models(part: ProviderPart) -> Iterator[str]:
 def _labels(provider: Provider) -> tuple[str, ...]:
     """The keys that can rest; without keys, the nameless one that attempts are made with."""
     return tuple(key.label for key in provider.auth.keys) or ("",)
+
+
+def _model(model: str) -> str:
+    return f"model/{model}"
 
 
 def _key(provider: str, label: str, model: str) -> str:
@@ -129,6 +135,8 @@ class OfferSlots:
     provider: ProviderSlots
     word: int
     breaker: int
+    model_word: int
+    """First word of the slot that the model has at all its providers together."""
     keys: Mapping[str, KeySlot]
     """By label."""
     unreported: int = 0
@@ -185,7 +193,8 @@ def _provider_slots(provider: Provider, slots: Mapping[str, int]) -> ProviderSlo
 def _offer_slots(provider: ProviderSlots, model: str, labels: tuple[str, ...], slots: Mapping[str, int]) -> OfferSlots:
     word = state_word(slots[f"offer/{provider.id}/{model}"])
     keys = {label: _key_slot(provider.id, label, model, slots) for label in labels}
-    return OfferSlots(f"{provider.id}/{model}", provider, word, (word + BREAKER) * WORD_BYTES, keys)
+    model_word = state_word(slots[_model(model)])
+    return OfferSlots(f"{provider.id}/{model}", provider, word, (word + BREAKER) * WORD_BYTES, model_word, keys)
 
 
 def _key_slot(provider: str, label: str, model: str, slots: Mapping[str, int]) -> KeySlot:

@@ -112,9 +112,13 @@ class BoardState:
         return now_s + wait_s if wait_s > 0.0 else 0.0
 
     def expected_output_tokens(self, offer: Offer) -> float | None:
-        """The decayed mean of this offer's output tokens; None before the first answer."""
+        """The decayed mean of the output tokens of this offer's model, whoever offers it; None before the first answer.
+
+        A mean of the offer's own would follow from what is asked there, and a dear offer that had short answers would
+        pass for the cheaper one.
+        """
         slots = self._slots.of(offer)
-        return (self._board.doubles[slots.word + MEAN_OUTPUT] or None) if slots else None
+        return (self._board.doubles[slots.model_word + MEAN_OUTPUT] or None) if slots else None
 
     def turn(self, pool: str) -> int:
         """The round-robin turn of a pool; each worker starts at its own."""
@@ -220,7 +224,7 @@ class BoardState:
         if key := slots.keys.get(admission.key_label):
             self._rests.worked(key)
         if usage is not None and (output := usage.total_output):
-            self._learn_output(slots.word + MEAN_OUTPUT, output)
+            self._learn_output(slots.model_word + MEAN_OUTPUT, output)
         slots.unreported += 1
         many = slots.unreported >= REPORT_EVERY or now_s - slots.reported_at_s >= REPORT_AFTER_S
         if many or not self._breakers.quiet(slots):

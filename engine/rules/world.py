@@ -37,7 +37,7 @@ class Live(Protocol):
         ...
 
     def expected_output_tokens(self, offer: Offer) -> float | None:
-        """Decayed mean of output tokens of this offer's model; None before the first answer."""
+        """Decayed mean of output tokens of this offer's model, at all its providers; None before the first answer."""
         ...
 
     def turn(self, pool: str) -> int:

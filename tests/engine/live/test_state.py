@@ -209,6 +209,19 @@ def test_mean_output_follows(make_part: MakePart, make_state: MakeState) -> None
     assert 195.0 < (state.expected_output_tokens(offer) or 0.0) <= 200.0
 
 
+def test_mean_output_is_the_models(make_part: MakePart, make_state: MakeState) -> None:
+    """What one provider's answers teach holds for the model wherever it is offered, and for no other model."""
+    one, two = make_part("one", models=("m", "n")), make_part("two", models=("m", "n"))
+    state = make_state(one, two)
+    m, n = two.offers
+    admission = state.admit(one.offers[0], "main", 0, 100.0)
+    assert isinstance(admission, Admission)
+    state.settle(admission, OK, Usage(output=7), 100.0)
+
+    assert state.expected_output_tokens(m) == 7.0
+    assert state.expected_output_tokens(n) is None
+
+
 def test_the_retry_budget_is_a_share(make_part: MakePart, make_state: MakeState) -> None:
     """Three extra attempts are always allowed, then one for each five requests, over all workers; windows pass."""
     part = make_part()
