@@ -131,6 +131,8 @@ class AttemptPlan:
         self._failures: list[_Failure] = []
         self._n = 0
         """Attempts that have ended."""
+        self._is_allowed = False
+        """Whether the retry budget has allowed the next attempt."""
         self._start: Start | None = None
         """What was asked for last, or is to be asked for after a wait."""
 
@@ -151,10 +153,13 @@ class AttemptPlan:
                 assert_never(event)
 
     def _first(self, now_s: float, live: Live) -> Command:
-        """The first offer of the chain. The decision has just looked at its breakers, and at its key if it has one."""
+        """The first offer of the chain. The decision has just looked at its key if it has one.
+
+        Its breakers are looked at again: requests that were decided together must not all be its trials.
+        """
         candidate, left_s = self._left[-1], self._deadline_s - now_s
         keys = candidate.offer.provider.auth.keys
-        if len(keys) != 1 or left_s <= 0:
+        if len(keys) != 1 or left_s <= 0 or self._is_blocked(candidate, now_s, live):
             return self._next("", now_s, live)
         self._left.pop()
         self._start = Start(1, candidate, keys[0].label, _FIRST, candidate.why, left_s)
@@ -174,7 +179,8 @@ class AttemptPlan:
             if repeated is not None:
                 return repeated
         if kind not in self._retry.failover_on:
-            return Finish(outcome, outcome.retry_after_s)
+            self._left = []
+            return self._last_resort(now_s, live)
         if kind is OutcomeKind.CONTEXT_LENGTH:
             self._left = [candidate for candidate in self._left if _is_larger(candidate, failed.candidate)]
         return self._next(kind, now_s, live)
@@ -187,6 +193,7 @@ class AttemptPlan:
             again_at_s = live.rests_until_s(candidate.offer, label)
         self._failures.append(_Failure(candidate, outcome, again_at_s))
         self._n += 1
+        self._is_allowed = False
         tries = self._of(candidate)
         tries.made += 1
         tries.waited_s = 0.0
@@ -206,7 +213,7 @@ class AttemptPlan:
         pause_s = 0.0 if kind in KEY_FAULTS else self._backoff_s(self._of(candidate).made)
         if now_s + pause_s >= self._deadline_s:
             return None
-        if not live.may_retry(now_s):
+        if not self._may_retry(now_s, live):
             return None
         return Wait(pause_s, again.reason) if pause_s else again
 
@@ -273,7 +280,9 @@ class AttemptPlan:
     def _last_resort(self, now_s: float, live: Live) -> Command:
         """Nothing else is left: a rate-limited offer with another key, or once its Retry-After has passed."""
         last = self._failures[-1].outcome.kind
-        if last in self._retry.failover_on and last is not OutcomeKind.CONTEXT_LENGTH:
+        if last is OutcomeKind.RATE_LIMITED or (
+            last in self._retry.failover_on and last is not OutcomeKind.CONTEXT_LENGTH
+        ):
             for failure in sorted(self._failures, key=lambda failure: failure.again_at_s):
                 resumed = self._resumed(failure, now_s, live)
                 if resumed is not None:
@@ -288,25 +297,35 @@ class AttemptPlan:
             return None
         reason = f"retry after {outcome.kind}"
         started = self._started(candidate, Role.RETRY, reason, now_s, live)
-        if started is None and not self._is_worth_waiting(failure, now_s):
+        awake_at_s = self._awake_at_s(candidate, live)
+        if started is None and not self._is_worth_waiting(outcome, awake_at_s, now_s):
             return None
-        if not live.may_retry(now_s):
+        if not self._may_retry(now_s, live):
             return None
         if started is None:
             self._start = Start(self._n + 1, candidate, "", Role.RETRY, reason, self._deadline_s - now_s)
-        return started or Wait(max(0.0, failure.again_at_s - now_s), reason)
+        return started or Wait(awake_at_s - now_s, reason)
 
-    def _is_worth_waiting(self, failure: _Failure, now_s: float) -> bool:
-        """Whether the provider said when to come again, soon enough."""
-        said = failure.outcome.retry_after_s is not None and failure.again_at_s < self._deadline_s
-        return said and failure.again_at_s - now_s <= self._retry.honor_retry_after_s
+    def _is_worth_waiting(self, outcome: Outcome, awake_at_s: float, now_s: float) -> bool:
+        """Whether the provider said when to come again, soon enough: other requests may have made a key rest longer."""
+        said = outcome.retry_after_s is not None and awake_at_s < self._deadline_s
+        return said and awake_at_s - now_s <= self._retry.honor_retry_after_s
+
+    def _may_retry(self, now_s: float, live: Live) -> bool:
+        """Whether the retry budget allows one more attempt; asked once for it, however often that is waited for."""
+        self._is_allowed = self._is_allowed or live.may_retry(now_s)
+        return self._is_allowed
 
     def _finish(self, now_s: float) -> Finish:
         """The end without an answer: the failure that tells the caller most, and the earliest time to come again."""
         if now_s >= self._deadline_s:
             return Finish(Outcome(kind=OutcomeKind.DEADLINE))
         told = min((failure.outcome for failure in self._failures), key=lambda outcome: TELL_FIRST[outcome.kind])
-        instants = [failure.again_at_s for failure in self._failures if failure.outcome.kind in _TIME_MENDS]
+        instants = [
+            failure.again_at_s
+            for failure in self._failures
+            if failure.outcome.kind in _TIME_MENDS and failure.again_at_s > now_s
+        ]
         instants += [dropped.until_s for dropped in self._decision.dropped if dropped.reason in _PASSING]
         earliest_s = min(instants, default=_NEVER_S)
         if told.kind not in _TIME_MENDS or earliest_s == _NEVER_S:
@@ -315,22 +334,24 @@ class AttemptPlan:
 
     def _key_label(self, candidate: Candidate, now_s: float, live: Live) -> str | None:
         """The key that the draw chooses among those that are awake; "" where none is needed, None when all rest."""
-        offer, until_s = candidate.offer, self._of(candidate).keys_until_s
-        keys = offer.provider.auth.keys
+        keys = candidate.offer.provider.auth.keys
         if not keys:
-            return "" if until_s.get("", 0.0) <= now_s else None
-        awake = [
-            key
-            for key in keys
-            if until_s.get(key.label, 0.0) <= now_s and live.rests_until_s(offer, key.label) <= now_s
-        ]
+            return "" if self._rests_until_s(candidate, "", live) <= now_s else None
+        awake = [key for key in keys if self._rests_until_s(candidate, key.label, live) <= now_s]
         if len(awake) > 1:
             awake = by_weight(self._decision.draw, awake, lambda key: key.label, lambda key: key.weight)
         return awake[0].label if awake else None
 
     def _awake_at_s(self, candidate: Candidate, live: Live) -> float:
+        """When the first of its keys is awake, or the offer itself where it needs none."""
         keys = candidate.offer.provider.auth.keys
-        return min((live.rests_until_s(candidate.offer, key.label) for key in keys), default=_NEVER_S)
+        labels = [key.label for key in keys] or [""]
+        return min(self._rests_until_s(candidate, label, live) for label in labels)
+
+    def _rests_until_s(self, candidate: Candidate, label: str, live: Live) -> float:
+        """Until when this request does not use the key: by its own failures, and by those of all requests."""
+        own_s = self._of(candidate).keys_until_s.get(label, 0.0)
+        return max(own_s, live.rests_until_s(candidate.offer, label)) if label else own_s
 
     def _is_blocked(self, candidate: Candidate, now_s: float, live: Live) -> bool:
         """Whether a breaker has opened since the decision; a forced one is tried all the same."""

@@ -35,7 +35,7 @@ _TOLD: Final[Mapping[Reason, _Told]] = MappingProxyType(
         Reason.CONTEXT: _Told(400, "context_length_exceeded", _REJECTED),
         Reason.WISH: _Told(400, "no_wished_provider", _REJECTED),
         Reason.KEYS_RESTING: _Told(429, "rate_limited", "rate_limit_error"),
-        Reason.FULL: _Told(429, "at_capacity", "rate_limit_error"),
+        Reason.FULL: _Told(503, "at_capacity"),
         Reason.BREAKER: _Told(503, "provider_unavailable"),
         Reason.UNOFFERED: _Told(404, "model_not_found", _REJECTED),
         Reason.CUT: _Told(503, "provider_unavailable"),

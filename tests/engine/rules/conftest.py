@@ -91,7 +91,8 @@ class World:
         return self.turns.get(pool, 0)
 
     def may_retry(self, now_s: float) -> bool:
-        return self.retries_left > 0
+        self.retries_left -= 1
+        return self.retries_left >= 0
 
 
 def provider(name: str, **changed: Any) -> Provider:

@@ -39,7 +39,7 @@ CASES = {
     "images": Case(facts={"has_images": True}, reason=Reason.MODALITY, status=400),
     "wishes": Case(facts={"wishes": Wishes(only=("nobody",))}, reason=Reason.WISH, status=400),
     "keys": Case(world={"rests": RESTING}, reason=Reason.KEYS_RESTING, status=429),
-    "full": Case(world={"full": {"openai": 1005.0, "groq": 1006.0}}, reason=Reason.FULL, status=429),
+    "full": Case(world={"full": {"openai": 1005.0, "groq": 1006.0}}, reason=Reason.FULL, status=503),
 }
 
 

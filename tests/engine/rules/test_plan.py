@@ -113,6 +113,47 @@ def test_a_long_retry_after_is_told_and_not_waited_for(make: "Make") -> None:
     assert scenario.command.retry_after_s == pytest.approx(40.0)
 
 
+def test_the_time_that_is_told_is_still_to_come(make: "Make") -> None:
+    """After a wait that did not help it is the newer Retry-After, not the one that has passed."""
+    scenario = planned(make, chained(make, "one"))
+    scenario.fail(K.RATE_LIMITED, status=429, retry_after_s=2.0)
+    scenario.fail(K.RATE_LIMITED, status=429, retry_after_s=30.0)
+    assert scenario.waits_s == [pytest.approx(2.0)]
+    assert isinstance(scenario.command, Finish)
+    assert scenario.command.retry_after_s == pytest.approx(30.0)
+
+
+def test_a_rest_that_others_make_longer_is_waited_for_once(make: "Make") -> None:
+    """A key that rests longer by now is waited for anew, and the retry budget pays one attempt, not every wait."""
+    plan, world = AttemptPlan(chained(make, "one"), make.now_s), make.world(retries_left=10)
+    plan.step(Begin(), make.now_s, world)
+    event: Any = Ended(Outcome(kind=K.RATE_LIMITED, status=429, retry_after_s=1.0))
+    for later_s in range(3):
+        now_s = make.now_s + later_s
+        world.rests = {("one", "main"): now_s + 1.0}
+        assert plan.step(event, now_s, world) == Wait(1.0, "retry after rate_limited")
+        event = Woke()
+    assert isinstance(plan.step(event, make.now_s + 3, world), Start)
+    assert world.retries_left == 9
+
+
+def test_requests_that_were_decided_together_are_not_all_trials(make: "Make") -> None:
+    """A breaker whose half-open places were taken since the decision is respected by the first attempt, too."""
+    decision = chained(make, "one", "two")
+    scenario = planned(make, decision, make.world(blocked={"a/b@one": make.now_s + 60}))
+    assert scenario.tried == ["two/main"]
+
+
+def test_a_rate_limit_that_may_not_hand_over_is_tried_with_another_key(make: "Make") -> None:
+    """`failover_on` without rate limits closes the way to the next target, not that to the offer's other keys."""
+    retry = structs.replace(make.retry, failover_on=frozenset({K.CONNECT}))
+    scenario = planned(make, chained(make, "one", "two", retry=retry, auth=two_keys()))
+    scenario.fail(K.RATE_LIMITED, status=429, retry_after_s=90.0)
+    assert sorted(scenario.tried) == ["one/a", "one/b"]
+    scenario.fail(K.RATE_LIMITED, status=429, retry_after_s=80.0)
+    assert scenario.told is K.RATE_LIMITED
+
+
 def two_keys() -> Auth:
     keys = tuple(Key(label=label, secret=SecretRef("env", label)) for label in ("a", "b"))
     return Auth(scheme=Scheme.BEARER, keys=keys)
