@@ -246,7 +246,12 @@ class Attempt(msgspec.Struct, kw_only=True):
         await self.sink.start(200, stream_head(exchange, self.start.n))
 
     def _kind(self, fault: UpstreamFault) -> OutcomeKind:
-        """A pause before the first content is the first token's timeout, whichever read met it."""
+        """A pause before the first content is the first token's timeout, whichever read met it.
+
+        A timeout that the request's deadline set is nobody's fault, and no breaker hears of it.
+        """
+        if isinstance(fault, UpstreamTimeout) and self.clock.monotonic() - self.started_s >= self.start.left_s:
+            return OutcomeKind.DEADLINE
         waiting = self.stream is not None and not self.stream.started
         if waiting and isinstance(fault, UpstreamTimeout) and fault.kind is OutcomeKind.TIMEOUT_BETWEEN_TOKENS:
             return OutcomeKind.TIMEOUT_FIRST_TOKEN
