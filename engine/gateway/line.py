@@ -126,7 +126,7 @@ class Gateway:
             _recorded(recording.headers, headers) if recording.headers else NOTHING,
             {k: v for k, v in envelope.metadata.items() if k in kept} if envelope.metadata else NOTHING,
             self.region,
-            envelope.wishes or (_header_wishes(headers[WISHES]) if WISHES in headers else None),
+            _wishes(headers[WISHES], envelope.wishes) if WISHES in headers else envelope.wishes,
         )
 
     async def _pursue(self, exchange: Exchange, asked: Understood, sink: Sink) -> None:
@@ -202,10 +202,13 @@ def _recorded(names: frozenset[str], headers: Mapping[bytes, bytes]) -> Mapping[
     return {name: v.decode("latin-1") for name in names if (v := headers.get(name.encode())) is not None}
 
 
-def _header_wishes(value: bytes) -> Wishes | None:
-    """`x-engine-provider: groq, cerebras` asks for these providers only, in this order."""
-    names = tuple(name for part in value.decode("latin-1").split(",") if (name := part.strip()))
-    return Wishes(order=names, only=names) if names else None
+def _wishes(header: bytes, body: Wishes | None) -> Wishes | None:
+    """`x-engine-provider: groq, cerebras` asks for these providers only, in this order; the body may narrow it."""
+    names = tuple(name for part in header.decode("latin-1").split(",") if (name := part.strip()))
+    if not names or body is None:
+        return Wishes(order=names, only=names) if names else body
+    unasked = tuple(name for name in names if body.only and name not in body.only)
+    return Wishes(order=names, only=names, ignore=(*body.ignore, *unasked), allow_fallbacks=body.allow_fallbacks)
 
 
 def _refused(refusal: Refusal) -> Refused:

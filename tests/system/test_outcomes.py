@@ -44,6 +44,8 @@ def virtual_models() -> str:
             lines.append(f"  with-next-{at}: {{targets: ['t/{kind}:next@{at}'], fallback: ['t/ok:next@b']}}")
             lines.append(f"  alone-{at}: {{targets: ['t/{kind}:alone@{at}-alone']}}")
     lines.append("  long: {targets: ['t/context-length:for@a'], fallback_for: {context_length: [t/ok@b]}}")
+    lines.append("  either: {targets: [t/ok@a, t/ok@b]}")
+    lines.append("  hasty: {targets: ['t/stall:hasty@touchy'], fallback: [t/ok@b], deadline: 300ms}")
     lines.append("  filtered: {targets: ['t/content-filter:for@a'], fallback_for: {content_filter: [t/ok@b]}}")
     return "\n".join(lines) + "\n"
 
@@ -53,6 +55,7 @@ def gateway(make_gateway: Callable[..., Any], provider_file: Callable[[str], str
     names = [f"{shape}-{kind}" for shape, rows in (("plain", ROWS), ("stream", STREAM_ROWS)) for kind, *_ in rows]
     files = {f"providers.d/{name}.yaml": provider_file(name) for base in names for name in (base, f"{base}-alone")}
     files["providers.d/told.yaml"] = provider_file("told")
+    files["providers.d/touchy.yaml"] = provider_file("touchy").replace("failures: 1000", "failures: 1")
     gateway = make_gateway(files | {"routes.d/rows.yaml": virtual_models()})
     gateway.start()
     yield gateway
@@ -129,6 +132,38 @@ def test_rate_limit_is_told_with_its_time(gateway: Any) -> None:
     assert 50 <= int(first.headers["retry-after"]) <= 60
     assert second.status_code == 429
     assert gateway.seen("a")["requests"][name] == 1
+
+
+def test_the_deadline_is_no_fault_of_the_provider(gateway: Any) -> None:
+    """Row "deadline": who is cut off by it is neither tried again nor followed, and its breaker hears nothing."""
+    answer = gateway.chat("hasty")
+    row = gateway.sql(f"select error_kind from requests where request_id = '{answer.headers['x-request-id']}'")[0]
+
+    assert (answer.status_code, answer.json()["error"]["code"]) == (504, "deadline_exceeded")
+    assert [attempt["error_kind"] for attempt in attempts_of(gateway, answer)] == [row["error_kind"]] == ["deadline"]
+    assert not gateway.sql("select 1 from events where event = 'breaker_opened' and subject like '%touchy%'")
+
+
+@pytest.mark.parametrize(
+    ("header", "wishes", "answered"),
+    [
+        ("b", None, "b"),
+        ("b", {}, "b"),
+        ("b, a", {"sort": "price"}, "b"),
+        ("a, b", {"only": ["b"]}, "b"),
+        ("a, b", {"ignore": ["a"]}, "b"),
+        ("a", {"only": ["b"]}, None),
+    ],
+)
+def test_wishes_of_header_and_body_narrow_together(
+    gateway: Any, header: str, wishes: dict[str, Any] | None, answered: str | None
+) -> None:
+    """`x-engine-provider` means these providers only, whatever OpenRouter's `provider` object says beside it."""
+    body = {} if wishes is None else {"provider": wishes}
+    answer = gateway.chat("either", headers={"x-engine-provider": header}, **body)
+
+    assert answer.headers.get("x-engine-provider") == answered
+    assert answer.status_code == (200 if answered else 400)
 
 
 @pytest.mark.parametrize("name", ["long", "filtered"])
