@@ -16,6 +16,7 @@ from engine.rules.program import Offer
 from engine.values import NO_MEASURES, AttemptRecord, Headers, Measures, Outcome, Surface, Usage, UsageSource
 from engine.wire.codecs import Answered, Spoken, content_type, spoken
 from engine.wire.envelope import Encoded, estimated
+from engine.wire.estimate import answer_tokens
 from engine.wire.json_edit import Fields
 from engine.wire.stream import AnswerStream
 
@@ -162,7 +163,7 @@ class Attempt(msgspec.Struct, kw_only=True):
             return sharpen(self.offer.provider, answered, body)
         exchange.tail, exchange.finish_reason = answered.body, answered.finish_reason
         exchange.answer_type = answered.content_type
-        said = len(body) // 8 if exchange.codec.encoder else 0  # what has no streams is no text
+        said = answer_tokens(len(body)) if exchange.codec.encoder else 0  # what has no streams is no text
         self.usage, self.measures = answered.usage or estimated(envelope, said), answered.measures
         return OK
 

@@ -51,6 +51,6 @@ class Encoded(NamedTuple):
 def estimated(request: Envelope, content_events: int, *, source: UsageSource = UsageSource.ESTIMATED) -> Usage:
     """The usage of an answer whose provider reported none: the likely input, and a token for each content event.
 
-    *source* is `PARTIAL` for a stream that was cut short. Of a whole answer, pass `estimate.tokens(len(body))`.
+    *source* is `PARTIAL` for a stream that was cut short. Of a whole answer, pass its `estimate.answer_tokens`.
     """
     return Usage(input=request.input_tokens, output=content_events, source=source)

@@ -133,3 +133,16 @@ async def test_what_came_before_a_break_is_not_lost(snapshot: Snapshot) -> None:
     assert part.startswith(CONTENT + b'data: {"error":')
     assert DONE not in part
     assert (books.records[0].status, books.records[0].error_kind) == (200, OutcomeKind.RESET)
+
+
+async def test_an_answer_without_usage_is_estimated_by_its_size(snapshot: Snapshot) -> None:
+    """A whole answer whose provider counted nothing is a token for every six bytes, and says that it is an estimate."""
+    message = b'{"role":"assistant","content":"%b"}' % (b"a" * 500)
+    answer = b'{"choices":[{"index":0,"message":%b,"finish_reason":"stop"}]}' % message
+    books = Books()
+    gateway = gateway_with(books, Cork(), mock=(Scripted(body=answer),))
+    await gateway.handle(snapshot, asked(BODY), Sent())
+
+    usage = books.records[0].usage
+    assert usage is not None
+    assert (usage.output, usage.source) == (round(len(answer) / 6), "estimated")
