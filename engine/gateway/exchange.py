@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from datetime import datetime
 from functools import lru_cache
+from ipaddress import ip_network
 
 import msgspec
 
@@ -185,11 +186,7 @@ def milliseconds(seconds: float) -> float:
 @lru_cache(MOST_CLIENTS)
 def source_prefix(ip: str) -> str:
     """The /24 of an IPv4 or the /48 of an IPv6 address; empty when there is none."""
-    if ":" in ip:
-        groups = ip.partition("::")[0].split(":")
-        return ":".join([*groups, "0", "0"][:3]) + "::/48"
-    head, dot, _ = ip.rpartition(".")
-    return f"{head}.0/24" if dot else ""
+    return str(ip_network(f"{ip}/{48 if ':' in ip else 24}", strict=False)) if ip else ""
 
 
 def _trace_id(traceparent: bytes) -> str:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network, ip_address
 from typing import Any, Protocol
 
@@ -24,6 +25,8 @@ __all__ = ["LINGER_S", "AsgiSink", "Inference", "client_ip"]
 
 LINGER_S = 1.0
 """nginx lingers up to 5 s between reads; a second is enough for what was under way."""
+MOST_CLIENTS = 4096
+"""Whose addresses are remembered at once."""
 _FAILED = (
     b"content-type: application/json\r\nx-request-id: %b\r\nrequest-id: %b\r\n"
     b"x-should-retry: false\r\nconnection: close\r\n"
@@ -234,23 +237,29 @@ def _hangup(scope: Scope) -> Hangup:
 
 
 def client_ip(peer: str, headers: Headers, trusted: Networks) -> str:
-    """The client's address: *peer*, or behind trusted proxies the rightmost hop of X-Forwarded-For that is none."""
-    if not trusted or not _within(peer, trusted):
-        return peer
+    """The client's address: *peer*, or behind trusted proxies the rightmost hop of X-Forwarded-For that is none.
+
+    In its usual spelling, with IPv4 in IPv6 as IPv4; empty where the peer has no address, as on a UNIX socket.
+    """
+    address = _spelt(peer)
+    if not trusted or not _within(address, trusted):
+        return address
     hops = [hop.strip() for n, v in headers if n == b"x-forwarded-for" for hop in v.decode("latin-1").split(",")]
-    for hop in reversed(hops):
+    for hop in map(_spelt, reversed(hops)):
         if not _within(hop, trusted):
-            return hop if _is_address(hop) else peer
-    return peer
+            return hop or address
+    return address
 
 
-def _within(text: str, networks: Networks) -> bool:
-    return _is_address(text) and any(ip_address(text) in network for network in networks)
+def _within(address: str, networks: Networks) -> bool:
+    return address != "" and any(ip_address(address) in network for network in networks)
 
 
-def _is_address(text: str) -> bool:
+@lru_cache(MOST_CLIENTS)
+def _spelt(text: str) -> str:
+    """The address in its usual spelling, without an IPv6 zone; empty when *text* is none."""
     try:
-        ip_address(text)
+        address = ip_address(text.partition("%")[0])
     except ValueError:
-        return False
-    return True
+        return ""
+    return str(getattr(address, "ipv4_mapped", None) or address)

@@ -20,10 +20,18 @@ PROXIES = (ip_network("10.0.0.0/8"), ip_network("fd00::/8"))
         ("10.0.0.1", "garbage", "10.0.0.1"),
         ("10.0.0.1", None, "10.0.0.1"),
         ("fd00::1", "2001:db8::7", "2001:db8::7"),
+        ("::ffff:10.0.0.1", "198.51.100.7, ::ffff:10.0.0.2", "198.51.100.7"),
+        ("10.0.0.1", "2001:DB8:0::7", "2001:db8::7"),
+        ("::ffff:203.0.113.9", None, "203.0.113.9"),
+        ("fe80::1%eth0", None, "fe80::1"),
+        ("", None, ""),
     ],
 )
 def test_client_ip(peer: str, forwarded: str | None, expected: str) -> None:
-    """The rightmost hop that is no trusted proxy is the client; what a client claims beyond it is not believed."""
+    """The rightmost hop that is no trusted proxy is the client; what a client claims beyond it is not believed.
+
+    Its address has one spelling, whichever socket it came by.
+    """
     headers = [] if forwarded is None else [(b"x-forwarded-for", forwarded.encode())]
 
     assert client_ip(peer, headers, PROXIES) == expected
