@@ -12,7 +12,6 @@ from typing import Final
 import msgspec
 
 from engine.errors import OutcomeKind, Refused
-from engine.expr.regex import Regex
 from engine.rules.program import Provider
 from engine.values import Outcome
 
@@ -153,7 +152,7 @@ def sharpen(provider: Provider, outcome: Outcome, body: bytes) -> Outcome:
     for rule in provider.errors:
         if rule.status is not None and rule.status != outcome.status:
             continue
-        if rule.body is None or Regex(rule.body).search(body):
+        if rule.body is None or rule.body.search(body):
             return msgspec.structs.replace(outcome, kind=rule.kind)
     return outcome
 

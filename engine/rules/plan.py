@@ -1,6 +1,8 @@
 """The attempt plan: told what happened, it answers what to do. No I/O, no clock, no randomness of its own."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Final, assert_never
 
 import msgspec
@@ -87,6 +89,14 @@ _FIRST: Final = Role.FIRST
 _FINAL: Final = frozenset({OutcomeKind.OK, OutcomeKind.CANCELLED, OutcomeKind.DEADLINE})
 _TIME_MENDS: Final = frozenset({OutcomeKind.RATE_LIMITED, OutcomeKind.OVERLOADED})
 _PASSING: Final = frozenset({Reason.KEYS_RESTING, Reason.FULL})
+_SKIPPED: Final[Mapping[Reason, tuple[OutcomeKind, str, str]]] = MappingProxyType(
+    {
+        Reason.BREAKER: (OutcomeKind.OVERLOADED, "provider_unavailable", "is not asked while its provider recovers"),
+        Reason.KEYS_RESTING: (OutcomeKind.RATE_LIMITED, "rate_limited", "has reached its provider's rate limit"),
+        Reason.FULL: (OutcomeKind.OVERLOADED, "at_capacity", "has no room at the moment"),
+    }
+)
+"""Why an offer may turn out not to be tried → how its caller is told: kind, code, and what is said of the model."""
 _NEVER_S: Final = float("inf")
 _LEAST_WAIT_S: Final = 0.01
 """Between two looks at a full provider: concurrency has no instant at which it frees."""
@@ -194,7 +204,7 @@ class AttemptPlan:
         self._failures.append(_Failure(candidate, outcome, again_at_s))
         self._n += 1
         self._is_allowed = False
-        tries = self._of(candidate)
+        tries = self._tries_of(candidate)
         tries.made += 1
         tries.waited_s = 0.0
         if kind in KEY_FAULTS:
@@ -210,7 +220,7 @@ class AttemptPlan:
         again = self._started(candidate, Role.RETRY, f"retry after {kind}", now_s, live)
         if not isinstance(again, Start):
             return again
-        pause_s = 0.0 if kind in KEY_FAULTS else self._backoff_s(self._of(candidate).made)
+        pause_s = 0.0 if kind in KEY_FAULTS else self._backoff_s(self._tries_of(candidate).made)
         if now_s + pause_s >= self._deadline_s:
             return None
         if not self._may_retry(now_s, live):
@@ -231,11 +241,11 @@ class AttemptPlan:
                 continue
             role, why = (Role.FALLBACK, f"fallback after {after}") if after else (_FIRST, candidate.why)
             if self._is_blocked(candidate, now_s, live):
-                self._skip(candidate, "provider_unavailable", live.blocked_until_s(candidate.offer, now_s))
+                self._skip(candidate, Reason.BREAKER, live.blocked_until_s(candidate.offer, now_s))
                 continue
             started = self._started(candidate, role, why, now_s, live)
             if started is None:
-                self._skip(candidate, "rate_limited", self._awake_at_s(candidate, live))
+                self._skip(candidate, Reason.KEYS_RESTING, self._awake_at_s(candidate, live))
             else:
                 return started
         return self._last_resort(now_s, live)
@@ -260,22 +270,22 @@ class AttemptPlan:
     def _full(self, until_s: float, now_s: float, live: Live) -> Command:
         """Our own limit at the provider has no room: a short wait, then what its `when_full` says."""
         candidate = self._asked().candidate
-        provider, tries = candidate.offer.provider, self._of(candidate)
+        provider, tries = candidate.offer.provider, self._tries_of(candidate)
         wait_s = max(until_s - now_s, _LEAST_WAIT_S)
         if tries.waited_s + wait_s <= provider.when_full.wait_s and now_s + wait_s < self._deadline_s:
             tries.waited_s += wait_s
             return Wait(wait_s, f"room at {provider.id}")
-        self._skip(candidate, "at_capacity", until_s)
+        self._skip(candidate, Reason.FULL, until_s)
         if provider.when_full.then == "reject":
             return self._finish(now_s)
         return self._next("full", now_s, live)
 
-    def _skip(self, candidate: Candidate, code: str, until_s: float) -> None:
+    def _skip(self, candidate: Candidate, reason: Reason, until_s: float) -> None:
         """Remember an offer that could not even start, as the caller would be told of it."""
-        kind = OutcomeKind.RATE_LIMITED if code == "rate_limited" else OutcomeKind.OVERLOADED
-        message = f"{candidate.offer.model} has no room at the moment"
-        self._of(candidate)
-        self._failures.append(_Failure(candidate, Outcome(kind=kind, code=code, message=message), until_s))
+        kind, code, message = _SKIPPED[reason]
+        self._tries_of(candidate)  # it has had its turn
+        outcome = Outcome(kind=kind, code=code, message=f"{candidate.offer.model} {message}")
+        self._failures.append(_Failure(candidate, outcome, until_s))
 
     def _last_resort(self, now_s: float, live: Live) -> Command:
         """Nothing else is left: a rate-limited offer with another key, or once its Retry-After has passed."""
@@ -350,7 +360,7 @@ class AttemptPlan:
 
     def _rests_until_s(self, candidate: Candidate, label: str, live: Live) -> float:
         """Until when this request does not use the key: by its own failures, and by those of all requests."""
-        own_s = self._of(candidate).keys_until_s.get(label, 0.0)
+        own_s = self._tries_of(candidate).keys_until_s.get(label, 0.0)
         return max(own_s, live.rests_until_s(candidate.offer, label)) if label else own_s
 
     def _is_blocked(self, candidate: Candidate, now_s: float, live: Live) -> bool:
@@ -358,9 +368,9 @@ class AttemptPlan:
         return not self._decision.forced and live.blocked_until_s(candidate.offer, now_s) > now_s
 
     def _has_chances(self, candidate: Candidate) -> bool:
-        return self._of(candidate).made < self._retry.attempts
+        return self._tries_of(candidate).made < self._retry.attempts
 
-    def _of(self, candidate: Candidate) -> _Tries:
+    def _tries_of(self, candidate: Candidate) -> _Tries:
         return self._tries.setdefault(_key(candidate), _Tries())
 
     def _asked(self) -> Start:

@@ -17,6 +17,7 @@ import msgspec
 from msgspec.structs import replace
 
 from engine.errors import OutcomeKind, Place
+from engine.expr.regex import Regex
 from engine.health import BreakerSettings
 from engine.limits.bucket import Rate
 from engine.pricing import Price
@@ -180,8 +181,8 @@ class ErrorRule(msgspec.Struct, frozen=True, kw_only=True):
     kind: OutcomeKind
     place: Place
     status: int | None = None
-    body: str | None = None
-    """A regular expression searched in the body (google-re2 syntax)."""
+    body: Regex | None = None
+    """Searched for in the body."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

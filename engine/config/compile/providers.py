@@ -227,14 +227,18 @@ def _errors(at: Placed, report: Report) -> Fields:
 
 
 def _error(at: Placed, report: Report) -> ErrorRule:
-    body = at.get("body")
-    if body and body.value:
-        try:
-            Regex(body.value)
-        except PatternInvalid as exc:
-            report.flaws(body, exc)
     status = at["status"].value if "status" in at else None
-    return ErrorRule(kind=OutcomeKind(at["is"].value), place=at.place, status=status, body=body.value if body else None)
+    body = _regex(at["body"], report) if "body" in at else None
+    return ErrorRule(kind=OutcomeKind(at["is"].value), place=at.place, status=status, body=body)
+
+
+def _regex(at: Placed, report: Report) -> Regex | None:
+    """The pattern; None when it cannot be one, which is reported."""
+    try:
+        return Regex(at.value)
+    except PatternInvalid as exc:
+        report.flaws(at, exc)
+        return None
 
 
 def _transport(at: Placed, report: Report) -> Fields:

@@ -3,6 +3,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from engine.errors import OutcomeKind, Place
+from engine.expr.regex import Regex
 from engine.rules.outcomes import (
     BREAKER_COUNTS,
     FAILOVER_ON,
@@ -89,9 +90,9 @@ def test_a_providers_errors_sharpen_its_answers_first_match_first(make: "Make") 
     at = make.provider(
         "p",
         errors=(
-            ErrorRule(kind=K.CONTEXT_LENGTH, place=place, status=400, body="maximum context|too long"),
+            ErrorRule(kind=K.CONTEXT_LENGTH, place=place, status=400, body=Regex("maximum context|too long")),
             ErrorRule(kind=K.OVERLOADED, place=place, status=498),
-            ErrorRule(kind=K.CONTENT_FILTER, place=place, body="moderation"),
+            ErrorRule(kind=K.CONTENT_FILTER, place=place, body=Regex("moderation")),
         ),
     )
 
