@@ -17,7 +17,7 @@ from engine.config.report import Report
 from engine.rules.match import covers
 from engine.rules.program import Rule
 from engine.snapshot import Parts
-from engine.wire.dialect import CLOUDS
+from engine.wire.dialect import CLOUDS, HAVE_RESPONSES
 
 __all__ = ["lint"]
 
@@ -38,6 +38,7 @@ def lint(tree: Tree, names: Names, parts: Parts, today: date | None, report: Rep
     _check_grants(tree, report)
     for provider in tree.providers.values():
         _check_messages(provider, report)
+        _check_responses(provider, report)
     if today is not None:
         _check_keys(tree.policies["consumers"], today, report)
 
@@ -195,12 +196,29 @@ def _check_messages(provider: Placed, report: Report) -> None:
         return
     already = protocol.value == "anthropic"
     hint = "remove it: that is the Messages API" if already else "remove it, or say where it is under `paths.messages`"
+    message = f"the protocol '{protocol.value}' wraps no Messages API; bedrock and vertex do"
+    for said in _switched_on(provider, "messages"):
+        report.error("messages-unspoken", said, message, hint=hint, related=(("protocol", protocol.place),))
+
+
+def _check_responses(provider: Placed, report: Report) -> None:
+    """Nobody asks by the Responses API where the protocol has none beside its own."""
+    protocol = provider["protocol"]
+    if protocol.value in HAVE_RESPONSES or not provider.is_whole("protocol"):
+        return
+    already = protocol.value == "openai-responses"
+    hint = "remove it: that is the Responses API" if already else "remove it"
+    message = f"the protocol '{protocol.value}' has no Responses API beside its own; openai has"
+    for said in _switched_on(provider, "responses"):
+        report.error("responses-unspoken", said, message, hint=hint, related=(("protocol", protocol.place),))
+
+
+def _switched_on(provider: Placed, key: str) -> Iterator[Placed]:
+    """Where the provider's dialect, or that of one of its models, says `key: true`."""
     for at in (provider, *provider["models"].values()):
-        said = at["dialect"].get("messages")
+        said = at["dialect"].get(key)
         if said is not None and said.value:
-            message = f"the protocol '{protocol.value}' wraps no Messages API; bedrock and vertex do"
-            related = (("protocol", protocol.place),)
-            report.error("messages-unspoken", said, message, hint=hint, related=related)
+            yield said
 
 
 def _check_keys(consumers: Placed, today: date, report: Report) -> None:

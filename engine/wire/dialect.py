@@ -4,10 +4,12 @@ from typing import Literal
 
 import msgspec
 
-__all__ = ["CLOUDS", "OPENAI", "Dialect"]
+__all__ = ["CLOUDS", "HAVE_RESPONSES", "OPENAI", "Dialect"]
 
 CLOUDS = frozenset({"bedrock", "vertex"})
 """The protocols of clouds that can be asked for Claude in its own words, see `Dialect.messages`."""
+HAVE_RESPONSES = frozenset({"openai"})
+"""The protocols with a Responses API beside chat, see `Dialect.responses`."""
 
 
 class Dialect(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,6 +44,8 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     """Of Claude: is told how many tokens to think with, or takes an effort and decides itself."""
     messages: bool = False
     """At a cloud: asks by Anthropic's Messages API, in the cloud's wrapping, and not in the cloud's own words."""
+    responses: bool = False
+    """At OpenAI: conversations are asked by its Responses API, whichever of them the caller speaks."""
     rerank: Literal["cohere", "voyage"] = "cohere"
     """Whose reranking it speaks."""
     speech: Literal["bytes", "base64"] = "bytes"

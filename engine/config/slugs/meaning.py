@@ -170,6 +170,11 @@ MEANING: dict[str, Slug] = {
         "# providers.d/openai.yaml\nid: open-ai",
         "Make them equal.",
     ),
+    "responses-unspoken": Slug(
+        "A dialect asks by OpenAI's Responses API, and the protocol has none beside its own.",
+        "protocol: gemini\ndialect: {responses: true}",
+        "Remove it; `protocol: openai-responses` speaks it throughout.",
+    ),
     "retired-target": Slug(
         "A target's model is retired at every provider that offers it (a warning): requests skip it.",
         "lifecycle: {retired: 2026-01-01}  # and a pool names the model",

@@ -28,7 +28,7 @@ from engine.wire.cohere import error as cohere_error
 from engine.wire.cohere import reply as cohere_reply
 from engine.wire.cohere import request as cohere_request
 from engine.wire.cohere import stream as cohere_stream
-from engine.wire.dialect import Dialect
+from engine.wire.dialect import HAVE_RESPONSES, Dialect
 from engine.wire.envelope import Envelope
 from engine.wire.gemini import envelope as gemini_envelope
 from engine.wire.gemini import error as gemini_error
@@ -308,5 +308,7 @@ NATIVE: Final[Mapping[Surface, ProviderCodec]] = MappingProxyType(
 
 def main(protocol: str, dialect: Dialect) -> tuple[Surface | None, ProviderCodec]:
     """The surface whose protocol a provider speaks first of all, None where no caller does; and how it is spoken."""
+    if dialect.responses and protocol in HAVE_RESPONSES:
+        return Surface.RESPONSES, _RESPONSES
     claude = CLAUDE.get(protocol) if dialect.messages else None
     return _MAIN[protocol] if claude is None else (Surface.MESSAGES, claude)
