@@ -40,6 +40,23 @@ ANSWERS: dict[str, Any] = {
     "/vx/publishers/google/models/gemini-withheld:generateContent": {
         "candidates": [{"finishReason": "IMAGE_SAFETY", "finishMessage": "Unable to show it."}],
     },
+    "/v1/responses": {
+        "id": "resp_1",
+        "object": "response",
+        "created_at": 1,
+        "model": "thinker-1",
+        "status": "completed",
+        "output": [
+            {"id": "fc_1", "type": "function_call", "call_id": "call_1", "name": "look", "arguments": "{}"},
+        ],
+        "usage": {
+            "input_tokens": 5,
+            "input_tokens_details": {"cached_tokens": 0},
+            "output_tokens": 7,
+            "output_tokens_details": {"reasoning_tokens": 4},
+            "total_tokens": 12,
+        },
+    },
     "/v1/rerank": {"id": "r", "results": [{"index": 1, "relevance_score": 0.9}]},
     "/v1/moderations": {"id": "m", "model": "x", "results": [{"flagged": True, "categories": {}}]},
     "/v1/images/generations": {"created": 1, "data": [{"b64_json": "QUJD"}]},
@@ -68,6 +85,7 @@ OPENAI = """\
   s/voice: {upstream: voice-1, output: [audio], price: [{from: 2026-01-01, usd_per_mchar: 13}]}
   s/ear: {upstream: ear-1, input: [audio], surfaces: [transcriptions, translations], price: free}
   s/order: {upstream: order-1, surfaces: [rerank], price: free}
+  s/thinker: {upstream: thinker-1, features: [tools], dialect: {responses: true}, price: free}
   omni-moderation-latest: {upstream: mod-1, surfaces: [moderations], price: free}
 """
 ODD = """\
@@ -303,6 +321,20 @@ def test_claude_is_counted_at_the_cloud_that_can(provider: Answering, post: Post
     assert provider.seen[-1].said == {"model": "claude-1", "messages": body["messages"]}
     assert estimated.json()["input_tokens"] > 0
     assert estimated.headers["x-engine-estimated"] == "1"
+
+
+def test_a_chat_with_tools_is_asked_by_the_responses_api(provider: Answering, post: Post) -> None:
+    """`dialect: {responses: true}`: the caller speaks chat, its provider Responses; nothing is to be stored there."""
+    tool = {"type": "function", "function": {"name": "look", "parameters": {"type": "object", "properties": {}}}}
+    asked = {"model": "s/thinker@small", "messages": [{"role": "user", "content": "hi"}], "tools": [tool]}
+    answer = post("/v1/chat/completions", json=asked).json()
+    path, _, _ = provider.seen[-1]
+    sent = provider.seen[-1].said
+
+    assert path == "/v1/responses"
+    assert [call["function"]["name"] for call in answer["choices"][0]["message"]["tool_calls"]] == ["look"]
+    assert answer["usage"]["completion_tokens_details"]["reasoning_tokens"] == 4
+    assert (sent["model"], sent["store"], sent["tools"][0]["name"]) == ("thinker-1", False, "look")
 
 
 def test_a_model_of_another_kind_is_refused(post: Post) -> None:
