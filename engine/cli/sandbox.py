@@ -8,6 +8,9 @@ from engine.sandbox.http import SandboxApp
 
 __all__ = ["command"]
 
+GRACE_S = 3
+"""For answers in progress when the sandbox is told to stop, stalled ones among them. Docker kills after ten seconds."""
+
 
 @click.command(
     epilog="Examples:\n\n    engine sandbox --port 4010\n\n"
@@ -29,6 +32,7 @@ def command(host: str, port: int) -> None:
         lifespan="off",
         log_level="critical",  # an answer that breaks off on request is no error worth a line
         access_log=False,
+        timeout_graceful_shutdown=GRACE_S,
     )
     server = uvicorn.Server(config)
     socket = config.bind_socket()

@@ -1,5 +1,6 @@
 """The sandbox over HTTP: an ASGI application for whoever wants to point another program at it."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
@@ -32,13 +33,23 @@ class SandboxApp:
         self._scripts = Scripts(clock)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request.
+        """Answer one request, for as long as the caller listens.
 
         An answer that is to break off returns early, upon which the server closes the connection. The head always goes
         out before: without one the server would answer 500 by itself.
         """
         body = await _body(receive)
         played = self._played(scope["method"], scope["path"], body, list(scope["headers"]))
+        playing, gone = asyncio.ensure_future(self._play(played, send)), asyncio.ensure_future(_hangup(receive))
+        try:
+            await asyncio.wait((playing, gone), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            playing.cancel()
+            gone.cancel()
+        if playing.done():
+            playing.result()  # raises what it raised
+
+    async def _play(self, played: Script, send: Send) -> None:
         await self._clock.sleep(played.head_pause_s)
         await send({"type": "http.response.start", "status": played.status, "headers": list(played.headers)})
         await send({"type": "http.response.body", "body": b"", "more_body": True})
@@ -72,6 +83,12 @@ async def _body(receive: Receive) -> bytes | None:
             return None
         if not message.get("more_body"):
             return b"".join(parts)
+
+
+async def _hangup(receive: Receive) -> None:
+    """Return when the caller has gone; what is left of a body that is too large is read and forgotten."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
 
 
 def _models() -> Script:

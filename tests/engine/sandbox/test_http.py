@@ -54,3 +54,12 @@ async def test_faults_over_http() -> None:
                 await client.post(
                     "/v1/chat/completions", json=BODY | {"stream": True}, headers={"x-sandbox-fault": fault}
                 )
+
+
+@pytest.mark.parametrize("fault", ["stall after 2 chunks", "slow first byte 3600s"])
+async def test_a_pause_ends_when_the_caller_hangs_up(fault: str) -> None:
+    """Nothing is waited for on behalf of a caller who has gone: the server can end at once."""
+    body, headers = BODY | {"stream": True}, {"x-sandbox-fault": fault}
+    async with sandbox() as client:
+        with pytest.raises(httpx.ReadTimeout):
+            await client.post("/v1/chat/completions", json=body, headers=headers, timeout=0.2)
