@@ -22,8 +22,9 @@ GRACE_S = 3
 def command(host: str, port: int) -> None:
     """Run the sandbox provider over HTTP, until it is interrupted.
 
-    It speaks OpenAI's chat protocol, answers with an echo, and fails on request: the header x-sandbox-fault takes
-    faults like `429 x2, reset after 5 chunks, stall after 5 chunks, malformed, slow first byte 3s`.
+    It speaks OpenAI's protocol for chats, embeddings and images, answers with an echo, a hash or stripes, and fails on
+    request: the header x-sandbox-fault takes faults like `429 x2, reset after 5 chunks, stall after 5 chunks,
+    malformed, slow first byte 3s`.
     """
     config = uvicorn.Config(
         SandboxApp(SystemClock()),

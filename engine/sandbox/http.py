@@ -8,7 +8,7 @@ import msgspec
 
 from engine.gateway.ports import Clock
 from engine.sandbox.provider import Scripts
-from engine.sandbox.script import MODELS, Ending, Script, Step, refusal
+from engine.sandbox.script import MODELS, PATHS, Ending, Script, Step, refusal
 from engine.values import Headers
 
 __all__ = ["SandboxApp"]
@@ -21,12 +21,11 @@ MOST_BODY_BYTES = 32 * 1024 * 1024
 STALL_S = 3_600.0
 """How long a stalled answer is kept open, unless the caller hangs up before."""
 
-CHAT_PATHS = {"/v1/chat/completions", "/chat/completions"}
-MODEL_PATHS = {"/v1/models", "/models"}
+MODELS_PATH = "/models"
 
 
 class SandboxApp:
-    """`POST /v1/chat/completions` and `GET /v1/models`, with and without `/v1`. Any credential will do."""
+    """`POST` at the paths of the script and `GET /models`, with and without `/v1`. Any credential will do."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -64,9 +63,10 @@ class SandboxApp:
     def _played(self, method: str, path: str, body: bytes | None, headers: Headers) -> Script:
         if body is None:
             return refusal(413, "request_too_large", f"the body is larger than {MOST_BODY_BYTES} bytes")
-        if method == "POST" and path in CHAT_PATHS:
-            return self._scripts.script(body, headers)
-        if method == "GET" and path in MODEL_PATHS:
+        below = path.removeprefix("/v1")
+        if method == "POST" and below in PATHS:
+            return self._scripts.script(below, body, headers)
+        if method == "GET" and below == MODELS_PATH:
             return _models()
         return refusal(404, "not_found", f"there is no {method} {path[:200]} here")
 

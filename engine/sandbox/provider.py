@@ -21,8 +21,8 @@ class Scripts:
         self._clock = clock
         self._counts = FaultCounts()
 
-    def script(self, body: bytes, headers: Headers) -> Script:
-        """What happens to a chat request with these headers, and counts the faults it meets."""
+    def script(self, path: str, body: bytes, headers: Headers) -> Script:
+        """What happens to a request at *path* with these headers, and counts the faults it meets."""
         named = dict(headers)
         caller = (named.get(b"authorization", b"") + b" " + named.get(b"x-api-key", b"")).decode("latin-1")
         text = named.get(HEADER, b"").decode("latin-1")
@@ -30,7 +30,7 @@ class Scripts:
             faults = self._counts.due(caller, text) if text else ()
         except BadRequest as fault:
             return refusal(400, fault.reason, fault.message, param=fault.param)
-        return script(body, faults, int(self._clock.now().timestamp()))
+        return script(path, body, faults, int(self._clock.now().timestamp()))
 
 
 class Sandbox:
@@ -47,8 +47,8 @@ class Sandbox:
             UpstreamTimeout: the script's pause before the head is longer than *call* allows.
             UpstreamReset: the script ends before its head.
         """
-        body = call.body if isinstance(call.body, bytes) else b""  # no chat is a form
-        played = self._scripts.script(body, call.headers)
+        body = call.body if isinstance(call.body, bytes) else b""  # nothing here takes a form
+        played = self._scripts.script(call.path, body, call.headers)
         answer = SandboxAnswer(played, self._clock, call.total_timeout_s)
         if played.head_pause_s > call.head_timeout_s:
             await self._clock.sleep(call.head_timeout_s)

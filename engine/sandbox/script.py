@@ -1,23 +1,27 @@
 """What the sandbox will do, decided beforehand: head, pauses, bytes, and how it ends. Pure; others perform it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from hashlib import sha256
 from itertools import chain
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
 from engine.errors import BadRequest
 from engine.sandbox.answer import ChatAnswer, answer
+from engine.sandbox.embeddings import embeddings
 from engine.sandbox.faults import Fault, FaultKind
+from engine.sandbox.images import images
+from engine.wire.embeddings.envelope import read_envelope as read_embeddings
 from engine.wire.envelope import Envelope
-from engine.wire.openai_chat.envelope import read_envelope
+from engine.wire.images.envelope import read_envelope as read_images
+from engine.wire.openai_chat.envelope import read_envelope as read_chat
 from engine.wire.openai_chat.error import error_body, error_event
 from engine.wire.told import Told
 
-__all__ = ["MODELS", "Ending", "Script", "Step", "refusal", "script"]
+__all__ = ["MODELS", "PATHS", "Ending", "Script", "Step", "refusal", "script"]
 
 Headers = tuple[tuple[bytes, bytes], ...]
 
@@ -35,8 +39,10 @@ MODELS = {
     "echo": Pace(0.15, 1 / 80),  # a small hosted model: 150 ms to the first token, 80 tokens a second
     "slow": Pace(1.0, 1 / 15),  # a large one under load
     "instant": Pace(0.0, 0.0),
+    "embedding": Pace(0.05, 0.0),
+    "image": Pace(1.0, 0.0),  # a tenth of what hosted models take, so that nobody waits for stripes
 }
-"""The sandbox's models, all with the same answers."""
+"""The sandbox's models. Those for chats all give the same answers."""
 
 JITTER = 1 / 3
 
@@ -77,11 +83,28 @@ class Script:
         return self.ending is Ending.RESET and not self.steps
 
 
-def script(body: bytes, faults: Sequence[Fault], created: int) -> Script:
-    """What happens to a chat request. *created* is the answer's Unix time, the only thing that differs between runs."""
+@dataclass(frozen=True, slots=True)
+class _Endpoint:
+    """A path that is asked."""
+
+    models: tuple[str, ...]
+    read: Callable[[bytes], Envelope]
+    answering: Callable[[Envelope, bytes, int], Script]
+
+
+def script(path: str, body: bytes, faults: Sequence[Fault], created: int) -> Script:
+    """What happens to a request at *path*, one of `PATHS` or another.
+
+    *created* is the answer's Unix time, the only thing that differs between runs.
+    """
+    endpoint = _ENDPOINTS.get(path)
+    if endpoint is None:
+        return refusal(404, "not_found", f"the sandbox answers at {', '.join(PATHS)}, not at {path[:200]}")
     try:
-        request = read_envelope(body)
-        played = _answering(request, body, created)
+        request = endpoint.read(body)
+        if request.model not in endpoint.models:
+            return _unknown(request.model, endpoint.models)
+        played = endpoint.answering(request, body, created)
     except BadRequest as wrong:
         return refusal(400, wrong.reason, wrong.message, param=wrong.param)
     except (msgspec.ValidationError, RecursionError):  # in what the reader leaves unread: tools, response_format
@@ -91,11 +114,9 @@ def script(body: bytes, faults: Sequence[Fault], created: int) -> Script:
     return played
 
 
-def _answering(request: Envelope, body: bytes, created: int) -> Script:
-    if request.model not in MODELS:
-        known = ", ".join(MODELS)
-        return refusal(404, "model_not_found", f"the model {request.model[:100]!r} does not exist; there are {known}")
-    return _streamed(request, body, created) if request.stream else _whole(request, body, created)
+def _unknown(model: str, known: Sequence[str]) -> Script:
+    message = f"the model {model[:100]!r} does not exist here; known are {', '.join(known)}"
+    return refusal(404, "model_not_found", message)
 
 
 def refusal(status: int, code: str, message: str, *, param: str | None = None) -> Script:
@@ -153,6 +174,10 @@ def _json_head(body: bytes) -> Headers:
     return ((b"content-type", b"application/json"), (b"content-length", b"%d" % len(body)))
 
 
+def _chat(request: Envelope, body: bytes, created: int) -> Script:
+    return _streamed(request, body, created) if request.stream else _whole(request, body, created)
+
+
 def _whole(request: Envelope, body: bytes, created: int) -> Script:
     said = answer(request, body)
     message: dict[str, Any] = {"role": "assistant", "content": None if said.tool_call else said.text, "refusal": None}
@@ -160,9 +185,14 @@ def _whole(request: Envelope, body: bytes, created: int) -> Script:
         message["tool_calls"] = [_call(said)]
     choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": said.finish_reason}
     completion = _head(said, "chat.completion", created) | {"choices": [choice], "usage": _usage(said)}
-    data = msgspec.json.encode(completion)
-    pause_s = MODELS[request.model].first_token_s + sum(_pauses(request, body, said.completion_tokens))
-    return Script(status=200, headers=_json_head(data), head_pause_s=pause_s, steps=(Step(0.0, data),))
+    thinking_s = sum(_pauses(request, body, said.completion_tokens))
+    return _in_one_piece(request, msgspec.json.encode(completion), thinking_s)
+
+
+def _in_one_piece(request: Envelope, data: bytes, pause_s: float = 0.0) -> Script:
+    """An answer of JSON; *pause_s* is what it takes longer than the model's first token."""
+    head_pause_s = MODELS[request.model].first_token_s + pause_s
+    return Script(status=200, headers=_json_head(data), head_pause_s=head_pause_s, steps=(Step(0.0, data),))
 
 
 def _streamed(request: Envelope, body: bytes, created: int) -> Script:
@@ -230,3 +260,17 @@ def _pauses(request: Envelope, body: bytes, count: int | None = None) -> Iterato
     while count is None or n < count:
         yield mean_s * (1 + JITTER * (shares[n % len(shares)] / 127.5 - 1))
         n += 1
+
+
+_ENDPOINTS: Final[Mapping[str, _Endpoint]] = {
+    "/chat/completions": _Endpoint(("echo", "slow", "instant"), read_chat, _chat),
+    "/embeddings": _Endpoint(
+        ("embedding",), read_embeddings, lambda request, _body, _created: _in_one_piece(request, embeddings(request))
+    ),
+    "/images/generations": _Endpoint(
+        ("image",), read_images, lambda request, _body, created: _in_one_piece(request, images(request, created))
+    ),
+}
+
+PATHS: Final = tuple(_ENDPOINTS)
+"""Where the sandbox is asked, below its base URL."""

@@ -202,6 +202,7 @@ _OPENAI: Final = {
 _PROVIDERS: Final = {
     **{("openai", surface): codec for surface, codec in _OPENAI.items()},
     **{("azure", surface): codec for surface, codec in _OPENAI.items()},
+    **{("sandbox", surface): _OPENAI[surface] for surface in (Surface.EMBEDDINGS, Surface.IMAGES)},
     ("cohere", Surface.EMBEDDINGS): _embedder("/v2/embed", cohere_embeddings, cohere_error),
     ("cohere", Surface.RERANK): ProviderCodec(
         path="/v2/rerank",

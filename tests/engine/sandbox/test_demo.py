@@ -31,9 +31,9 @@ def test_the_demo_ships_no_key() -> None:
 
 
 def test_the_demo_fits_a_configuration() -> None:
-    """Laid over the smallest root, the demo has no problem and offers the name `demo`."""
+    """Laid over the smallest root, the demo has no problem and offers a name for each kind of model."""
     files = {"routes.yaml": b"version: 1\n", **demo_root(DIGEST)}
     built = build(Bundle(files=files, git_rev="", overlay=""))
     assert built.problems == ()
     assert built.parts is not None
-    assert [virtual.name for virtual in built.parts.root.virtual] == ["demo"]
+    assert [virtual.name for virtual in built.parts.root.virtual] == ["demo", "demo-embedding", "demo-image"]

@@ -36,7 +36,12 @@ async def test_the_sandbox_over_http() -> None:
         assert whole.json()["choices"][0]["message"]["content"] == "You said: hello"
         streamed = await client.post("/chat/completions", json=BODY | {"stream": True})
         assert streamed.text.endswith("data: [DONE]\n\n")
-        assert [model["id"] for model in (await client.get("/v1/models")).json()["data"]] == ["echo", "slow", "instant"]
+        listed = (await client.get("/v1/models")).json()["data"]
+        assert [model["id"] for model in listed] == ["echo", "slow", "instant", "embedding", "image"]
+        vectors = await client.post("/v1/embeddings", json={"model": "embedding", "input": "hello"})
+        assert len(vectors.json()["data"]) == 1
+        pictures = await client.post("/images/generations", json={"model": "image", "prompt": "hello"})
+        assert len(pictures.json()["data"]) == 1
         assert (await client.get("/v1/embeddings")).status_code == 404
 
 

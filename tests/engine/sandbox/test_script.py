@@ -8,10 +8,12 @@ from engine.sandbox.script import Ending, Script, script
 from engine.wire.openai_chat.envelope import Reply, read_reply
 from engine.wire.openai_chat.relay import ChatStream
 
+CHAT = "/chat/completions"
+
 
 def scripted(faults: str = "", **fields: Any) -> Script:
     body = {"model": "echo", "messages": [{"role": "user", "content": "hello there"}]} | fields
-    return script(msgspec.json.encode(body), parse(faults), created=1)
+    return script(CHAT, msgspec.json.encode(body), parse(faults), created=1)
 
 
 def body(played: Script) -> bytes:
@@ -92,7 +94,7 @@ def test_mistakes_are_told_as_openai_tells_them() -> None:
     unknown = scripted(model="gpt-9")
     assert unknown.status == 404
     assert msgspec.json.decode(body(unknown))["error"]["code"] == "model_not_found"
-    assert script(b"{", (), created=1).status == 400
+    assert script(CHAT, b"{", (), created=1).status == 400
 
 
 def test_a_tool_call_is_streamed_in_halves() -> None:
@@ -127,4 +129,29 @@ def test_strange_requests_are_answered(faults: str, fields: dict[str, Any], stre
 def test_what_cannot_be_read_is_a_400(tools: bytes) -> None:
     """What the reader of requests leaves unread and the sandbox cannot read is the caller's mistake."""
     request = b'{"model": "echo", "messages": [{"content": "x"}], "tools": ' + tools + b"}"
-    assert script(request, (), created=1).status in {200, 400}
+    assert script(CHAT, request, (), created=1).status in {200, 400}
+
+
+@pytest.mark.parametrize(
+    ("path", "asked"),
+    [("/embeddings", {"model": "embedding", "input": "a"}), ("/images/generations", {"model": "image", "prompt": "a"})],
+)
+def test_faults_are_for_every_path(path: str, asked: dict[str, str]) -> None:
+    """Embeddings and pictures fail on request as chats do, and are slow by a pace of their own."""
+    request = msgspec.json.encode(asked)
+    whole = script(path, request, (), created=1)
+    assert (whole.status, len(whole.steps), whole.ending) == (200, 1, Ending.END)
+    assert whole.head_pause_s > 0
+    assert script(path, request, parse("429"), created=1).status == 429
+    halved = script(path, request, parse("reset after 1 chunk"), created=1)
+    assert body(whole).startswith(body(halved))
+    assert len(body(halved)) == len(body(whole)) // 2
+
+
+def test_a_model_is_asked_at_its_path() -> None:
+    """A model for chats makes no vectors: the answer is 404, and names those that do; a strange path is named, too."""
+    request = msgspec.json.encode({"model": "echo", "input": "a"})
+    assert b"known are embedding" in body(script("/embeddings", request, (), created=1))
+    strange = script("/audio/speech", request, (), created=1)
+    assert strange.status == 404
+    assert b"not at /audio/speech" in body(strange)
