@@ -5,7 +5,6 @@ import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import rich_click as click
 
@@ -15,9 +14,10 @@ from engine.cli.scenarios import request_body
 from engine.config import bundle as bundles
 from engine.config.slugs import SLUGS, Slug
 from engine.config.suggest import did_you_mean
-from engine.errors import ConfigUnreadable, Place
+from engine.errors import BadRequest, ConfigUnreadable, Place
 from engine.planning.run import Result, run
 from engine.planning.scenario import Expected, Scenario
+from engine.wire.body import read_fields
 
 __all__ = ["command"]
 
@@ -54,14 +54,14 @@ def command(
         for line in _documented(subject, SLUGS[subject]):
             click.echo(line)
         return
-    request = _request(subject)
+    body = _body(subject)
     bundle, cache = bundles.read(root), DiskCache(cache_file(root, "files"))
     snapshot = snapshot_of(ctx, bundles.with_overlay(bundle, overlay) if overlay else bundle, cache)
     cache.save()
     scenario = Scenario(
         name=subject,
         place=Place(subject, 1),
-        body=request_body(request),
+        body=body,
         consumer=consumer,
         at=datetime.now(UTC),
         draw=draw,
@@ -75,23 +75,26 @@ def command(
     ctx.exit(1 if result.differences else 0)
 
 
-def _request(subject: str) -> dict[str, Any]:
-    """The request in a file, or on standard input.
+def _body(subject: str) -> bytes:
+    """The body in a file, or on standard input, with a conversation where it has none of its own.
+
+    What cannot be read stays as it is: the gateway says what is wrong with it.
 
     Raises:
-        ConfigUnreadable: there is none, or it is not a JSON object.
+        ConfigUnreadable: there is none.
     """
     path = Path(subject)
     if subject != "-" and not path.is_file():
         near = did_you_mean(subject, SLUGS)
         raise ConfigUnreadable(f"'{subject}' is neither a file nor the slug of a problem{'; ' if near else ''}{near}")
     try:
-        request = json.loads(sys.stdin.read() if subject == "-" else path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as exc:
-        raise ConfigUnreadable(f"{subject}: {exc}") from exc
-    if not isinstance(request, dict):
-        raise ConfigUnreadable(f"{subject}: a request is a JSON object")
-    return request
+        body = sys.stdin.buffer.read() if subject == "-" else path.read_bytes()
+    except OSError as exc:
+        raise ConfigUnreadable(f"{subject}: {exc.strerror}") from exc
+    try:
+        return request_body(read_fields(body))
+    except (BadRequest, RecursionError):
+        return body
 
 
 def _explained(result: Result) -> Iterator[str]:

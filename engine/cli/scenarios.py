@@ -40,7 +40,7 @@ def noon(now_at: datetime) -> datetime:
 
 
 def request_body(request: Mapping[str, Any], surface: Surface = Surface.CHAT) -> bytes:
-    """A request as JSON, with a conversation; without what the path says of it."""
+    """A request as JSON, with a conversation; without what the path says of it. Its values may be JSON already."""
     said = {"model", "stream"} if surface is Surface.GENERATE else set()
     return _JSON.encode({**_CONVERSATIONS[surface], **{k: v for k, v in request.items() if k not in said}})
 

@@ -37,8 +37,7 @@ def test_a_request_that_would_be_refused_says_so() -> None:
     ("subject", "stdin", "said"),
     [
         ("unknown-provder", None, "did you mean 'unknown-provider'?"),
-        ("-", "[]", "a request is a JSON object"),
-        ("-", "{", "Expecting"),
+        ("no-such-file.json", None, "neither a file nor the slug of a problem"),
     ],
 )
 def test_what_cannot_be_explained_is_one_line(subject: str, stdin: str | None, said: str) -> None:
@@ -46,6 +45,25 @@ def test_what_cannot_be_explained_is_one_line(subject: str, stdin: str | None, s
     result = explained(subject, stdin=stdin)
     assert result.exit_code == 2
     assert said in " ".join(result.stderr.replace("│", " ").split())
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ("[]", "the body must be a JSON object"),
+        ("{", "the body cannot be read as JSON"),
+        ('{"model": "support", "x": NaN}', "the body cannot be read as JSON"),
+        (r'{"model": "support", "user": "\ud800"}', "the body cannot be read as JSON"),
+        ('{"model": "support", "x": %s}' % ("[" * 3000 + "]" * 3000), "the body is nested too deeply"),
+    ],
+)
+def test_a_body_that_cannot_be_read_is_refused_as_by_the_gateway(body: str, said: str) -> None:
+    """Exit code 1, with the gateway's own 400, since its reader is the one that reads here."""
+    result = explained("-", stdin=body)
+    assert result.exit_code == 1
+    answer = json.loads(result.stdout.removeprefix("  answered: "))
+    assert said in answer["error"]["message"]
+    assert (answer["error"]["status"], answer["error"]["code"]) == (400, "invalid_json")
 
 
 def test_an_unknown_consumer_cannot_be_explained() -> None:
