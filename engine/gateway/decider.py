@@ -5,7 +5,7 @@ chain the answer is the same. What `decide` calls settled is kept for the progra
 anew. What is kept can always be thrown away.
 """
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import NamedTuple
 
 import msgspec
@@ -44,7 +44,7 @@ class _Kept(NamedTuple):
     tokens_most: float
     """The smallest context among them."""
     until: datetime
-    """The end of the day (UTC) by which lifecycles and prices were judged."""
+    """The last microsecond of the day (UTC) by which lifecycles and prices were judged."""
 
 
 class Decider:
@@ -85,7 +85,7 @@ class Decider:
         return Decided(decision, trace(decision))
 
     def _holds(self, kept: _Kept, facts: Facts, now_s: float) -> bool:
-        if facts.at >= kept.until or facts.input_tokens_low + (facts.max_tokens or 0) > kept.tokens_most:
+        if facts.at > kept.until or facts.input_tokens_low + (facts.max_tokens or 0) > kept.tokens_most:
             return False
         is_calm = self._live.is_calm
         for candidate in kept.chains:  # noqa: SIM110 - a generator costs as much as the question
@@ -103,5 +103,5 @@ class Decider:
             *around_draw(decision),
             chains,
             min((one.offer.context for one in chains if one.offer.context is not None), default=float("inf")),
-            facts.at.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1),
+            facts.at.replace(hour=23, minute=59, second=59, microsecond=999_999),
         )

@@ -5,7 +5,7 @@ Nothing here ever suspends, so that a request runs to its end without an event l
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import msgspec
 from msgspec import structs
@@ -21,6 +21,7 @@ from engine.wire.fold import spread
 
 __all__ = ["Collected", "FixedEntropy", "Remembered", "ScriptedUpstream", "VirtualClock"]
 
+_END_AT = datetime.max.replace(tzinfo=UTC)
 _ANSWERS = Scripted()
 _REPLY = hub.Reply(
     id="planned",
@@ -41,8 +42,8 @@ class VirtualClock:
         return self.passed_s
 
     def now(self) -> datetime:
-        """The scenario's start and what has passed since."""
-        return self.start_at + timedelta(seconds=self.passed_s)
+        """The scenario's start and what has passed since; at the end of the year 9999 the calendar stops."""
+        return self.start_at + min(timedelta(seconds=self.passed_s), _END_AT - self.start_at)
 
     async def sleep(self, seconds: float) -> None:
         """Let so much time pass at once."""

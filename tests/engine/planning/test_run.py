@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 from engine.errors import OutcomeKind
 from engine.planning.run import Result
@@ -66,6 +67,15 @@ def test_differences_are_told_one_by_one(planned: Planned) -> None:
         "upstream.body.seed: expected 1, found nothing",
         'upstream.without.messages: expected nothing, found [{"role":"user","content":"hello"}]',
     )
+
+
+def test_the_calendar_ends(planned: Planned) -> None:
+    """On the last day that there is a request is decided like on any other, and its clock does not run out of it."""
+    noon = datetime(9999, 12, 31, 12, tzinfo=UTC)
+    assert planned({"model": "org/small"}, at=noon, expected=Expected(status=200)).differences == ()
+    late = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
+    answers = {"one": (Scripted(fails=K.TIMEOUT_FIRST_TOKEN),)}
+    assert attempts(planned({"model": "org/small"}, at=late, answers=answers))[0] == "org/small@one"
 
 
 def test_scripted_answers_are_given_attempt_by_attempt(planned: Planned) -> None:
