@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from html import escape
 from pathlib import Path
 
 import rich_click as click
@@ -13,6 +12,8 @@ from engine.cli.compiled import snapshot_of
 from engine.cli.scenarios import noon, scenarios
 from engine.config import bundle as bundles
 from engine.config.bundle import Bundle
+from engine.config.ci_formats import in_xml
+from engine.config.leaks import printable
 from engine.errors import ConfigUnreadable
 from engine.planning.coverage import Coverage, coverage
 from engine.planning.run import Result, run
@@ -77,7 +78,7 @@ def command(
     for variant in variants:
         _print_failures(variant)
     if junit is not None:
-        junit.write_text(_junit(variants), encoding="utf-8")
+        _write(junit, _junit(variants))
     base = variants[0].covered
     if cover:
         _print_missed(base)
@@ -110,7 +111,7 @@ def _print_failures(variant: Variant) -> None:
     failed = [result for result in variant.results if result.differences]
     for result in failed:
         for line in _told(variant, result):
-            click.echo(line, err=True)
+            click.echo(printable(line), err=True)
     if failed:
         suffix = f" under overlay {variant.overlay}" if variant.overlay else ""
         click.echo(f"{len(failed)} of {len(variant.results)} tests failed{suffix}", err=True)
@@ -135,12 +136,19 @@ def _print_missed(covered: Coverage) -> None:
         click.echo(f"{place}: {name} is exercised by no test")
 
 
+def _write(junit: Path, report: str) -> None:
+    try:
+        junit.write_text(report, encoding="utf-8")
+    except OSError as exc:
+        raise click.BadParameter(f"'{junit}' cannot be written: {exc.strerror}", param_hint="--junit") from exc
+
+
 def _junit(variants: Sequence[Variant]) -> str:
     """One suite for the base and for each overlay, one case for each test."""
     lines = ['<?xml version="1.0" encoding="UTF-8"?>', "<testsuites>"]
     for variant in variants:
         failures = sum(bool(result.differences) for result in variant.results)
-        name = escape(f"engine test {variant.overlay}".strip())
+        name = in_xml(f"engine test {variant.overlay}".strip())
         lines.append(f'  <testsuite name="{name}" tests="{len(variant.results)}" failures="{failures}">')
         for result in variant.results:
             lines += _case(variant, result)
@@ -149,12 +157,12 @@ def _junit(variants: Sequence[Variant]) -> str:
 
 
 def _case(variant: Variant, result: Result) -> Iterator[str]:
-    head = f'    <testcase classname="{escape(result.scenario.place.file)}" name="{escape(result.scenario.name)}"'
+    head = f'    <testcase classname="{in_xml(result.scenario.place.file)}" name="{in_xml(result.scenario.name)}"'
     if not result.differences:
         yield f"{head}/>"
         return
     yield f"{head}>"
-    yield f'      <failure message="{escape(result.differences[0])}">'
-    yield escape("\n".join(_told(variant, result)))
+    yield f'      <failure message="{in_xml(result.differences[0])}">'
+    yield in_xml("\n".join(_told(variant, result)))
     yield "      </failure>"
     yield "    </testcase>"

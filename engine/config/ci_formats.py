@@ -9,7 +9,7 @@ from engine.config.leaks import printable, redacted
 from engine.config.slugs import SLUGS
 from engine.errors import Place, Problem, Severity
 
-__all__ = ["github", "junit", "sarif"]
+__all__ = ["github", "in_xml", "junit", "sarif"]
 
 SARIF_SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 
@@ -94,7 +94,7 @@ def _is_error(problem: Problem) -> bool:
 def _case(name: str, problems: Sequence[Problem]) -> Iterator[str]:
     errors = [problem for problem in problems if _is_error(problem)]
     warnings = [problem for problem in problems if not _is_error(problem)]
-    yield f'  <testcase classname="engine" name="{escape(name)}">'
+    yield f'  <testcase classname="engine" name="{in_xml(name)}">'
     if errors:
         count = "1 problem" if len(errors) == 1 else f"{len(errors)} problems"
         yield f'    <failure message="{count}">{_listed(errors)}</failure>'
@@ -104,4 +104,9 @@ def _case(name: str, problems: Sequence[Problem]) -> Iterator[str]:
 
 
 def _listed(problems: Sequence[Problem]) -> str:
-    return escape("\n".join(f"{problem.place}: {_text(problem)}  [{problem.slug}]" for problem in problems))
+    return in_xml("\n".join(f"{problem.place}: {_text(problem)}  [{problem.slug}]" for problem in problems))
+
+
+def in_xml(text: str) -> str:
+    """*text* in an element or attribute of XML, which has no place for control characters, escaped or not."""
+    return "\n".join(escape(printable(line)) for line in text.split("\n"))

@@ -1,5 +1,6 @@
 from pathlib import Path
 from typing import Final
+from xml.etree import ElementTree as ET
 
 import pytest
 from click.testing import CliRunner, Result
@@ -118,6 +119,28 @@ def test_junit_has_a_case_for_each_test(root: Path, tmp_path: Path) -> None:
     text = report.read_text()
     assert '<testsuite name="engine test" tests="2" failures="1">' in text
     assert '<failure message="status: expected 200, found 429">' in text
+
+
+def test_a_report_that_cannot_be_written_is_one_sentence(root: Path) -> None:
+    """Exit code 2, with the option and the reason; never a traceback."""
+    result = ran(root, "--junit", str(root / "nowhere/report.xml"))
+    assert result.exit_code == 2
+    said = " ".join(result.stderr.replace("│", " ").split())
+    assert "Invalid value for --junit" in said
+    assert "No such file or directory" in said
+
+
+def test_a_name_with_control_characters_is_told_without_them(root: Path) -> None:
+    """Neither a terminal nor a reader of XML gets what moves the one's cursor and stops the other."""
+    (root / "tests/routing/bad.yaml").write_text(
+        BAD.replace("a rate limit", '"\\e[31ma <rate> limit"', 1).replace(" is told with its time", "")
+    )
+    report = root / "report.xml"
+    result = ran(root, "--junit", str(report))
+    assert result.exit_code == 1
+    assert "\x1b" not in result.stderr
+    names = [case.get("name") for case in ET.parse(report).iter("testcase")]
+    assert names == ["\N{REPLACEMENT CHARACTER}[31ma <rate> limit", "the old name still works"]
 
 
 def test_a_broken_configuration_is_reported_and_nothing_is_run(root: Path) -> None:

@@ -88,3 +88,11 @@ def test_no_secret_and_no_escape_leaves(style: Format) -> None:
     assert key not in text
     assert "hunter2" not in text
     assert "\x1b" not in text
+
+
+def test_a_report_is_xml_whatever_a_file_is_called() -> None:
+    """A control character in a name has no place in XML: it is replaced, and readers take the report."""
+    problem = Problem(slug="tab", place=Place("a\x01<b>.yaml", 1), key="", message="m")
+    (case,) = ET.fromstring(render([problem], {"a\x01<b>.yaml": b""}, "junit"))
+    assert case.get("name") == "a\N{REPLACEMENT CHARACTER}<b>.yaml"
+    assert "a\N{REPLACEMENT CHARACTER}<b>.yaml:1:1: m" in "".join(case.itertext())
