@@ -110,8 +110,8 @@ def _expected(expect: Mapping[str, Any]) -> Expected:
         code=expect.get("code"),
         route=expect.get("route"),
         retry_after_s=duration_s(expect["retry_after"]) if "retry_after" in expect else None,
-        body=MappingProxyType({key: _plain(value) for key, value in upstream.get("body", {}).items()}),
-        without=tuple(upstream.get("without", ())),
+        body=MappingProxyType(_plain(upstream["body"])) if "body" in upstream else None,
+        without=tuple(upstream["without"]) if "without" in upstream else None,
     )
 
 

@@ -50,8 +50,8 @@ class _Outcome:
 
     record: RequestRecord
     sink: Collected
-    sent: Mapping[str, object]
-    """The last attempt's body; empty when there was none."""
+    sent: Mapping[str, object] | None
+    """The last attempt's body; None when there was none."""
 
 
 def run(snapshot: Snapshot, scenario: Scenario) -> Result:
@@ -80,14 +80,16 @@ def run(snapshot: Snapshot, scenario: Scenario) -> Result:
         differences=tuple(_differences(scenario.expected, _Outcome(record=record, sink=sink, sent=sent))),
         record=record,
         decision=tuple(tree(record.decision)) if record.decision else (),
-        sent=sent,
+        sent=MappingProxyType({}) if sent is None else sent,
         answer=sink.body,
     )
 
 
-def _sent(calls: Sequence[Call]) -> Mapping[str, Any]:
-    """The body of the last of *calls*; nothing of a form."""
-    body = calls[-1].body if calls else b"{}"
+def _sent(calls: Sequence[Call]) -> Mapping[str, Any] | None:
+    """The body of the last of *calls*, nothing of a form; None where there was no call."""
+    if not calls:
+        return None
+    body = calls[-1].body
     fields: Mapping[str, Any] = msgspec.json.decode(body) if isinstance(body, bytes) else {}
     return fields
 
@@ -145,14 +147,33 @@ def _differences(expected: Expected, outcome: _Outcome) -> Iterator[str]:
     for name, wanted, got in found:
         if wanted is not None and wanted != got:
             yield f"{name}: expected {_said(wanted)}, found {_said(got)}"
-    for key, value in expected.body.items():
-        if key not in outcome.sent:
+    if expected.body is not None or expected.without is not None:
+        yield from _sent_differences(expected.body or {}, expected.without or (), outcome.sent)
+
+
+def _sent_differences(
+    body: Mapping[str, object], without: Sequence[str], sent: Mapping[str, object] | None
+) -> Iterator[str]:
+    if sent is None:
+        yield "upstream: nothing was sent"
+        return
+    for key, value in body.items():
+        if key not in sent:
             yield f"upstream.body.{key}: expected {_said(value)}, found nothing"
-        elif outcome.sent[key] != value:
-            yield f"upstream.body.{key}: expected {_said(value)}, found {_said(outcome.sent[key])}"
-    for key in expected.without:
-        if key in outcome.sent:
-            yield f"upstream.without.{key}: expected nothing, found {_said(outcome.sent[key])}"
+        elif not _is_same(value, sent[key]):
+            yield f"upstream.body.{key}: expected {_said(value)}, found {_said(sent[key])}"
+    for key in without:
+        if key in sent:
+            yield f"upstream.without.{key}: expected nothing, found {_said(sent[key])}"
+
+
+def _is_same(one: object, other: object) -> bool:
+    """Whether two JSON values are equal: 1 is 1.0, and not true."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(_is_same(one[key], other[key]) for key in one)
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(_is_same, one, other))
+    return one == other and isinstance(one, bool) == isinstance(other, bool)
 
 
 def _said(value: object) -> str:

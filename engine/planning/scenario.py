@@ -36,9 +36,9 @@ class Expected:
     code: str | None = None
     route: str | None = None
     retry_after_s: float | None = None
-    body: Mapping[str, object] = field(default_factory=lambda: MappingProxyType({}))
-    """Top-level keys of the last attempt's body, with their JSON values."""
-    without: tuple[str, ...] = ()
+    body: Mapping[str, object] | None = None
+    """Top-level keys of the last attempt's body, with their JSON values; with none of them, that there is a body."""
+    without: tuple[str, ...] | None = None
     """Top-level keys that the last attempt's body does not have."""
 
 

@@ -143,6 +143,16 @@ def test_a_name_with_control_characters_is_told_without_them(root: Path) -> None
     assert names == ["\N{REPLACEMENT CHARACTER}[31ma <rate> limit", "the old name still works"]
 
 
+@pytest.mark.parametrize("upstream", ["without: [temperature]", "body: {}", "body: {model: small}"])
+def test_what_is_expected_upstream_needs_an_attempt(root: Path, upstream: str) -> None:
+    """A request that was refused has sent nothing, whatever the test says is not in it."""
+    test = "{name: x, given: {request: {model: nix}}, expect: {upstream: {UPSTREAM}}}"
+    (root / "tests/routing/bad.yaml").write_text(f"tests: [{test.replace('UPSTREAM', upstream)}]\n")
+    result = ran(root)
+    assert result.exit_code == 1
+    assert "  upstream: nothing was sent\n" in result.stderr
+
+
 def test_a_broken_configuration_is_reported_and_nothing_is_run(root: Path) -> None:
     """Exit code 2, in the words of `engine validate`."""
     (root / "routes.yaml").write_text(ROUTES.replace("old: org/small", "old: org/smal"))

@@ -69,6 +69,29 @@ def test_differences_are_told_one_by_one(planned: Planned) -> None:
     )
 
 
+def test_values_are_compared_as_json(planned: Planned) -> None:
+    """1 and 1.0 are one number, and neither is true, at any depth."""
+    request = {"model": "org/small", "a": True, "b": 1, "c": [{"d": 1.0}], "e": [False], "f": {"g": 0}, "h": [1]}
+    same = Expected(body={"a": True, "b": 1.0, "c": [{"d": 1}], "e": [False], "f": {"g": 0.0}})
+    assert planned(request, expected=same).differences == ()
+    other = Expected(body={"a": 1, "b": True, "c": [{"d": True}], "e": [0], "f": {"g": False}, "h": [1, 2]})
+    assert planned(request, expected=other).differences == (
+        "upstream.body.a: expected 1, found true",
+        "upstream.body.b: expected true, found 1",
+        'upstream.body.c: expected [{"d":true}], found [{"d":1.0}]',
+        "upstream.body.e: expected [0], found [false]",
+        'upstream.body.f: expected {"g":false}, found {"g":0}',
+        "upstream.body.h: expected [1,2], found [1]",
+    )
+
+
+def test_nothing_is_sent_where_nothing_is_tried(planned: Planned) -> None:
+    """What is said of the last attempt does not hold of none."""
+    for expected in (Expected(body={}), Expected(without=("seed",))):
+        assert planned({"model": "nothing"}, expected=expected).differences == ("upstream: nothing was sent",)
+    assert planned({"model": "org/small"}, expected=Expected(body={}, without=("seed",))).differences == ()
+
+
 def test_the_calendar_ends(planned: Planned) -> None:
     """On the last day that there is a request is decided like on any other, and its clock does not run out of it."""
     noon = datetime(9999, 12, 31, 12, tzinfo=UTC)
