@@ -19,7 +19,7 @@ from engine.config.link import Tree, link
 from engine.config.lint import lint
 from engine.config.names import Names, gather
 from engine.config.reach import check_reach
-from engine.config.references import check_routes
+from engine.config.references import check_routes, check_tests
 from engine.config.report import Report
 from engine.config.shape import check
 from engine.config.tables import rows
@@ -54,6 +54,7 @@ def build(bundle: Bundle, cache: Cache | None = None, *, today: date | None = No
     names = gather(checked.written, checked.broken, report)
     tree = link(checked.documents, checked.broken, report)
     check_routes(tree, names, report)
+    check_tests(checked.documents, names, report)
     check_policies(tree, names, report)
     parts = _parts(tree, names, bundle, report)
     lint(tree, names, parts, today, report)

@@ -1,6 +1,6 @@
 """References between names: every alias and target leads somewhere, and none leads in a circle."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from engine.config.link import Tree
 from engine.config.names import Names, What
@@ -8,8 +8,9 @@ from engine.config.placed import Placed
 from engine.config.pools import target_names
 from engine.config.report import Report
 from engine.config.suggest import did_you_mean
+from engine.config.tree import Document, Kind
 
-__all__ = ["check_routes"]
+__all__ = ["check_routes", "check_tests"]
 
 
 def check_routes(tree: Tree, names: Names, report: Report) -> None:
@@ -28,15 +29,37 @@ def check_routes(tree: Tree, names: Names, report: Report) -> None:
     _check_nesting(tree.routes["models"], names, report)
 
 
+def check_tests(documents: Iterable[Document], names: Names, report: Report) -> None:
+    """Providers that routing tests say something of: what is said of one that is not there changes nothing."""
+    for document in documents:
+        if document.kind is Kind.ROUTING_TEST:
+            tests = Placed(document, (), document.value).get("tests")
+            for test in tests.each() if tests else ():
+                _check_world(test["given"].get("world"), names, report)
+
+
+def _check_world(world: Placed | None, names: Names, report: Report) -> None:
+    if world is None:
+        return
+    for key in ("unconfigured", "down"):
+        if key in world:
+            _check_order(world[key], names, report)
+    for name, at in world["answers"].items() if "answers" in world else ():
+        if name not in names.providers:
+            _unknown_provider(at, name, names, report, is_key=True)
+
+
 def _check_order(order: Placed, names: Names, report: Report) -> None:
     for at in order.each():
         if at.value not in names.providers:
             _unknown_provider(at, at.value, names, report)
 
 
-def _unknown_provider(at: Placed, provider: str, names: Names, report: Report) -> None:
+def _unknown_provider(at: Placed, provider: str, names: Names, report: Report, *, is_key: bool = False) -> None:
+    """Nothing has that name. *is_key* says that it stands in the key of *at*, and not in its value."""
+    tell = report.key_error if is_key else report.error
     hint = did_you_mean(provider, names.providers) or f"there is no file providers.d/{provider}.yaml"
-    report.error("unknown-provider", at, f"there is no provider '{provider}'", hint=hint)
+    tell("unknown-provider", at, f"there is no provider '{provider}'", hint=hint)
 
 
 def _unknown_model(at: Placed, name: str, names: Names, report: Report) -> None:

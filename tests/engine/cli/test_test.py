@@ -153,6 +153,14 @@ def test_what_is_expected_upstream_needs_an_attempt(root: Path, upstream: str) -
     assert "  upstream: nothing was sent\n" in result.stderr
 
 
+def test_a_provider_that_is_not_there_has_no_world(root: Path) -> None:
+    """A test that scripts a misspelt provider is a mistake, and none of them is run; exit code 2."""
+    (root / "tests/routing/bad.yaml").write_text(BAD.replace("{one: [", "{oen: ["))
+    result = ran(root)
+    assert result.exit_code == 2
+    assert "there is no provider 'oen'; did you mean 'one'?  [unknown-provider]" in result.stderr
+
+
 def test_a_broken_configuration_is_reported_and_nothing_is_run(root: Path) -> None:
     """Exit code 2, in the words of `engine validate`."""
     (root / "routes.yaml").write_text(ROUTES.replace("old: org/small", "old: org/smal"))
