@@ -29,8 +29,11 @@ Network = IPv4Network | IPv6Network
 Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
 """(host, port) → its addresses in the order to be tried. Raises OSError, and ValueError for what cannot be a name."""
 
-_NAT64 = (IPv6Network("64:ff9b::/96"), IPv6Network("64:ff9b:1::/48"))
-"""RFC 6052 and 8215: IPv6 addresses that a translator turns into the IPv4 address in their last four bytes."""
+_NAT64 = IPv6Network("64:ff9b::/96")
+"""RFC 6052: IPv6 addresses that a translator turns into the IPv4 address in their last four bytes.
+
+Not so 64:ff9b:1::/48 (RFC 8215): a site's own translator may keep it elsewhere in there, so that is private as a whole.
+"""
 
 
 async def system_resolve(host: str, port: int) -> Sequence[str]:
@@ -62,13 +65,15 @@ def is_allowed(address: str, allow_private: Sequence[Network]) -> bool:
     dialled = _led_to(ip_address(address.partition("%")[0]))
     if any(dialled.version == network.version and dialled in network for network in allow_private):
         return True
+    if isinstance(dialled, IPv6Address) and dialled.is_site_local:  # deprecated by RFC 3879, and routed by some still
+        return False
     return dialled.is_global and not dialled.is_multicast and not dialled.is_reserved
 
 
 def _led_to(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
     if isinstance(address, IPv4Address):
         return address
-    if any(address in network for network in _NAT64):
+    if address in _NAT64:
         return IPv4Address(int(address) & 0xFFFF_FFFF)
     return address.ipv4_mapped or address.sixtofour or address
 
