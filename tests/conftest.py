@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -56,11 +57,11 @@ Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]
 
 
 @pytest.fixture
-async def loopback() -> AsyncIterator[Callable[[Handler], Awaitable[int]]]:
+async def loopback() -> AsyncIterator[Callable[..., Awaitable[int]]]:
     """Starts real servers on 127.0.0.1, which misbehave as they like until the end of the test.
 
-    Asked for a server with a handler, it gives the port. A handler has a connection to itself, which is closed when it
-    returns.
+    Asked for a server with a handler, it gives the port; with *tls* it speaks that. A handler has a connection to
+    itself, which is closed when it returns.
     """
     servers: list[asyncio.Server] = []
     tasks: set[asyncio.Task[None]] = set()
@@ -74,13 +75,13 @@ async def loopback() -> AsyncIterator[Callable[[Handler], Awaitable[int]]]:
             writer.transport.abort()
             raise
 
-    async def serve(handler: Handler) -> int:
+    async def serve(handler: Handler, tls: ssl.SSLContext | None = None) -> int:
         def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             task = asyncio.get_running_loop().create_task(carry(handler, reader, writer))
             tasks.add(task)
             task.add_done_callback(tasks.discard)
 
-        server = await asyncio.start_server(accept, "127.0.0.1", 0)
+        server = await asyncio.start_server(accept, "127.0.0.1", 0, ssl=tls)
         servers.append(server)
         return int(server.sockets[0].getsockname()[1])
 

@@ -1,6 +1,7 @@
 """One connection to a provider: an asyncio protocol that carries one exchange at a time."""
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Callable
 from typing import cast
 
@@ -65,6 +66,8 @@ class Connection(asyncio.Protocol):
         self._parser = ResponseParser()
         self._exchange: Exchange | None = None
         self._is_open = False
+        self._is_over = False
+        """It ended, be it before it was made: TLS may end, or bring bytes, before `secured` is called."""
         self._paused_reading = False
         self._paused_writing = False
 
@@ -72,8 +75,19 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the transport."""
-        self._transport = cast(asyncio.Transport, transport)
+        self._transport = self._flow = cast(asyncio.Transport, transport)
         self._is_open = True
+
+    def secured(self, transport: asyncio.Transport, raw: asyncio.Transport) -> None:
+        """Keep the *transport* of TLS, in the place of `connection_made`, and what it rides on.
+
+        It is *raw* that is paused when too much is unread. uvloop's TLS, once paused, drops what it holds when the peer
+        ends the connection, while a plain socket keeps the bytes and the end after them until it is read again.
+        """
+        self.connection_made(transport)
+        self._flow = raw
+        if self._is_over:
+            self.close()
 
     def data_received(self, data: bytes) -> None:
         """Hand bytes to the exchange; bytes that no exchange waits for end the connection."""
@@ -98,7 +112,7 @@ class Connection(asyncio.Protocol):
         exchange.wake()
         if not goes_on:
             self._paused_reading = True
-            self._transport.pause_reading()
+            self._flow.pause_reading()
 
     def eof_received(self) -> None:
         """Take a half-close for the end: whoever ends its answers this way does not read requests any more."""
@@ -171,13 +185,15 @@ class Connection(asyncio.Protocol):
         """Read again after the exchange's reader has caught up."""
         if self._paused_reading:
             self._paused_reading = False
-            self._transport.resume_reading()
+            if not self._flow.is_closing():
+                self._flow.resume_reading()
 
     def close(self) -> None:
         """Close the socket at once, dropping what is buffered."""
         exchange, self._exchange = self._exchange, None
         if exchange is not None:
             self._sweeper.discard(exchange)
+        self._is_over = True
         if self._is_open:
             self._is_open = False
             self._transport.abort()
@@ -191,7 +207,7 @@ class Connection(asyncio.Protocol):
             except UpstreamReset as fault:
                 self._finish(self._exchange, fault)
             else:
-                self._finish(self._exchange, None)
+                self._finish(self._exchange, _cut_short(self._transport))
         self.close()
 
     def _finish(self, exchange: Exchange, fault: UpstreamFault | None) -> None:
@@ -209,3 +225,21 @@ class Connection(asyncio.Protocol):
             self._released(self)
         else:
             self.close()
+
+
+def _cut_short(transport: asyncio.Transport) -> UpstreamReset | None:
+    """What is wrong with an end of TLS without `close_notify`, which anybody on the way can bring about.
+
+    An answer that has no other end is incomplete then (RFC 9112, 9.8). TLS itself tells: after a `close_notify` a read
+    is at its end, without one it waits for more.
+    """
+    tls: ssl.SSLObject | None = transport.get_extra_info("ssl_object")
+    if tls is None:
+        return None
+    try:
+        tls.read(1)
+    except ssl.SSLZeroReturnError:
+        return None
+    except ssl.SSLError:
+        return UpstreamReset("TLS ended without close_notify, and the answer has no length", received=True)
+    return None

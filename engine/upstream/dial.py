@@ -59,11 +59,21 @@ class Dialer:
         raise last or UpstreamUnreachable("the host name has no address")
 
     async def _connect(self, origin: Origin, address: str, factory: Callable[[], Connection]) -> Connection:
-        _, connection = await asyncio.get_running_loop().create_connection(
-            factory,
-            address,
-            origin.port,
-            ssl=self.contexts.context(origin.ca_file) if origin.is_tls else None,
-            server_hostname=origin.host if origin.is_tls else None,
-        )
+        loop = asyncio.get_running_loop()
+        if not origin.is_tls:
+            _, connection = await loop.create_connection(factory, address, origin.port)
+            return connection
+        context = self.contexts.context(origin.ca_file)
+        raw, _ = await loop.create_connection(asyncio.Protocol, address, origin.port)
+        connection = factory()
+        is_secured = False
+        try:
+            transport = await loop.start_tls(raw, connection, context, server_hostname=origin.host)
+            is_secured = transport is not None
+        finally:
+            if not is_secured:
+                raw.abort()
+        if transport is None:  # it ended in the turn in which the handshake was done
+            raise ConnectionResetError
+        connection.secured(transport, raw)
         return connection

@@ -1,10 +1,25 @@
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Callable
-from ipaddress import ip_network
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address, ip_network
+from pathlib import Path
 
 import httpx
 import pytest
 import uvloop
+from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509 import (
+    CertificateBuilder,
+    IPAddress,
+    Name,
+    NameAttribute,
+    SubjectAlternativeName,
+    random_serial_number,
+)
+from cryptography.x509.oid import NameOID
 
 from engine.gateway import Cork
 from engine.rules.program import Connections
@@ -28,17 +43,49 @@ def transport_name(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A certificate for 127.0.0.1 that is its own authority, in one file with its key."""
+    key = generate_private_key(SECP256R1())
+    name = Name([NameAttribute(NameOID.COMMON_NAME, "loopback")])
+    now = datetime.now(UTC)
+    made = (
+        CertificateBuilder(name, name, key.public_key(), random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(SubjectAlternativeName([IPAddress(ip_address("127.0.0.1"))]), critical=False)
+        .sign(key, SHA256())
+    )
+    path = tmp_path_factory.mktemp("tls") / "loopback.pem"
+    path.write_bytes(
+        key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()) + made.public_bytes(Encoding.PEM)
+    )
+    return path
+
+
 @pytest.fixture
-async def transport(transport_name: str) -> AsyncIterator[httpx.AsyncBaseTransport]:
+def server_tls(certificate: Path) -> ssl.SSLContext:
+    """What a server on loopback needs to speak TLS."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    return context
+
+
+@pytest.fixture
+async def transport(transport_name: str, certificate: Path) -> AsyncIterator[httpx.AsyncBaseTransport]:
     """Our pool as a transport, or httpx's own; both keep at most two connections."""
     if transport_name == "httpx":
         limits = httpx.Limits(max_connections=LIMIT, max_keepalive_connections=LIMIT, keepalive_expiry=30)
-        async with httpx.AsyncHTTPTransport(trust_env=False, limits=limits) as theirs:
+        async with httpx.AsyncHTTPTransport(
+            verify=ssl.create_default_context(cafile=certificate), trust_env=False, limits=limits
+        ) as theirs:
             yield theirs
         return
     pools = Pools(Dialer(Guard(), TlsContexts()), Cork())
     connections = Connections(max=LIMIT, keepalive_s=30)
-    yield PoolTransport(pools, allow_private=(ip_network("127.0.0.0/8"),), connections=connections)
+    yield PoolTransport(
+        pools, allow_private=(ip_network("127.0.0.0/8"),), ca_file=str(certificate), connections=connections
+    )
     pools.close()
 
 

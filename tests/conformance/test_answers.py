@@ -6,6 +6,7 @@ The table says once what both must do. Where httpx legitimately differs, `theirs
 import asyncio
 import gzip
 import socket
+import ssl
 import struct
 import zlib
 from collections.abc import Awaitable, Callable
@@ -14,7 +15,7 @@ from dataclasses import dataclass
 import httpx
 import pytest
 
-Loopback = Callable[[Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]], Awaitable[int]]
+Loopback = Callable[..., Awaitable[int]]
 
 OK = b"HTTP/1.1 200 OK\r\n"
 CHUNKED = OK + b"transfer-encoding: chunked\r\n\r\n"
@@ -167,19 +168,22 @@ RUNS = [(case, piecemeal) for case in CASES for piecemeal in (False, True) if no
 
 
 @pytest.mark.parametrize(("case", "piecemeal"), RUNS, ids=[f"{c.name}-{'pieces' if p else 'whole'}" for c, p in RUNS])
+@pytest.mark.parametrize("tls", [False, True], ids=["http", "https"])
 async def test_answer(
-    case: Case, piecemeal: bool, loopback: Loopback, client: httpx.AsyncClient, transport_name: str
-) -> None:
-    """Each kind of answer is read as the table says, however its bytes were cut."""
+    case: Case, piecemeal: bool, tls: bool, *, server_tls: ssl.SSLContext, loopback: Loopback,
+    client: httpx.AsyncClient, transport_name: str,
+) -> None:  # fmt: skip
+    """Each kind of answer is read as the table says, however its bytes were cut, with TLS and without."""
     expect = case.theirs if transport_name == "httpx" and case.theirs is not None else case.expect
-    port = await loopback(_server(case, piecemeal=piecemeal))
+    port = await loopback(_server(case, piecemeal=piecemeal), server_tls if tls else None)
+    url = f"{'https' if tls else 'http'}://127.0.0.1:{port}/"
     async with asyncio.timeout(5):
         if isinstance(expect, bytes):
-            response = await client.get(f"http://127.0.0.1:{port}/")
+            response = await client.get(url)
             assert (response.status_code, response.content == expect) == (200, True)
         else:
             with pytest.raises(expect):
-                await client.get(f"http://127.0.0.1:{port}/")
+                await client.get(url)
 
 
 @pytest.mark.parametrize("status", [204, 304])

@@ -280,6 +280,21 @@ async def test_an_answer_before_its_request_ends_the_connection(loopback: Loopba
     sweeper.close()
 
 
+@pytest.mark.parametrize("early", ["bytes", "end"])
+async def test_what_happens_during_a_handshake_ends_the_connection(early: str, loopback: Loopback) -> None:
+    """TLS that ends, or brings bytes, before its connection is in use: the connection is closed, and never used."""
+    gone = list[Connection]()
+    sweeper = Sweeper()
+    raw, _ = await asyncio.get_running_loop().create_connection(asyncio.Protocol, "127.0.0.1", await loopback(Server()))
+    connection = Connection(address="x", sweeper=sweeper, cork=Cork(), released=lambda _: None, gone=gone.append)
+    if early == "bytes":
+        connection.data_received(HELLO)
+    else:
+        connection.eof_received()
+    connection.secured(raw, raw)
+    assert (connection.is_usable(), raw.is_closing(), gone) == (False, True, [connection])
+
+
 async def test_an_answer_is_read_after_its_connection_moved_on(pools: Pools, loopback: Loopback) -> None:
     """A complete answer that is not read yet does not hold its connection, and aborting it harms no one else's."""
     pool = pool_at(pools, await loopback(Server()))
