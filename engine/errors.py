@@ -18,6 +18,7 @@
     │   ├── UpstreamUnreachable       connect: refused, DNS, TLS, an address the egress guard forbids
     │   ├── UpstreamReset             reset: the connection ended before the answer did
     │   ├── UpstreamTimeout           the phase that took too long
+    │   ├── UpstreamFull              overloaded: our own bound on connections; nothing was asked of the provider
     │   └── UpstreamMalformed         malformed: bytes that are not the protocol
     └── Bug                           500  ours
 
@@ -53,6 +54,7 @@ __all__ = [
     "TooLarge",
     "Unauthorized",
     "UpstreamFault",
+    "UpstreamFull",
     "UpstreamMalformed",
     "UpstreamReset",
     "UpstreamTimeout",
@@ -287,6 +289,12 @@ class UpstreamTimeout(UpstreamFault):
     def __init__(self, detail: str, *, kind: OutcomeKind, received: bool = False) -> None:
         super().__init__(detail, received=received)
         self.kind = kind
+
+
+class UpstreamFull(UpstreamFault):
+    """Every connection that we allow ourselves there is taken, and none came free in time: no fault of the provider."""
+
+    kind = OutcomeKind.OVERLOADED
 
 
 class UpstreamMalformed(UpstreamFault):

@@ -4,7 +4,7 @@ import msgspec
 from msgspec import structs
 
 from engine import hub
-from engine.errors import BadRequest, OutcomeKind, UpstreamFault, UpstreamTimeout
+from engine.errors import BadRequest, OutcomeKind, UpstreamFault, UpstreamFull, UpstreamTimeout
 from engine.gateway.exchange import Exchange, Understood, milliseconds
 from engine.gateway.ports import Admission, Answer, Call, Clock, LiveState, NoRoom, Sink, Upstream
 from engine.gateway.reply import stream_head
@@ -70,15 +70,18 @@ class Attempt(msgspec.Struct, kw_only=True):
         room = self.live.admit(offer, self.start.key_label, self.asked.facts.input_tokens, self.started_s)
         if isinstance(room, NoRoom):
             return Full(room.until_s)
-        outcome = HUNG_UP
+        outcome: Outcome | None = HUNG_UP
         try:
             outcome = await self._exchange_bytes(call)
+        except UpstreamFull:
+            outcome = None
         except UpstreamFault as fault:
             self.detail = fault.detail
             outcome = Outcome(kind=self._kind(fault), received=fault.received)
         finally:
-            self._settle(room, outcome)
-        return Ended(outcome, committed=exchange.committed)
+            if outcome is not None:
+                self._settle(room, outcome)
+        return self._withdrawn(room) if outcome is None else Ended(outcome, committed=exchange.committed)
 
     async def _exchange_bytes(self, call: Call) -> Outcome:
         """Send the request and receive the answer, whatever shape it has."""
@@ -257,6 +260,15 @@ class Attempt(msgspec.Struct, kw_only=True):
         if waiting and isinstance(fault, UpstreamTimeout) and fault.kind is OutcomeKind.TIMEOUT_BETWEEN_TOKENS:
             return OutcomeKind.TIMEOUT_FIRST_TOKEN
         return fault.kind
+
+    def _withdrawn(self, room: Admission) -> Full:
+        """As if it had not been tried: nothing was sent, so no row is written and nobody learns anything from it.
+
+        When a connection comes free is not known; as long again as it was waited for in vain is the best guess.
+        """
+        now_s = self.clock.monotonic()
+        self.live.settle(room, HUNG_UP, None, now_s)
+        return Full(now_s + (now_s - self.started_s))
 
     def _settle(self, room: Admission, outcome: Outcome) -> None:
         """Close what is open, give the room back, price what was used, write the attempt down."""

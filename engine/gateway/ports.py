@@ -116,6 +116,7 @@ class Upstream(Protocol):
         """The head of the answer, whatever its status.
 
         Raises:
+            UpstreamFull: there was no connection to be had, and nothing was sent.
             UpstreamFault: no head arrived; cancelling the coroutine closes the connection.
         """
         ...

@@ -186,6 +186,7 @@ def _build(provider: Provider, path: str, key_label: str, secrets: Secrets, mint
     try:
         origin, base = split_base_url(
             _text(provider.base_url, secrets, "base_url"),
+            provider=provider.id,
             ca_file=provider.ca_file,
             allow_private=provider.allow_private,
         )

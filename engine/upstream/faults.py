@@ -8,6 +8,7 @@ import httpx
 from engine.errors import (
     OutcomeKind,
     UpstreamFault,
+    UpstreamFull,
     UpstreamMalformed,
     UpstreamReset,
     UpstreamTimeout,
@@ -18,7 +19,7 @@ __all__ = ["FROM_HTTPX", "from_httpx", "httpx_faults", "our_faults", "to_httpx"]
 
 FROM_HTTPX: dict[type[httpx.RequestError], type[UpstreamFault]] = {
     httpx.ConnectTimeout: UpstreamTimeout,
-    httpx.PoolTimeout: UpstreamTimeout,
+    httpx.PoolTimeout: UpstreamFull,
     httpx.ReadTimeout: UpstreamTimeout,
     httpx.WriteTimeout: UpstreamTimeout,
     httpx.ConnectError: UpstreamUnreachable,
@@ -33,18 +34,17 @@ FROM_HTTPX: dict[type[httpx.RequestError], type[UpstreamFault]] = {
     httpx.DecodingError: UpstreamMalformed,
     httpx.TooManyRedirects: UpstreamMalformed,
 }
-_WAITED_FOR_CONNECTION = (httpx.ConnectTimeout, httpx.PoolTimeout)
 
 
 def from_httpx(exc: httpx.RequestError, *, phase: OutcomeKind, received: bool) -> UpstreamFault:
-    """Our exception for httpx's; *phase* is the timeout it would be, unless it waited for a connection.
+    """Our exception for httpx's; *phase* is the timeout it would be, unless it connected.
 
     The detail is the name of httpx's class: its messages may quote URLs and addresses.
     """
     ours = FROM_HTTPX[type(exc)]
     detail = f"httpx: {type(exc).__name__}"
     if issubclass(ours, UpstreamTimeout):
-        kind = OutcomeKind.CONNECT if isinstance(exc, _WAITED_FOR_CONNECTION) else phase
+        kind = OutcomeKind.CONNECT if isinstance(exc, httpx.ConnectTimeout) else phase
         return ours(detail, kind=kind, received=received)
     return ours(detail, received=received)
 
@@ -56,6 +56,8 @@ def to_httpx(fault: UpstreamFault, request: httpx.Request) -> httpx.TransportErr
             return httpx.ConnectTimeout(fault.detail, request=request)
         case UpstreamTimeout():
             return httpx.ReadTimeout(fault.detail, request=request)
+        case UpstreamFull():
+            return httpx.PoolTimeout(fault.detail, request=request)
         case UpstreamUnreachable():
             return httpx.ConnectError(fault.detail, request=request)
         case UpstreamMalformed():

@@ -13,7 +13,8 @@ _DEFAULT_PORTS = {"http": 80, "https": 443}
 class Origin:
     """What defines a connection: connections of equal origins serve each other's requests, across reloads.
 
-    `allow_private` is part of it, so that no provider rides on a connection that only another one was allowed to make.
+    `allow_private` is part of it, so that no provider rides on a connection that only another one was allowed to make,
+    and `provider`, since `connections.max` is a bound of each provider's own.
     """
 
     scheme: str
@@ -21,6 +22,8 @@ class Origin:
     host: str
     """A name or an address, lower case, without brackets."""
     port: int
+    provider: str = ""
+    """Whose connections they are; empty for those of everything beside providers."""
     ca_file: str | None = None
     allow_private: tuple[IPv4Network | IPv6Network, ...] = ()
     fingerprint: str = field(init=False, repr=False, compare=False)
@@ -28,7 +31,7 @@ class Origin:
 
     def __post_init__(self) -> None:
         networks = ",".join(str(network) for network in self.allow_private)
-        text = f"{self.scheme}://{self.address} ca={self.ca_file} private={networks}"
+        text = f"{self.scheme}://{self.address} provider={self.provider} ca={self.ca_file} private={networks}"
         object.__setattr__(self, "fingerprint", text)
 
     @property
@@ -52,7 +55,11 @@ class Origin:
 
 
 def split_base_url(
-    url: str, *, ca_file: str | None = None, allow_private: tuple[IPv4Network | IPv6Network, ...] = ()
+    url: str,
+    *,
+    provider: str = "",
+    ca_file: str | None = None,
+    allow_private: tuple[IPv4Network | IPv6Network, ...] = (),
 ) -> tuple[Origin, str]:
     """The origin of *url*, and its path without a trailing slash.
 
@@ -68,6 +75,7 @@ def split_base_url(
         scheme=parts.scheme,
         host=parts.hostname,
         port=parts.port or _DEFAULT_PORTS[parts.scheme],
+        provider=provider,
         ca_file=ca_file,
         allow_private=allow_private,
     )

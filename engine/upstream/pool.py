@@ -5,7 +5,7 @@ from collections import deque
 from contextlib import aclosing, suppress
 from math import inf
 
-from engine.errors import OutcomeKind, UpstreamReset, UpstreamTimeout
+from engine.errors import OutcomeKind, UpstreamFull, UpstreamReset, UpstreamTimeout
 from engine.gateway import Cork
 from engine.upstream.connection import Connection, Job
 from engine.upstream.dial import Dialer
@@ -53,6 +53,7 @@ class Pool:
         request whose body is made as it goes is never sent again: its bytes are gone.
 
         Raises:
+            UpstreamFull: no connection came free.
             UpstreamFault: no head arrived. Cancelled, it closes the connection.
         """
         sent_s = self._loop.time()
@@ -128,23 +129,37 @@ class Pool:
         return None
 
     async def _acquire(self, job: Job, total_at_s: float) -> Connection:
-        """A new connection, or the next that is given back when there are too many."""
+        """A new connection, or the next that is given back when there are too many.
+
+        Waiting for room and dialling have a connect timeout each: how long others keep their connections says nothing
+        about the provider.
+        """
+        connection = await self._room(job, total_at_s)
+        if connection is not None:
+            return connection
         connect_at_s = self._loop.time() + job.connect_timeout_s
         due_s = min(connect_at_s, total_at_s)
         try:
             async with asyncio.timeout_at(due_s):
-                while self.open >= job.connections.max:
-                    connection = await self._given_back()
-                    if connection is None:
-                        return await self._dial(due_s)
-                    if connection.is_usable():
-                        return connection
-                self.open += 1
                 return await self._dial(due_s)
         except TimeoutError as exc:
             total = total_at_s < connect_at_s
             kind = OutcomeKind.TIMEOUT_TOTAL if total else OutcomeKind.CONNECT
             raise UpstreamTimeout("no connection in time", kind=kind) from exc
+
+    async def _room(self, job: Job, total_at_s: float) -> Connection | None:
+        """A connection that was given back, or None for a slot to dial in, which is counted."""
+        if self.open >= job.connections.max:
+            try:
+                async with asyncio.timeout_at(min(self._loop.time() + job.connect_timeout_s, total_at_s)):
+                    while self.open >= job.connections.max:
+                        connection = await self._given_back()
+                        if connection is None or connection.is_usable():
+                            return connection
+            except TimeoutError as exc:
+                raise UpstreamFull("no connection came free: connections.max is reached") from exc
+        self.open += 1
+        return None
 
     async def _dial(self, due_s: float) -> Connection:
         """A new connection in a slot that is counted already; the slot is freed when it fails."""

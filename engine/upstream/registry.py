@@ -119,7 +119,9 @@ class Upstreams:
         if provider.protocol in self._injected or base_url is None:
             return None
         try:
-            origin, _ = split_base_url(base_url, ca_file=provider.ca_file, allow_private=provider.allow_private)
+            origin, _ = split_base_url(
+                base_url, provider=provider.id, ca_file=provider.ca_file, allow_private=provider.allow_private
+            )
         except ValueError:
             return None
         return origin

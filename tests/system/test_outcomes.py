@@ -1,6 +1,7 @@
 """The outcome table, row by row, through the front door: what is tried, what the caller sees, what is written down."""
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -44,6 +45,7 @@ def virtual_models() -> str:
             lines.append(f"  with-next-{at}: {{targets: ['t/{kind}:next@{at}'], fallback: ['t/ok:next@b']}}")
             lines.append(f"  alone-{at}: {{targets: ['t/{kind}:alone@{at}-alone']}}")
     lines.append("  long: {targets: ['t/context-length:for@a'], fallback_for: {context_length: [t/ok@b]}}")
+    lines.append("  narrow-first: {targets: ['t/paced@narrow'], fallback: [t/ok@b]}")
     lines.append("  either: {targets: [t/ok@a, t/ok@b]}")
     lines.append("  hasty: {targets: ['t/stall:hasty@touchy'], fallback: [t/ok@b], deadline: 300ms}")
     lines.append("  filtered: {targets: ['t/content-filter:for@a'], fallback_for: {content_filter: [t/ok@b]}}")
@@ -56,6 +58,11 @@ def gateway(make_gateway: Callable[..., Any], provider_file: Callable[[str], str
     files = {f"providers.d/{name}.yaml": provider_file(name) for base in names for name in (base, f"{base}-alone")}
     files["providers.d/told.yaml"] = provider_file("told")
     files["providers.d/touchy.yaml"] = provider_file("touchy").replace("failures: 1000", "failures: 1")
+    narrow = provider_file("narrow").replace("failures: 1000", "failures: 1").replace("connect: 1s", "connect: 300ms")
+    files["providers.d/narrow.yaml"] = narrow + "connections: {max: 1}\n"
+    files["providers.d/narrow-strict.yaml"] = (
+        narrow.replace("narrow", "narrow-strict") + "connections: {max: 1}\nwhen_full: {then: reject}\n"
+    )
     gateway = make_gateway(files | {"routes.d/rows.yaml": virtual_models()})
     gateway.start()
     yield gateway
@@ -142,6 +149,31 @@ def test_the_deadline_is_no_fault_of_the_provider(gateway: Any) -> None:
     assert (answer.status_code, answer.json()["error"]["code"]) == (504, "deadline_exceeded")
     assert [attempt["error_kind"] for attempt in attempts_of(gateway, answer)] == [row["error_kind"]] == ["deadline"]
     assert not gateway.sql("select 1 from events where event = 'breaker_opened' and subject like '%touchy%'")
+
+
+def test_our_own_bound_on_connections_is_no_fault_of_the_provider(gateway: Any) -> None:
+    """Who finds no connection goes by `when_full`: no attempt is written down, and the breaker hears nothing."""
+    earn_retries(gateway)
+    with ThreadPoolExecutor(12) as callers:
+        answers = list(callers.map(lambda _: gateway.chat("narrow-first", stream=True), range(12)))
+    asked = [answer.headers["x-engine-provider"] for answer in answers]
+
+    assert {answer.status_code for answer in answers} == {200}
+    assert 1 <= asked.count("narrow") < 12
+    assert all(len(attempts_of(gateway, answer)) == 1 for answer in answers)
+    assert gateway.chat("t/ok@narrow").status_code == 200
+    assert not gateway.sql("select 1 from events where subject like '%narrow%'")
+
+
+def test_full_and_nothing_left(gateway: Any) -> None:
+    """With no other target the caller is told that there is no room, and when to come again."""
+    with ThreadPoolExecutor(12) as callers:
+        answers = list(callers.map(lambda _: gateway.chat("t/paced@narrow-strict", stream=True), range(12)))
+    refused = [answer for answer in answers if answer.status_code != 200]
+
+    assert 1 <= len(refused) < 12
+    assert {(answer.status_code, answer.json()["error"]["code"]) for answer in refused} == {(503, "at_capacity")}
+    assert all("retry-after" in answer.headers for answer in refused)
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import pytest
 from engine.errors import (
     OutcomeKind,
     UpstreamFault,
+    UpstreamFull,
     UpstreamMalformed,
     UpstreamReset,
     UpstreamTimeout,
@@ -40,14 +41,17 @@ def test_from_httpx(kind: type[httpx.RequestError]) -> None:
     assert type(fault) is FROM_HTTPX[kind]
     assert fault.received
     assert "secret" not in fault.detail
-    if kind in (httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ConnectError):
+    if kind in (httpx.ConnectTimeout, httpx.ConnectError):
         assert fault.kind is OutcomeKind.CONNECT
+    elif kind is httpx.PoolTimeout:
+        assert fault.kind is OutcomeKind.OVERLOADED
     elif issubclass(kind, httpx.TimeoutException):
         assert fault.kind is OutcomeKind.TIMEOUT_BETWEEN_TOKENS
 
 
 OURS: list[tuple[UpstreamFault, type[httpx.TransportError]]] = [
     (UpstreamUnreachable("x"), httpx.ConnectError),
+    (UpstreamFull("x"), httpx.PoolTimeout),
     (UpstreamReset("x"), httpx.ReadError),
     (UpstreamMalformed("x"), httpx.RemoteProtocolError),
     (UpstreamTimeout("x", kind=OutcomeKind.CONNECT), httpx.ConnectTimeout),

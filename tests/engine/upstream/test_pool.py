@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-from engine.errors import UpstreamFault, UpstreamReset, UpstreamTimeout, UpstreamUnreachable
+from engine.errors import UpstreamFull, UpstreamReset, UpstreamUnreachable
 from engine.gateway import Cork
 from engine.rules.program import Connections
 from engine.upstream.connection import Connection, Job
 from engine.upstream.dial import Dialer
 from engine.upstream.egress import Guard
 from engine.upstream.exchange import Exchange
-from engine.upstream.origin import Origin
+from engine.upstream.origin import Origin, split_base_url
 from engine.upstream.pool import STALE_WITHIN_S, Pool, Pools
 from engine.upstream.sweep import Sweeper
 from engine.upstream.tls import TlsContexts
@@ -320,16 +320,55 @@ async def test_a_retired_pool_closes_after_use(pools: Pools, loopback: Loopback)
     assert pools.pool(pool.origin) is not pool
 
 
-async def test_the_total_bounds_the_wait_for_a_connection(pools: Pools, loopback: Loopback) -> None:
-    """When the total ends before the connect timeout, it is the total that has run out."""
+@pytest.mark.parametrize("bound", ["connect_timeout_s", "total_timeout_s"])
+async def test_a_full_pool_is_no_fault_of_the_provider(bound: str, pools: Pools, loopback: Loopback) -> None:
+    """Whoever waits in vain for a connection is told that it is our own bound, whichever time has run out."""
     server = Server()
     server.held = {"/a": asyncio.Event()}
     pool = pool_at(pools, await loopback(server))
     holder = asyncio.ensure_future(pool.perform(job("/a", most=1)))
     await server.saw(1)
-    with pytest.raises(UpstreamTimeout) as caught:
-        await pool.perform(job(most=1, total_timeout_s=0.05))
-    assert caught.value.kind == "timeout_total"
-    holder.cancel()
-    with pytest.raises((asyncio.CancelledError, UpstreamFault)):
-        await holder
+    changes: dict[str, Any] = {"most": 1, bound: 0.05}
+    with pytest.raises(UpstreamFull, match=r"connections\.max"):
+        await pool.perform(job(**changes))
+    assert pool.open == 1
+    server.held["/a"].set()
+    assert await body(await holder) == b"1"
+
+
+async def test_waiting_for_room_takes_no_time_from_dialling(loopback: Loopback) -> None:
+    """Whoever gets a slot at the last moment has a whole connect timeout for the connection."""
+    resolving, server = asyncio.Event(), Server()
+    server.held = {"/a": asyncio.Event()}
+
+    async def slow(host: str, port: int) -> list[str]:
+        await resolving.wait()
+        return ["127.0.0.1"]
+
+    pools = Pools(Dialer(Guard(slow), TlsContexts()), Cork())
+    pool = pools.pool(Origin(scheme="http", host="x.example", port=await loopback(server), allow_private=LOOPBACK))
+    first = asyncio.ensure_future(pool.perform(job(most=1)))
+    await asyncio.sleep(0)
+    second = asyncio.ensure_future(pool.perform(job(most=1, connect_timeout_s=0.4)))
+    await asyncio.sleep(0.3)
+    first.cancel()
+    await asyncio.sleep(0.3)
+    resolving.set()
+    assert await body(await second) == b"1"
+    pools.close()
+
+
+async def test_providers_at_one_address_have_their_own_connections(pools: Pools, loopback: Loopback) -> None:
+    """`connections.max` is a bound of one provider: another one with the same base URL takes none of its room."""
+    server = Server()
+    server.held = {"/a": asyncio.Event()}
+    port = await loopback(server)
+    one, two = (
+        pools.pool(split_base_url(f"http://127.0.0.1:{port}", provider=name, allow_private=LOOPBACK)[0])
+        for name in ("one", "two")
+    )
+    holder = asyncio.ensure_future(one.perform(job("/a", most=1)))
+    await server.saw(1)
+    assert await body(await two.perform(job(most=1))) == b"2"
+    server.held["/a"].set()
+    await body(await holder)
