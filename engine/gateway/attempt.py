@@ -1,5 +1,7 @@
 """One attempt: sent, received, classed, paid for and written down. Relays a stream as it comes."""
 
+from contextlib import suppress
+
 import msgspec
 from msgspec import structs
 
@@ -24,6 +26,9 @@ __all__ = ["Attempt", "asked_how", "how"]
 
 ERROR_LIMIT_BYTES = 1 << 20
 """An error body is for people and a few codes; a mebibyte is a hundred times the largest recorded one."""
+ERROR_PATIENCE_S = 2.0
+"""For the whole body of an error. It comes with its head as a rule; the status alone says what to do next, and whoever
+waits for the next target should not wait for a text."""
 REPLY_LIMIT_BYTES = 64 << 20
 """A plain answer is held in memory to be read for usage; images in base64 are the largest that occur."""
 
@@ -91,9 +96,23 @@ class Attempt(msgspec.Struct, kw_only=True):
         if is_success and (self.asked.envelope.stream or self.spoken.codec.raw):
             self.exchange.answer_type = content_type(answer.headers)
             return await self._relay(answer)
-        body = await answer.read_all(REPLY_LIMIT_BYTES if is_success else ERROR_LIMIT_BYTES)
+        body = await answer.read_all(REPLY_LIMIT_BYTES) if is_success else await self._error_body(answer)
         self.received_bytes = len(body)
         return self._collected(answer, body) if is_success else self._classed(answer, body)
+
+    async def _error_body(self, answer: Answer) -> bytes:
+        """As much of an error's body as comes in time, however it ends."""
+        patience_s, began_s = ERROR_PATIENCE_S, self.clock.monotonic()
+        if self.asked.envelope.stream:
+            patience_s = min(patience_s, self._first_token_left_s())
+        body = b""
+        with suppress(UpstreamFault):
+            while len(body) < ERROR_LIMIT_BYTES:
+                data = await answer.read(max(0.0, patience_s - (self.clock.monotonic() - began_s)))
+                if not data:
+                    break
+                body += data
+        return body[:ERROR_LIMIT_BYTES]
 
     def _call(self) -> Call:
         """The attempt as it is sent: the request with every edit that this offer needs, in its provider's protocol."""
@@ -240,7 +259,10 @@ class Attempt(msgspec.Struct, kw_only=True):
             return DONE_PATIENCE_S
         if stream.started:
             return timeouts.between_tokens_s
-        return max(0.0, timeouts.first_token_s - (self.clock.monotonic() - self.started_s))
+        return self._first_token_left_s()
+
+    def _first_token_left_s(self) -> float:
+        return max(0.0, self.offer.provider.timeouts.first_token_s - (self.clock.monotonic() - self.started_s))
 
     async def _commit(self) -> None:
         """From here on no other target can take over."""

@@ -111,6 +111,18 @@ async def reset_in_stream(body: dict[str, Any], writer: Writer) -> None:
     writer.transport.abort()
 
 
+def cut_error(status: int, *, stalls: bool) -> Callable[..., Awaitable[None]]:
+    """An error whose body ends too soon, or not at all."""
+
+    async def answer(_: dict[str, Any], writer: Writer) -> None:
+        writer.write(head(status, 100) + b'{"error": {"mess')
+        await writer.drain()
+        await asyncio.sleep(30 if stalls else 0.05)
+        writer.transport.abort()
+
+    return answer
+
+
 async def truncated(body: dict[str, Any], writer: Writer) -> None:
     """A clean end of HTTP without an end of the stream."""
     writer.write(head(200, None, "text/event-stream") + b"".join(chunk(part) for part in events(body)[:3]))
@@ -150,6 +162,9 @@ BEHAVIOURS: dict[str, Callable[..., Awaitable[None]]] = {
     "status-429": refuse(429, extra="retry-after: 60\r\n"),
     "status-500": refuse(500),
     "status-503": refuse(503),
+    "stalled-503": cut_error(503, stalls=True),
+    "cut-503": cut_error(503, stalls=False),
+    "huge-429": refuse(429, {"message": "no" * 1_000_000, "type": "x", "code": None}),
     "context-length": refuse(400, {"message": "too long", "type": "x", "code": "context_length_exceeded"}),
     "content-filter": refuse(400, {"message": "filtered", "type": "x", "code": "content_filter"}),
     "reset": reset,

@@ -12,6 +12,9 @@ ROWS = [
     ("reset", "reset", 2, True, 502),
     ("status-500", "server_error", 2, True, 502),
     ("status-503", "overloaded", 2, True, 503),
+    ("stalled-503", "overloaded", 2, True, 503),
+    ("cut-503", "overloaded", 2, True, 503),
+    ("huge-429", "rate_limited", 1, True, 429),
     ("malformed", "malformed", 2, True, 502),
     ("stall", "timeout_total", 1, True, 504),
     ("status-429", "rate_limited", 1, True, 429),
@@ -27,6 +30,7 @@ STREAM_ROWS = [
     ("reset", "reset", 2, True),
     ("stall", "timeout_first_token", 1, True),
     ("status-429", "rate_limited", 1, True),
+    ("stalled-503", "overloaded", 2, True),
     ("error-in-200", "overloaded", 2, True),
 ]
 BROKEN_STREAMS = [
