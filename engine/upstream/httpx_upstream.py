@@ -3,10 +3,11 @@
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable
 from contextlib import suppress
+from contextvars import ContextVar, copy_context
 from math import inf
 from ssl import SSLContext
 from time import monotonic
-from typing import cast
+from typing import Any, cast
 
 import httpcore
 import httpx
@@ -28,6 +29,79 @@ __all__ = ["GuardedTransport", "HttpxUpstream"]
 SocketOptions = Iterable[tuple[int, int, int] | tuple[int, int, bytes | bytearray] | tuple[int, int, None, int]]
 
 
+class _Errand:
+    """One request while httpcore has it, which may outlive whoever asked.
+
+    httpcore 1.0.9 never takes back the place in its pool of a request that is cancelled at the wrong moment
+    (encode/httpcore issue 1093): a few dozen callers who hang up would leave a provider without connections. So nothing
+    is ever cancelled in there; an errand that nobody waits for fails at its next step instead, as if the provider had
+    closed the connection.
+    """
+
+    def __init__(self) -> None:
+        self.stream: httpcore.AsyncNetworkStream | None = None
+        """The connection it was sent on."""
+        self.abandoned = False
+
+    async def end(self, task: asyncio.Task[httpx.Response]) -> None:
+        """Close the connection, and the answer if *task* has one, and see httpcore through its own clean-up.
+
+        Without a connection yet, that takes as long as waiting for one may.
+        """
+        if self.stream is not None:
+            await self.stream.aclose()
+        with suppress(httpx.RequestError):
+            response = await task
+            await response.aclose()
+
+
+_errand: ContextVar[_Errand | None] = ContextVar("_errand", default=None)
+"""What the task that asks for a step of httpcore's is about; None for the reader of a body."""
+
+
+class _Stream(httpcore.AsyncNetworkStream):
+    """httpcore's connection, which knows whose it is, and ends the errand of someone who has gone."""
+
+    def __init__(self, inner: httpcore.AsyncNetworkStream) -> None:
+        self._inner = inner
+
+    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109 - httpcore's signature
+        """As httpcore's."""
+        if self._is_abandoned():
+            raise httpcore.ReadError("nobody waits for an answer")
+        return await self._inner.read(max_bytes, timeout)
+
+    async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ASYNC109 - httpcore's signature
+        """As httpcore's."""
+        if self._is_abandoned():
+            raise httpcore.WriteError("nobody waits for an answer")
+        await self._inner.write(buffer, timeout)
+
+    async def aclose(self) -> None:
+        """As httpcore's."""
+        await self._inner.aclose()
+
+    async def start_tls(
+        self,
+        ssl_context: SSLContext,
+        server_hostname: str | None = None,
+        timeout: float | None = None,  # noqa: ASYNC109 - httpcore's signature
+    ) -> httpcore.AsyncNetworkStream:
+        """As httpcore's."""
+        return _Stream(await self._inner.start_tls(ssl_context, server_hostname, timeout))
+
+    def get_extra_info(self, info: str) -> Any:
+        """As httpcore's."""
+        return self._inner.get_extra_info(info)
+
+    def _is_abandoned(self) -> bool:
+        errand = _errand.get()
+        if errand is None:
+            return False
+        errand.stream = self
+        return errand.abandoned
+
+
 class _GuardedBackend(httpcore.AsyncNetworkBackend):
     """httpcore's network behind the egress guard: the same check, and the checked address is dialled."""
 
@@ -46,14 +120,17 @@ class _GuardedBackend(httpcore.AsyncNetworkBackend):
     ) -> httpcore.AsyncNetworkStream:
         """A connection to the first checked address of *host* that answers."""
         try:
-            addresses = await self._guard.addresses(host, port, self._origin.allow_private)
+            async with asyncio.timeout(timeout):
+                addresses = await self._guard.addresses(host, port, self._origin.allow_private)
         except UpstreamUnreachable as fault:
             raise httpcore.ConnectError(fault.detail) from fault
+        except TimeoutError as exc:
+            raise httpcore.ConnectTimeout("the host name was not resolved in time") from exc
         for address in addresses[:-1]:
             with suppress(httpcore.ConnectError, httpcore.ConnectTimeout):
                 share_s = None if timeout is None else timeout / len(addresses)
-                return await self._inner.connect_tcp(address, port, share_s, local_address, socket_options)
-        return await self._inner.connect_tcp(addresses[-1], port, timeout, local_address, socket_options)
+                return _Stream(await self._inner.connect_tcp(address, port, share_s, local_address, socket_options))
+        return _Stream(await self._inner.connect_tcp(addresses[-1], port, timeout, local_address, socket_options))
 
     async def sleep(self, seconds: float) -> None:
         """As httpcore's."""
@@ -90,7 +167,7 @@ class HttpxUpstream:
         self._transports: dict[Origin, GuardedTransport] = {}
         self._retired: list[GuardedTransport] = []
         self._closing: set[asyncio.Task[None]] = set()
-        """Answers that were aborted and are still closing; held here, since a loop does not hold its tasks."""
+        """Answers and errands that were given up and are closing; held here, since a loop does not hold its tasks."""
 
     async def send(self, call: Call) -> "_HttpxAnswer":
         """See `gateway.Upstream.send`."""
@@ -113,7 +190,7 @@ class HttpxUpstream:
         transport = self._transport(head.origin, provider.connections)
         connect = _ConnectTime()
         request.extensions["trace"] = connect.trace
-        response = await _response(transport, request, call.head_timeout_s, call.total_timeout_s - waited_s)
+        response = await self._response(transport, request, call.head_timeout_s, call.total_timeout_s - waited_s)
         answer = _HttpxAnswer(response, head.origin.address, connect.ms, total_at_s, self._closing)
         answer.check()
         return answer
@@ -148,19 +225,31 @@ class HttpxUpstream:
             self._transports[origin] = transport
         return transport
 
-
-async def _response(
-    transport: GuardedTransport, request: httpx.Request, head_timeout_s: float, total_timeout_s: float
-) -> httpx.Response:
-    """The response once its head is there."""
-    first = OutcomeKind.TIMEOUT_FIRST_TOKEN
-    try:
+    async def _response(
+        self, transport: GuardedTransport, request: httpx.Request, head_timeout_s: float, total_timeout_s: float
+    ) -> httpx.Response:
+        """The response once its head is there. Whoever does not wait for it leaves httpcore to end in peace."""
+        errand, context = _Errand(), copy_context()
+        context.run(_errand.set, errand)
+        task = asyncio.get_running_loop().create_task(transport.handle_async_request(request), context=context)
+        try:
+            await asyncio.wait((task,), timeout=min(head_timeout_s, total_timeout_s))
+        except asyncio.CancelledError:
+            self._abandon(errand, task)
+            raise
+        first = OutcomeKind.TIMEOUT_FIRST_TOKEN
+        if not task.done():
+            self._abandon(errand, task)
+            kind = first if head_timeout_s < total_timeout_s else OutcomeKind.TIMEOUT_TOTAL
+            raise UpstreamTimeout("no answer began in time", kind=kind)
         with our_faults(phase=first, received=False):
-            async with asyncio.timeout(min(head_timeout_s, total_timeout_s)):
-                return await transport.handle_async_request(request)
-    except TimeoutError as exc:
-        kind = first if head_timeout_s < total_timeout_s else OutcomeKind.TIMEOUT_TOTAL
-        raise UpstreamTimeout("no answer began in time", kind=kind) from exc
+            return task.result()
+
+    def _abandon(self, errand: _Errand, task: asyncio.Task[httpx.Response]) -> None:
+        errand.abandoned = True
+        closing = asyncio.get_running_loop().create_task(errand.end(task))
+        self._closing.add(closing)
+        closing.add_done_callback(self._closing.discard)
 
 
 class _ConnectTime:

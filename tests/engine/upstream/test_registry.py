@@ -415,3 +415,54 @@ async def test_no_connection_comes_free(
     second = await upstreams.send(make_call(provider))
     assert await second.read(inf) == b"half"
     second.abort()
+
+
+async def test_callers_who_hang_up_cost_no_connection(
+    upstreams: Upstreams, loopback: Loopback, provider_at: MakeProvider, make_call: MakeCall
+) -> None:
+    """Whenever callers leave (waiting for room, connecting, waiting for an answer), the provider keeps its bound."""
+    port = await loopback(answering(0.005, OK + b"connection: close\r\ncontent-length: 5\r\n\r\nhello", then="close"))
+    call = make_call(provider_at(port, connections=Connections(max=2, keepalive_s=9.0)))
+
+    async def ask() -> bytes:
+        return await (await upstreams.send(call)).read_all(100)
+
+    for turns in range(40):
+        asking = [asyncio.create_task(ask()) for _ in range(6)]
+        await asyncio.wait(asking, return_when=asyncio.FIRST_COMPLETED)
+        for _ in range(turns % 10):
+            await asyncio.sleep(0)
+        for task in asking[turns % 4 :]:
+            task.cancel()
+        await asyncio.gather(*asking, return_exceptions=True)
+    async with asyncio.timeout(5):
+        assert await asyncio.gather(*(ask() for _ in range(4))) == [b"hello"] * 4
+
+
+async def test_who_left_before_there_was_room_sends_nothing(
+    upstreams: Upstreams, loopback: Loopback, provider_at: MakeProvider, make_call: MakeCall
+) -> None:
+    """A request whose caller has gone never reaches the provider, and its place goes to the next one."""
+    seen: list[bytes] = []
+    let = asyncio.Event()
+
+    async def count(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while head := await reader.readuntil(b"\r\n\r\n"):
+            seen.append(head)
+            await reader.readexactly(2)
+            await let.wait()
+            writer.write(HELLO)
+
+    provider = provider_at(await loopback(count), connections=Connections(max=1, keepalive_s=9.0))
+    call = make_call(provider, body=b"{}")
+    first = asyncio.create_task(upstreams.send(call))
+    await asyncio.sleep(0.05)
+    left = asyncio.create_task(upstreams.send(call))
+    await asyncio.sleep(0.05)
+    left.cancel()
+    await asyncio.wait((left,))
+    let.set()
+    await (await first).read_all(100)
+    last = await upstreams.send(call)
+    assert await last.read_all(100) == b"hello"
+    assert len(seen) == 2
