@@ -3,6 +3,7 @@
 import asyncio
 import ssl
 from collections.abc import AsyncIterator, Callable
+from math import inf
 from typing import cast
 
 import msgspec
@@ -33,6 +34,9 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     connections: Connections
     connect_timeout_s: float
     head_timeout_s: float
+    """From the start of sending; from its end for a body that is made as it goes."""
+    write_timeout_s: float = inf
+    """Of such a body: for each wait until the socket takes more."""
     total_timeout_s: float
     bodiless: bool = False
     """The answer has no body, whatever its head says (HEAD)."""
@@ -160,21 +164,35 @@ class Connection(asyncio.Protocol):
             self._transport.write(body)
         return exchange
 
-    async def upload(self, exchange: Exchange, chunks: Upload, timeout_s: float | None = None) -> None:
+    async def upload(self, exchange: Exchange, chunks: Upload) -> None:
         """Send the rest of a request, no faster than the socket takes it; stop when it is no longer wanted.
 
-        Each chunk may take *timeout_s*, where that is said; then the exchange times out as if no answer had begun.
         Whoever is cancelled in here must abort the exchange.
         """
         async for chunk in chunks:
             if exchange.is_decided:
                 return
             self._transport.write(chunk)
-            if timeout_s is not None:
-                exchange.due_s = self._loop.time() + timeout_s
             while self._paused_writing and not exchange.is_decided:
                 await exchange.news()
         exchange.sent = True
+
+    async def upload_made(self, exchange: Exchange, chunks: Upload, job: Job) -> None:
+        """As `upload`, of *chunks* that are made as they go: how long that takes is no fault of the other side.
+
+        Each wait for room may take `write_timeout_s`; the answer has `head_timeout_s` from the last chunk on.
+        """
+        exchange.due_s = inf
+        async for chunk in chunks:
+            if exchange.is_decided:
+                return
+            self._transport.write(chunk)
+            exchange.due_s = self._loop.time() + job.write_timeout_s
+            while self._paused_writing and not exchange.is_decided:
+                await exchange.news()
+            exchange.due_s = inf
+        exchange.sent = True
+        exchange.due_s = self._loop.time() + job.head_timeout_s
 
     @property
     def heard(self) -> bool:

@@ -104,7 +104,7 @@ class Pool:
         return is_reused and self._loop.time() - sent_s <= STALE_WITHIN_S
 
     async def _upload(self, connection: Connection, exchange: Exchange, job: Job) -> None:
-        """Send what follows the head; a body of known length within the time for the answer's head."""
+        """Send what follows the head; a body that is there already, within the time for the answer's head."""
         ended = False
         try:
             if isinstance(job.body, Pieces):
@@ -112,7 +112,7 @@ class Pool:
                     await connection.upload(exchange, chunks)
             else:
                 assert not isinstance(job.body, bytes)
-                await connection.upload(exchange, job.body, job.head_timeout_s)
+                await connection.upload_made(exchange, job.body, job)
             ended = True
         finally:
             if not ended:

@@ -24,8 +24,9 @@ _DECODED = (b"content-encoding", b"content-length", b"transfer-encoding")
 class PoolTransport(httpx.AsyncBaseTransport):
     """An `httpx.AsyncBaseTransport` over `Pools`: the same guard, bounds, timeouts and decoding as the hot path.
 
-    httpx's timeouts are taken as they are meant: `connect` and `pool` bound the wait for a connection together, `read`
-    each wait for bytes, `write` each wait for room while a streamed request goes out. There is no total.
+    httpx's timeouts are taken as they are meant: `read` bounds each wait for bytes, `write` each wait for room while a
+    streamed request goes out. Waiting for a connection and making one are bounded by the longer of `pool` and
+    `connect`, or by the one that is there. There is no total.
     Closing it closes nothing: the pools belong to the worker.
     """
 
@@ -50,8 +51,9 @@ class PoolTransport(httpx.AsyncBaseTransport):
             head=_head(request),
             body=_framed(request) if streamed else b"".join([part async for part in _request_body(request)]),
             connections=self._connections,
-            connect_timeout_s=max(_timeout(request, "connect"), _timeout(request, "pool")),
-            head_timeout_s=max(read_s, _timeout(request, "write")) if streamed else read_s,
+            connect_timeout_s=_connect_timeout_s(request),
+            head_timeout_s=read_s,
+            write_timeout_s=_timeout(request, "write"),
             total_timeout_s=inf,
             bodiless=request.method == "HEAD",
         )
@@ -115,6 +117,11 @@ def _timeout(request: httpx.Request, phase: str) -> float:
     timeouts: dict[str, Any] = request.extensions.get("timeout", {})
     seconds = timeouts.get(phase)
     return inf if seconds is None else float(seconds)
+
+
+def _connect_timeout_s(request: httpx.Request) -> float:
+    bounds = [seconds for phase in ("connect", "pool") if (seconds := _timeout(request, phase)) != inf]
+    return max(bounds, default=inf)
 
 
 def _head(request: httpx.Request) -> bytes:

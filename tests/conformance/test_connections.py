@@ -119,14 +119,17 @@ async def test_connections_are_bounded(loopback: Loopback, client: httpx.AsyncCl
     assert server.most_open == 2
 
 
-async def test_waiting_for_a_connection_is_bounded(loopback: Loopback, client: httpx.AsyncClient) -> None:
+@pytest.mark.parametrize("connect", [0.05, None])
+async def test_waiting_for_a_connection_is_bounded(
+    connect: float | None, loopback: Loopback, client: httpx.AsyncClient
+) -> None:
     """With all connections taken, a request fails after its time for one, and not as if nobody had answered."""
     server = Server(b"")
     url = f"http://127.0.0.1:{await loopback(server)}/"
     holders = [asyncio.create_task(client.get(url)) for _ in range(2)]
     await asyncio.sleep(0.05)
     with pytest.raises(httpx.PoolTimeout):
-        await client.get(url, timeout=httpx.Timeout(3, pool=0.05, connect=0.05))
+        await client.get(url, timeout=httpx.Timeout(3, pool=0.05, connect=connect))
     for holder in holders:
         holder.cancel()
     await asyncio.gather(*holders, return_exceptions=True)
@@ -256,6 +259,44 @@ async def test_a_streamed_request(headers: dict[str, str], loopback: Loopback, c
             assert response.content == b"hello"
     chunked = b"5\r\nhello\r\n1\r\n \r\n5\r\nworld\r\n0\r\n\r\n"
     assert bodies == [b"hello world" if headers else chunked] * 2
+
+
+async def test_a_body_may_be_made_slowly(loopback: Loopback, client: httpx.AsyncClient) -> None:
+    """No timeout runs while the caller's own code makes the next part of a streamed request."""
+
+    async def collect(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"0\r\n\r\n")
+        writer.write(HELLO)
+
+    async def slowly() -> AsyncIterator[bytes]:
+        for _ in range(3):
+            yield b"part"
+            await asyncio.sleep(0.25)
+
+    url = f"http://127.0.0.1:{await loopback(collect)}/"
+    assert (await client.post(url, content=slowly(), timeout=0.15)).content == b"hello"
+
+
+async def test_silence_after_a_streamed_request_is_a_read_timeout(
+    loopback: Loopback, client: httpx.AsyncClient
+) -> None:
+    """Once a streamed request is sent, `read` bounds the wait for its answer, whatever `write` is."""
+    url = f"http://127.0.0.1:{await loopback(Server(b''))}/"
+    async with asyncio.timeout(3):
+        with pytest.raises(httpx.ReadTimeout):
+            await client.post(url, content=_parts(b"x"), timeout=httpx.Timeout(0.2, write=None))
+
+
+async def test_a_server_that_takes_nothing_is_a_timeout(loopback: Loopback, client: httpx.AsyncClient) -> None:
+    """`write` bounds each wait until a streamed request can go on, whatever `read` is."""
+
+    async def deaf(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await asyncio.sleep(3)
+
+    url = f"http://127.0.0.1:{await loopback(deaf)}/"
+    async with asyncio.timeout(3):
+        with pytest.raises(httpx.TimeoutException):
+            await client.post(url, content=_parts(*[bytes(1_048_576)] * 32), timeout=httpx.Timeout(None, write=0.2))
 
 
 async def test_an_answer_before_the_request_is_sent(
