@@ -57,6 +57,8 @@ class Configuration:
         self._node = node
         self._needs: tuple[SecretNeed, ...] = ()
         self._secret_marks: dict[str, object] = {}
+        self._lacks_secrets = False
+        """What was read last is refused for the secrets that it needs: an earlier configuration needs them as well."""
 
     @property
     def status(self) -> Status:
@@ -82,7 +84,7 @@ class Configuration:
             self._wake(self._needs)
             return
         kept = None if self._source.exit_on_bad else self._last_good.root
-        if kept is None or self.status.diagnostics.startswith(MISSING):
+        if kept is None or self._lacks_secrets:
             raise StartRefused(self.status.diagnostics)
         broken = self.status
         if not await self._load_from(kept):
@@ -107,9 +109,16 @@ class Configuration:
         except CompileFailed as exc:
             self._refuse(None, f"the configuration could not be compiled: {exc}")
             return False
-        if refusal := self._objection(compiled):
-            self._refuse(compiled, refusal)
+        if not compiled.parts:
+            self._refuse(compiled, compiled.diagnostics)
             return False
+        missing = self._missing(compiled)
+        self._lacks_secrets = bool(missing) and not self._source.allow_missing_secrets
+        if self._lacks_secrets:
+            self._refuse(compiled, "\n".join([MISSING, *map(_describe, missing), MISSING_HINT]))
+            return False
+        if missing:
+            self._log.warning("providers_unconfigured", missing_secrets={need.provider: need.name for need in missing})
         try:
             parts = self._parts(compiled)
         except BoardFull as exc:
@@ -120,18 +129,9 @@ class Configuration:
             self._last_good.keep(compiled.files)
         return True
 
-    def _objection(self, compiled: Compiled) -> str:
-        """Why *compiled* cannot be served; empty when it can."""
-        if not compiled.parts:
-            return compiled.diagnostics
-        missing = [need for need in compiled.secrets if not need.optional and not self._source.has_secret(need)]
-        if not missing:
-            return ""
-        if not self._source.allow_missing_secrets:
-            return "\n".join([MISSING, *(_describe(need) for need in missing), MISSING_HINT])
-        without = {need.provider: need.name for need in missing}
-        self._log.warning("providers_unconfigured", missing_secrets=without)
-        return ""
+    def _missing(self, compiled: Compiled) -> list[SecretNeed]:
+        """Secrets that are needed and not there."""
+        return [need for need in compiled.secrets if not need.optional and not self._source.has_secret(need)]
 
     def _parts(self, compiled: Compiled) -> dict[str, Part]:
         """The parts as workers are sent them. What has not changed stays the same object, on the same slots."""
