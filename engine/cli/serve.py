@@ -30,7 +30,7 @@ from engine.values import SecretRef
 
 __all__ = ["command"]
 
-ENGINE = (sys.executable, "-m", "engine")
+ENGINE = (sys.executable, "-P", "-m", "engine")
 DEFAULT_WORKERS = min(len(os.sched_getaffinity(0)), 4)
 """One a processor; beyond four, an operator decides what the machine is for."""
 MAX_BODY_BYTES = 64 << 20

@@ -15,6 +15,8 @@ from engine.store.text import script
 __all__ = ["command"]
 
 MOST_COLUMNS = 10_000
+LONGEST_S = 86_400.0
+"""A day: whoever wants more wants none."""
 PROMPT = "engine> "
 CONTINUED = "   ...> "
 
@@ -34,7 +36,12 @@ CONTINUED = "   ...> "
 )
 @click.option("--rows", default=ROWS, show_default=True, type=click.IntRange(1), help="At most so many rows.")
 @click.option(
-    "--timeout", "timeout_s", default=TIMEOUT_S, show_default=True, type=float, help="Seconds that a query may take."
+    "--timeout",
+    "timeout_s",
+    default=TIMEOUT_S,
+    show_default=True,
+    type=click.FloatRange(0.001, LONGEST_S),
+    help="Seconds that a query may take.",
 )
 @click.option("--schema", is_flag=True, help="Print every table, view and column with its comment.")
 @data_option

@@ -10,6 +10,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from engine.config.leaks import printable
+
 __all__ = ["show"]
 
 
@@ -51,7 +53,7 @@ def _text(value: object) -> str:
         case None:
             return ""
         case str():
-            return value
+            return printable(value)
         case Decimal():
             text = format(value, "f")
             return text.rstrip("0").rstrip(".") if "." in text else text

@@ -210,7 +210,7 @@ class Worker:
 
     async def _query(self, query: str) -> tuple[int, bytes]:
         """One SELECT, run by `engine sql` in a process of its own: exit status, and rows as JSON or why not."""
-        words = ("-m", "engine", "sql", "--format", "json", "--data", self._settings.data, "--", query)
+        words = ("-P", "-m", "engine", "sql", "--format", "json", "--data", self._settings.data, "--", query)
         process = await asyncio.create_subprocess_exec(sys.executable, *words, stdin=DEVNULL, stdout=PIPE, stderr=PIPE)
         try:
             output, errors = await process.communicate()

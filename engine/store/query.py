@@ -4,7 +4,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -75,15 +75,22 @@ def ask(
     return _answer(output.splitlines(), query)
 
 
+def _code() -> Iterator[str]:
+    """Where modules are found: our own, and not those of the directory that somebody happens to ask from."""
+    yield str(Path(__file__).parents[2])
+    here = {"", str(Path.cwd())}
+    yield from (path for path in sys.path if path not in here)
+
+
 def _run(task: Task) -> bytes:
     try:
         done = subprocess.run(
-            [sys.executable, "-m", "engine.store.reader"],
+            [sys.executable, "-P", "-m", "engine.store.reader"],
             input=msgspec.json.encode(task),
             capture_output=True,
             timeout=task.timeout_s,
             # Nothing of our environment, which may hold secrets, but the way to our own code.
-            env={"PYTHONPATH": os.pathsep.join(sys.path)},
+            env={"PYTHONPATH": os.pathsep.join(_code())},
             check=False,
         )
     except subprocess.TimeoutExpired:

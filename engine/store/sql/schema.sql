@@ -99,7 +99,7 @@ COMMENT ON COLUMN requests.dropped_params IS 'Parameters that were taken out of 
 COMMENT ON COLUMN requests.ttft_ms IS 'Milliseconds from the start to the first content byte that went out; NULL when none did.';
 COMMENT ON COLUMN requests.total_ms IS 'Milliseconds from the start to the end.';
 COMMENT ON COLUMN requests.status IS 'HTTP status that the caller saw; 499 when the caller hung up before an answer.';
-COMMENT ON COLUMN requests.error_kind IS 'Word of the outcome table; NULL when the request was answered.';
+COMMENT ON COLUMN requests.error_kind IS 'Word of the outcome table; NULL when the request was answered, or refused before any provider was asked (see status).';
 COMMENT ON COLUMN requests.error_code IS 'The `code` of the error body; NULL when the request was answered.';
 COMMENT ON COLUMN requests.finish_reason IS 'Why the model stopped; NULL when it did not say.';
 COMMENT ON COLUMN requests.input_tokens IS 'Input tokens that were neither cached, cache-written, audio nor image; NULL when nothing was used.';

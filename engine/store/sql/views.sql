@@ -137,29 +137,40 @@ COMMENT ON COLUMN error_rates.share IS 'Share of all attempts of that day, provi
 COMMENT ON COLUMN error_rates.as_of IS 'Instant up to which the journals were read, UTC.';
 
 CREATE VIEW fallback_cost AS
+WITH told AS (
+    SELECT
+        attempts.ts AS ts,
+        requested_model,
+        attempts.provider AS provider,
+        role,
+        attempts.cost_pusd AS cost_pusd,
+        -- A stream that broke after its first words is an answer, if a bad one: the request has its provider and its cost.
+        requests.provider IS NOT NULL AND n = max(n) OVER (PARTITION BY request_id) AS is_answer
+    FROM attempts JOIN requests USING (request_id)
+)
 SELECT
-    (attempts.ts AT TIME ZONE 'UTC')::DATE AS day,
+    (ts AT TIME ZONE 'UTC')::DATE AS day,
     requested_model,
-    attempts.provider AS provider,
-    count(*) FILTER (attempts.error_kind IS NULL) AS answered,
-    count(*) FILTER (attempts.error_kind IS NOT NULL) AS lost,
-    coalesce(sum(attempts.cost_pusd) FILTER (attempts.error_kind IS NULL), 0)::DECIMAL(38, 0) AS answered_cost_pusd,
-    coalesce(sum(attempts.cost_pusd) FILTER (attempts.error_kind IS NULL), 0)::DECIMAL(26, 0) * 0.000000000001::DECIMAL(12, 12) AS answered_cost_usd,
-    coalesce(sum(attempts.cost_pusd) FILTER (attempts.error_kind IS NOT NULL), 0)::DECIMAL(38, 0) AS lost_cost_pusd,
-    coalesce(sum(attempts.cost_pusd) FILTER (attempts.error_kind IS NOT NULL), 0)::DECIMAL(26, 0) * 0.000000000001::DECIMAL(12, 12) AS lost_cost_usd,
+    provider,
+    count(*) FILTER (is_answer) AS answered,
+    count(*) FILTER (NOT is_answer) AS lost,
+    coalesce(sum(cost_pusd) FILTER (is_answer), 0)::DECIMAL(38, 0) AS answered_cost_pusd,
+    coalesce(sum(cost_pusd) FILTER (is_answer), 0)::DECIMAL(26, 0) * 0.000000000001::DECIMAL(12, 12) AS answered_cost_usd,
+    coalesce(sum(cost_pusd) FILTER (NOT is_answer), 0)::DECIMAL(38, 0) AS lost_cost_pusd,
+    coalesce(sum(cost_pusd) FILTER (NOT is_answer), 0)::DECIMAL(26, 0) * 0.000000000001::DECIMAL(12, 12) AS lost_cost_usd,
     (SELECT as_of FROM publication) AS as_of
-FROM attempts JOIN requests USING (request_id)
-WHERE attempts.role <> 'first' OR attempts.error_kind IS NOT NULL
+FROM told
+WHERE role <> 'first' OR NOT is_answer
 GROUP BY ALL;
 COMMENT ON VIEW fallback_cost IS 'What not being answered by the first offer costs, by day, name asked for and provider.';
 COMMENT ON COLUMN fallback_cost.day IS 'Day of the requests, UTC.';
 COMMENT ON COLUMN fallback_cost.requested_model IS 'The name that callers asked for.';
 COMMENT ON COLUMN fallback_cost.provider IS 'Provider of the attempts.';
 COMMENT ON COLUMN fallback_cost.answered IS 'Retries and fallbacks that answered.';
-COMMENT ON COLUMN fallback_cost.lost IS 'Attempts that did not answer.';
+COMMENT ON COLUMN fallback_cost.lost IS 'Attempts whose answer no caller got.';
 COMMENT ON COLUMN fallback_cost.answered_cost_pusd IS 'Cost of the retries and fallbacks that answered, pico-dollars (10^-12 USD).';
 COMMENT ON COLUMN fallback_cost.answered_cost_usd IS 'The same in US dollars, exact.';
-COMMENT ON COLUMN fallback_cost.lost_cost_pusd IS 'Cost of the attempts that did not answer, pico-dollars (10^-12 USD).';
+COMMENT ON COLUMN fallback_cost.lost_cost_pusd IS 'Cost of the attempts whose answer no caller got, pico-dollars (10^-12 USD); in no cost of a request.';
 COMMENT ON COLUMN fallback_cost.lost_cost_usd IS 'The same in US dollars, exact.';
 COMMENT ON COLUMN fallback_cost.as_of IS 'Instant up to which the journals were read, UTC.';
 
@@ -190,7 +201,7 @@ CREATE VIEW breaker_events AS
 SELECT ts, node, event, subject, detail, (SELECT as_of FROM publication) AS as_of
 FROM events
 WHERE starts_with(event, 'breaker');
-COMMENT ON VIEW breaker_events IS 'Breakers that opened or closed.';
+COMMENT ON VIEW breaker_events IS 'Breakers that opened, were tried or closed.';
 COMMENT ON COLUMN breaker_events.ts IS 'When it happened, UTC.';
 COMMENT ON COLUMN breaker_events.node IS 'Host it happened on.';
 COMMENT ON COLUMN breaker_events.event IS 'What happened.';

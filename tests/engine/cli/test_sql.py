@@ -11,6 +11,8 @@ import pytest
 from engine.store.journal import SegmentWriter
 from engine.values import EventRecord
 
+ROOT = Path(__file__).parents[3]
+
 
 def engine(*arguments: str, said: str = "") -> "subprocess.CompletedProcess[str]":
     command = [sys.executable, "-m", "engine", *arguments]
@@ -68,6 +70,32 @@ def test_the_schema_explains_every_column(data: str) -> None:
     assert "\ncost_by_team: Cost by day and team.\n" in done.stdout
     assert "  cost_usd DECIMAL(38,12): The same in US dollars, exact.\n" in done.stdout
     assert "None" not in done.stdout
+
+
+def test_what_callers_wrote_cannot_move_the_cursor(data: str) -> None:
+    """A value is one line of a table, whatever control characters a caller has put into it."""
+    event(data, 1)
+    done = engine("sql", "--data", data, r"SELECT e'a\n\x1b]0;owned\x07' AS said")
+    assert done.stdout == "said\na\ufffd\ufffd]0;owned\ufffd\n"
+
+
+def test_the_directory_that_is_asked_from_lends_no_code(data: str, tmp_path: Path) -> None:
+    """A module of the same name where an analyst happens to be is not run by the process that reads the data."""
+    event(data, 1)
+    for name in ("duckdb.py", "resource.py", "msgspec.py"):
+        (tmp_path / name).write_text("raise SystemExit('not ours')")
+    command = [sys.executable, "-P", "-m", "engine", "sql", "--data", data, "SELECT 1 AS n"]
+    env = {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=30, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "n\n1\n", "")
+
+
+@pytest.mark.parametrize("seconds", ["nan", "inf", "0", "1e18"])
+def test_a_time_that_bounds_nothing_is_refused(data: str, seconds: str) -> None:
+    """`--timeout` is a time that somebody may wait."""
+    done = engine("sql", "--data", data, "--timeout", seconds, "SELECT 1")
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
 
 
 def test_a_mistake_is_one_error_and_exit_code_2(data: str, tmp_path: Path) -> None:

@@ -204,6 +204,27 @@ def test_reports_add_up(tmp_path: Path, log: Any, make_request: MakeRequest) -> 
         assert unpriced == [("openai/gpt-4o", "no price is in force", 1, 100)]
 
 
+def test_a_stream_that_broke_is_no_lost_cost(tmp_path: Path, log: Any, make_request: MakeRequest) -> None:
+    """What `fallback_cost` calls lost is in no cost of a request: a broken stream, which a caller got, is not."""
+    layout = Layout(tmp_path)
+    writer = SegmentWriter(layout.journal, "w1", log=log)
+    first = make_request().attempts[0]
+    failed = msgspec.structs.replace(first, error_kind="server_error", status=500, cost_pusd=3)
+    second = msgspec.structs.replace(first, n=2, role="fallback", cost_pusd=4)
+    writer.append(
+        make_request(error_kind="reset", attempts=(msgspec.structs.replace(first, error_kind="reset", cost_pusd=2),))
+    )
+    writer.append(make_request(attempts=(failed, second)))
+    writer.append(make_request(status=502, resolved_model=None, provider=None, cost_pusd=None, attempts=(failed,)))
+    writer.close()
+    with Projector(layout, log=log) as projector:
+        projector.catch_up()
+        projector.publish()
+    with connect(layout) as db:
+        found = db.execute("SELECT answered, lost, answered_cost_pusd, lost_cost_pusd FROM fallback_cost").fetchall()
+    assert found == [(1, 2, 4, 6)]
+
+
 def test_readers_see_whole_publications_that_only_grow(tmp_path: Path, log: Any, make_request: MakeRequest) -> None:
     """While rows are appended, projected and published: no reader meets an error, a gap, a double, or less."""
     layout = Layout(tmp_path)
