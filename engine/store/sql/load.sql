@@ -1,6 +1,6 @@
 -- One batch of journal records, as newline JSON, into the tables. Runs in the transaction that moves the positions.
--- Types are said rather than guessed; a key that is not there is NULL, or what rows of its kind leave out as usual
--- (`batch.USUAL`): counts of tokens are left out at 0, the source at `reported`; all are NULL where there is no usage.
+-- Types are declared rather than guessed. A missing key is NULL, or the usual value, which lines leave out
+-- (`batch.USUAL`). Counts of tokens are left out when 0, their source when `reported`; without usage all are NULL.
 
 INSERT INTO requests BY NAME
 SELECT * EXCLUDE ("at", usage, measures) REPLACE (

@@ -1,4 +1,4 @@
--- What a batch of journal records holds beside usage, which few do: see load.sql, in whose transaction this runs.
+-- What a batch of journal records holds beside usage; few hold any. Runs in the transaction of load.sql.
 
 CREATE OR REPLACE TEMP TABLE snapshots AS FROM read_json(
     getvariable('batch') || '/configs.ndjson',
@@ -40,7 +40,7 @@ FROM read_json(
     }
 );
 
--- What the configuration loaded last declares replaces what the one before it did; prices stay for past usage.
+-- What the configuration loaded last declares replaces what earlier ones declared; prices stay, for past usage.
 
 CREATE OR REPLACE TEMP TABLE declared_models AS FROM read_json(
     getvariable('batch') || '/models.ndjson',

@@ -1,7 +1,7 @@
 -- The projector's own tables, and the words for every column of the catalog: the comments travel with the data.
 -- Instants are UTC, durations milliseconds, money whole pico-dollars (10^-12 USD).
--- A column that came after its table is added below it, so that data directories of before have it as well; it is NULL
--- in rows of before, and none is ever taken away.
+-- Each ALTER TABLE gives a column to data directories whose table was made without it; it is NULL in rows that were
+-- written without it. No column is ever taken away.
 
 CREATE TABLE IF NOT EXISTS requests (
     request_id VARCHAR,
@@ -117,7 +117,7 @@ COMMENT ON COLUMN requests.price_id IS 'Price used, provider/model/date; NULL wh
 COMMENT ON COLUMN requests.cost_pusd IS 'What the answering attempt cost us, pico-dollars (10^-12 USD); NULL when unknown, see cost_problem.';
 COMMENT ON COLUMN requests.cost_problem IS 'Why the cost is not known; NULL when it is.';
 COMMENT ON COLUMN requests.cost_usd IS 'cost_pusd in US dollars, exact.';
-COMMENT ON COLUMN requests.cache_write_1h_tokens IS 'Input tokens written to the provider''s cache, to be kept for an hour; NULL when nothing was used, and in rows of before they were told from cache_write_tokens.';
+COMMENT ON COLUMN requests.cache_write_1h_tokens IS 'Input tokens written to the provider''s cache, to be kept for an hour; NULL when nothing was used, or when cache_write_tokens counts them too.';
 COMMENT ON COLUMN requests.images IS 'Pictures made; NULL when nothing is counted beside tokens.';
 COMMENT ON COLUMN requests.audio_ms IS 'Milliseconds of sound that was heard; NULL when nothing is counted beside tokens, or the answer does not tell.';
 COMMENT ON COLUMN requests.characters IS 'Characters spoken; NULL when nothing is counted beside tokens.';
@@ -201,7 +201,7 @@ COMMENT ON COLUMN attempts.list_cost_pusd IS 'Cost at list price, pico-dollars (
 COMMENT ON COLUMN attempts.cost_pusd IS 'Cost after the contract''s discount, pico-dollars (10^-12 USD); NULL when unknown.';
 COMMENT ON COLUMN attempts.cost_problem IS 'Why the cost is not known; NULL when it is.';
 COMMENT ON COLUMN attempts.cost_usd IS 'cost_pusd in US dollars, exact.';
-COMMENT ON COLUMN attempts.cache_write_1h_tokens IS 'Input tokens written to the provider''s cache, to be kept for an hour; NULL when nothing was used, and in rows of before they were told from cache_write_tokens.';
+COMMENT ON COLUMN attempts.cache_write_1h_tokens IS 'Input tokens written to the provider''s cache, to be kept for an hour; NULL when nothing was used, or when cache_write_tokens counts them too.';
 COMMENT ON COLUMN attempts.images IS 'Pictures made; NULL when nothing is counted beside tokens.';
 COMMENT ON COLUMN attempts.audio_ms IS 'Milliseconds of sound that was heard; NULL when nothing is counted beside tokens, or the answer does not tell.';
 COMMENT ON COLUMN attempts.characters IS 'Characters spoken; NULL when nothing is counted beside tokens.';
@@ -271,7 +271,7 @@ COMMENT ON COLUMN models.context_tokens IS 'Input and output together; NULL when
 COMMENT ON COLUMN models.max_output_tokens IS 'Most output tokens of an answer; NULL when unknown.';
 COMMENT ON COLUMN models.input_modalities IS 'What goes in: text, image, audio, file, video.';
 COMMENT ON COLUMN models.output_modalities IS 'What comes out: text, image, audio, embedding.';
-COMMENT ON COLUMN models.features IS 'Declared features, such as tools, json, reasoning.';
+COMMENT ON COLUMN models.features IS 'Declared features: tools, json_schema, reasoning, streaming.';
 COMMENT ON COLUMN models.surfaces IS 'Endpoints that serve it.';
 COMMENT ON COLUMN models.deprecated_on IS 'Day from which its provider advises against it; NULL when not announced.';
 COMMENT ON COLUMN models.retired_on IS 'Day from which it no longer answers; NULL when not announced.';
@@ -294,7 +294,7 @@ CREATE TABLE IF NOT EXISTS providers (
 COMMENT ON TABLE providers IS 'One row per provider of the configuration loaded last.';
 COMMENT ON COLUMN providers.provider IS 'Id, which is also the name of its file.';
 COMMENT ON COLUMN providers.name IS 'Name for people.';
-COMMENT ON COLUMN providers.protocol IS 'What it speaks: openai or sandbox.';
+COMMENT ON COLUMN providers.protocol IS 'What it speaks: openai, openai-responses, anthropic, gemini, vertex, bedrock, azure, cohere, ollama, template or sandbox.';
 COMMENT ON COLUMN providers.base_url IS 'As written, references unresolved.';
 COMMENT ON COLUMN providers.data IS 'Facts that `require` asks about: region, retention, trains, and free ones.';
 COMMENT ON COLUMN providers.discount_numerator IS 'Share of the list price that the contract takes off: numerator.';
@@ -359,7 +359,7 @@ COMMENT ON COLUMN positions.segment IS 'Writer and number of the segment.';
 COMMENT ON COLUMN positions.byte_offset IS 'Bytes of it that are projected.';
 
 CREATE TABLE IF NOT EXISTS unreadable (segment VARCHAR, byte_offset BIGINT, reason VARCHAR);
-COMMENT ON TABLE unreadable IS 'Whole frames without a record that a row can be made of; their segments are kept.';
+COMMENT ON TABLE unreadable IS 'Whole frames that no row could be made of; their segments are kept.';
 COMMENT ON COLUMN unreadable.segment IS 'Writer and number of the segment.';
 COMMENT ON COLUMN unreadable.byte_offset IS 'Where the frame ends.';
 COMMENT ON COLUMN unreadable.reason IS 'What is wrong with it.';
@@ -385,7 +385,7 @@ COMMENT ON COLUMN parts.first_ts IS 'Earliest ts in it, UTC.';
 COMMENT ON COLUMN parts.last_ts IS 'Latest ts in it, UTC.';
 
 CREATE TABLE IF NOT EXISTS part_widths (file VARCHAR, column_count INTEGER);
-COMMENT ON TABLE part_widths IS 'How many columns a part has, which tells what they are: tables gain columns at their end. Parts of before this was noted are not in it.';
+COMMENT ON TABLE part_widths IS 'How many columns a part has, which tells what they are: tables gain columns only at their end. A part that is not listed has the fewest.';
 COMMENT ON COLUMN part_widths.file IS 'Path below the folder of parts.';
 COMMENT ON COLUMN part_widths.column_count IS 'Columns in it.';
 

@@ -132,7 +132,7 @@ COMMENT ON COLUMN error_rates.day IS 'Day of the requests, UTC.';
 COMMENT ON COLUMN error_rates.provider IS 'Provider asked.';
 COMMENT ON COLUMN error_rates.model IS 'Canonical model.';
 COMMENT ON COLUMN error_rates.error_kind IS 'Word of the outcome table.';
-COMMENT ON COLUMN error_rates.attempts IS 'Attempts that ended so.';
+COMMENT ON COLUMN error_rates.attempts IS 'Attempts that failed in that way.';
 COMMENT ON COLUMN error_rates.share IS 'Share of all attempts of that day, provider and model, 0 to 1.';
 COMMENT ON COLUMN error_rates.as_of IS 'Instant up to which the journals were read, UTC.';
 
@@ -211,7 +211,7 @@ COMMENT ON COLUMN breaker_events.as_of IS 'Instant up to which the journals were
 
 CREATE VIEW attempt_costs AS
 WITH rated AS (
-    -- Each kind of what was used, with its rate of the tier that the input reaches; without one of its own, its parent's.
+    -- Each kind of usage with its rate, or else its parent's, in the tier that the input reaches.
     SELECT
         request_id,
         n,
@@ -246,7 +246,7 @@ WITH rated AS (
     WHERE rates.above_input_tokens = 0 OR input_tokens + cached_input_tokens + cache_write_tokens + coalesce(cache_write_1h_tokens, 0) + audio_input_tokens + image_input_tokens > rates.above_input_tokens
     QUALIFY row_number() OVER (PARTITION BY request_id, n ORDER BY rates.above_input_tokens DESC) = 1
 ), known AS (
-    -- Tokens and measures may count the same, and the price says which is paid: what pricing.py says of it holds here.
+    -- Tokens and measures may count the same, and the price says which is paid for: as pricing.py explains.
     SELECT
         *,
         list_filter(token_kinds, lambda kind: kind.count <> 0) AS tokens,
@@ -308,5 +308,5 @@ COMMENT ON COLUMN attempt_costs.model IS 'Canonical model.';
 COMMENT ON COLUMN attempt_costs.price_id IS 'Price that the attempt was billed by; its rates are those declared last.';
 COMMENT ON COLUMN attempt_costs.list_cost_pusd IS 'Cost at list price, pico-dollars (10^-12 USD).';
 COMMENT ON COLUMN attempt_costs.cost_today_pusd IS 'Cost after the discount, rounded half to even once per kind, pico-dollars (10^-12 USD).';
-COMMENT ON COLUMN attempt_costs.difference_pusd IS 'What that differs from the cost recorded, pico-dollars (10^-12 USD).';
+COMMENT ON COLUMN attempt_costs.difference_pusd IS 'How much more that is than the recorded cost, pico-dollars (10^-12 USD).';
 COMMENT ON COLUMN attempt_costs.as_of IS 'Instant up to which the journals were read, UTC.';
