@@ -1,7 +1,7 @@
-"""One batch of journal records on its way into the database: newline JSON files, one a kind.
+"""One batch of journal records on its way into the database: files of newline-delimited JSON, one per kind.
 
-A line has a record's fields by their names and counts in objects of their own, as they come from the journal; attempts
-have lines of theirs, since DuckDB takes three times as long to take them out of their requests.
+A line has a record's fields by name, with its counts in nested objects as in the journal. Attempts have lines of their
+own, since DuckDB takes three times as long to extract them from their requests.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -27,11 +27,11 @@ USUAL: dict[str, Any] = {
     **{key: {} for key in ("tags", "headers", "metadata")},
     "dropped_params": (),
 }
-"""What usage rows leave out, though it is not None: most have it, it is a third of their bytes, and `load.sql` puts it
-in again."""
+"""Values that usage rows leave out although they are not None: most rows have them, they would be a third of the bytes,
+and `load.sql` puts them back."""
 
 GROUP_ROWS = 32
-"""Encoded at a time, while the processor's cache holds them: a batch kept as objects costs 2 µs a row more."""
+"""Encoded at a time, while they are in the processor's cache: a batch kept as objects costs 2 µs more per row."""
 
 decode_declared = msgspec.msgpack.Decoder(list[dict[str, Any]]).decode
 encode_lines = msgspec.json.Encoder(enc_hook=dict).encode_lines
@@ -40,7 +40,7 @@ encode_lines = msgspec.json.Encoder(enc_hook=dict).encode_lines
 def _rows(name: str, *keys: str, usual: Mapping[str, Any] = NOTHING) -> Callable[..., Any]:
     """Makes rows of one kind from their values, in the order of the keys.
 
-    What is None is left out of the line, or for a key of *usual*, what is its value there.
+    A line leaves out every key that has its usual value: the one in *usual*, or else None.
     """
     return msgspec.defstruct(name, [(key, object, usual.get(key)) for key in keys], omit_defaults=True, gc=False)
 
@@ -67,7 +67,7 @@ class Batch:
         return not any(self._lines[kind] for kind in KINDS if kind not in USAGE_KINDS)
 
     def add(self, record: Record) -> None:
-        """Take one record in; those of a writer in the order of its journal.
+        """Take one record in; a writer's records come in the order of its journal.
 
         Raises:
             msgspec.DecodeError: what it declares cannot be read; nothing of it was taken.
@@ -94,7 +94,7 @@ class Batch:
         return noted
 
     def write(self, directory: Path) -> None:
-        """Write one file a kind, replacing those of the batch before."""
+        """Write one file per kind, replacing those of the previous batch."""
         lines = self._lines | {
             "prices": _Lines(row for period in self._prices.values() for row in period),
             "positions": _Lines({"segment": s, "byte_offset": offset} for s, offset in self.positions.items()),
@@ -119,7 +119,7 @@ class Batch:
             self._declare(declared, record.config_hash)
 
     def _declare(self, declared: Sequence[Mapping[str, object]], config_hash: str) -> None:
-        """What a loaded configuration declares: of models and providers the last counts, prices add up."""
+        """Take in what a loaded configuration declares: models and providers replace earlier ones, prices add up."""
         rows = {
             kind: [{**row, "config_hash": config_hash} for row in declared if row["table"] == kind] for kind in DECLARED
         }
@@ -148,14 +148,14 @@ class _Lines:
             self.encoded()
 
     def encoded(self) -> bytearray:
-        """All of them, a line each."""
+        """All of them, one line each."""
         self._encoded += encode_lines(self._rows)
         self._rows.clear()
         return self._encoded
 
 
 def _write_over(path: Path, data: bytes | bytearray) -> None:
-    """As `write_bytes`, into the room that the file has: giving it back and taking it again is dear."""
+    """Overwrites in place: truncating first would free the file's blocks and allocate them again."""
     path.touch()
     with path.open("r+b") as file:
         file.write(data)

@@ -19,7 +19,7 @@ DECLARED = ("models", "providers", "prices")
 
 
 def build(hot: Hot, parts_folder: Path, path: Path, as_of: datetime) -> None:
-    """Put the catalog of everything published at *path*, in one step for those who open it.
+    """Replace the catalog at *path*, in one step for readers, by one of everything that is published.
 
     *as_of* is the instant up to which the journals were read.
     """
@@ -41,7 +41,7 @@ def build(hot: Hot, parts_folder: Path, path: Path, as_of: datetime) -> None:
 
 
 def _view(table: str, folder: Path, parts: list[Part]) -> str:
-    """One reading for all parts with the same columns; what a part has not yet is NULL.
+    """One `read_parquet` for all parts with the same columns; a column that a part lacks is NULL in its rows.
 
     DuckDB's own `union_by_name` opens every file twice: 0.5 s for 3,000 of them, at each publication and each query.
     The paths are absolute, so that the catalog works from every working directory.

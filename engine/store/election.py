@@ -1,4 +1,4 @@
-"""Who projects: the one process that holds the lock. The kernel takes it back when that process ends, however."""
+"""Who projects: the one process that holds the lock. The kernel releases it when that process ends, however it ends."""
 
 import fcntl
 from collections.abc import Iterator

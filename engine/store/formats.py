@@ -21,7 +21,7 @@ _encode_text = msgspec.json.Encoder(decimal_format="string").encode
 
 
 def to_csv(answer: Answer) -> str:
-    """A header and one line a row (RFC 4180, but with line feeds); lists and mappings as JSON, NULL as nothing."""
+    """A header and one line per row (RFC 4180, but with line feeds); lists and mappings as JSON, NULL as nothing."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(column.name for column in answer.columns)
@@ -30,7 +30,7 @@ def to_csv(answer: Answer) -> str:
 
 
 def to_json(answer: Answer) -> str:
-    """An array of one object a row, a row a line; decimals keep every digit."""
+    """An array with one object per row, each on its own line; decimals keep every digit."""
     names = [column.name for column in answer.columns]
     objects = (_encode(dict(zip(names, row, strict=True))).decode() for row in answer.rows)
     return "[" + ",\n ".join(objects) + "]\n"

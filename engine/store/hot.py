@@ -1,9 +1,9 @@
 """The projector's own database: rows that are not published yet, journal positions, the list of parts.
 
 One process has it open. Rows and the positions they were read up to, or a publication and the rows that went into it,
-become true together or not at all. Batch after batch is loaded in one transaction, which the publication ends as a
-rule: rows that leave in the transaction that they came in never get into the database's log, and cost 40 % less. What a
-kill undoes is still in the journal.
+are committed together or not at all. Batches accumulate in one transaction that publishing normally commits: rows
+inserted and deleted in the same transaction never reach the database's log, and cost 40 % less. What a kill undoes is
+still in the journal.
 """
 
 import os
@@ -45,7 +45,7 @@ WHERE table_name IN ('requests', 'attempts', 'events') AND last_ts < $now - to_d
 """`privacy.retention` holds for usage; configurations stay, so that kept rows can be explained."""
 MEMORY = "1GB"
 THREADS = 1
-"""A second one makes loading a little quicker and a third dearer, and the gateway's workers need the machine more."""
+"""A second thread loads a little faster but uses a third more processor time, which the gateway's workers need more."""
 
 
 class Unloadable(EngineError):
@@ -65,7 +65,7 @@ class Part:
     """Earliest `ts`; None in a part without rows."""
     last_at: datetime | None
     columns: int | None
-    """How many its table had: it only gains some. None in a part of before this was noted, which has the fewest."""
+    """How many its table had; tables only gain columns. None for the oldest parts, which have the fewest columns."""
 
 
 class Hot:
@@ -74,7 +74,7 @@ class Hot:
     def __init__(self, path: Path, batch: Path) -> None:
         self._batch = batch
         self._has_begun = False
-        """A transaction that has not ended yet."""
+        """Whether a transaction is open."""
         self._load = script("load.sql")
         self._load_rest = script("load_rest.sql")
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -97,7 +97,7 @@ class Hot:
         return dict(self._db.execute("SELECT segment, byte_offset FROM positions").fetchall())
 
     def load(self, batch: Batch) -> None:
-        """Put the batch's rows in and move the positions; `commit`, or a publication, makes it last.
+        """Insert the batch's rows and move the positions; `commit` or `publish` makes that permanent.
 
         Raises:
             Unloadable: a value has no place in its column. Everything since the last commit is undone.
@@ -113,7 +113,7 @@ class Hot:
             raise Unloadable(str(exc).partition("\n")[0]) from exc
 
     def commit(self) -> None:
-        """Make last what has been loaded."""
+        """Make permanent what has been loaded."""
         if self._has_begun:
             self._has_begun = False
             self._db.commit()
@@ -123,7 +123,7 @@ class Hot:
         return {segment for (segment,) in self._db.execute("SELECT DISTINCT segment FROM unreadable").fetchall()}
 
     def leave(self, segment: str) -> None:
-        """The segment is deleted."""
+        """Forget the position of a segment that is deleted."""
         self._db.execute("DELETE FROM positions WHERE segment = $segment", {"segment": segment})
 
     def waiting(self) -> list[str]:
@@ -172,11 +172,11 @@ class Hot:
         ]
 
     def next_publication(self) -> int:
-        """A number that no part has, nor a file that is still there for readers of an older catalog."""
+        """A number that no part has, nor any retired file that is kept for readers of an older catalog."""
         return self._one(NEXT_PUBLICATION)[0]
 
     def retire(self, now: datetime) -> int:
-        """Take the parts that are past retention off the list; how many they were."""
+        """Take the parts that are past retention off the list; how many there were."""
         with self._transaction():
             self._db.execute(RETIRE, {"now": now})
             self._db.execute("DELETE FROM part_widths WHERE file IN (SELECT file FROM retired_parts)")
@@ -189,7 +189,7 @@ class Hot:
         return [file for (file,) in rows.fetchall()]
 
     def forget(self, file: str) -> None:
-        """The file of a retired part is deleted."""
+        """Forget a retired part whose file is deleted."""
         self._db.execute("DELETE FROM retired_parts WHERE file = $file", {"file": file})
 
     @contextmanager
@@ -205,14 +205,14 @@ class Hot:
             self._db.execute("DETACH catalog")
 
     def _begin(self) -> None:
-        """Have a transaction, the one that has begun or a new one."""
+        """Begin a transaction unless one is open."""
         if not self._has_begun:
             self._db.begin()
             self._has_begun = True
 
     @contextmanager
     def _undone_by_failure(self) -> Iterator[None]:
-        """Whatever is raised inside ends the transaction."""
+        """Roll the transaction back if anything is raised inside."""
         with ExitStack() as undo:
             undo.callback(self._rollback)
             yield
@@ -224,7 +224,7 @@ class Hot:
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
-        """A transaction of its own, between two that load."""
+        """The open transaction, or a new one; committed at the end, with whatever has been loaded in it."""
         self._begin()
         with self._undone_by_failure():
             yield

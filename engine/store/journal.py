@@ -1,8 +1,8 @@
 """The journal's writer: every record is in the kernel's hands when `append` returns, so a killed process loses nothing.
 
-`append` costs the request path one encoding and one copy into the kernel's pages of the file, which are mapped: they
-outlive the process, and no system call is made. Everything slow happens on a thread of its own: `fsync` for groups of
-records, closing rotated segments, and writing again what the disk refused.
+`append` costs the request path one encoding and one copy into the file's mapped pages, without a system call: the pages
+are the kernel's and outlive the process. Everything slow happens on a thread of its own: `fsync` for groups of records,
+closing rotated segments, and writing again what the disk refused.
 """
 
 import mmap
@@ -27,10 +27,10 @@ ROTATE_S = 3600.0
 SYNC_S = 0.05
 """The most that a power cut can take. A killed process loses nothing either way."""
 QUEUE_BYTES = 64 << 20
-"""More than 100,000 records wait in memory while the disk is full."""
+"""Room for more than 100,000 records that wait in memory while the disk is full."""
 RETRY_S = 0.5
 CHUNK_BYTES = 1 << 20
-"""Room that is asked of the disk at a time: more than a thousand records, and little enough to leave unused."""
+"""Disk space allocated at a time: enough for more than a thousand records, and little enough to leave unused."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +42,7 @@ class JournalFigures:
     queued: int
     """Waiting in memory for a disk that takes them."""
     dropped: int
-    """Lost: the queue was full, or the record had no form."""
+    """Lost: the queue was full, or the record could not be encoded."""
 
 
 class SegmentWriter:
@@ -101,7 +101,7 @@ class SegmentWriter:
         self._syncer.close()
 
     def _write(self, payload: bytes) -> None:
-        """Write the payload after all that wait; keep it when the disk refuses."""
+        """Write the payload after all that are queued; queue it if the disk refuses."""
         if self._queue and not self._drain():
             self._keep(payload)
             return
@@ -180,13 +180,13 @@ class _OpenSegment:
     def sync(self) -> None:
         """Have the disk hold all that was appended.
 
-        Linux writes back what was stored through maps as well: to it they are dirty pages of the file, like those of
-        `write`; msync(2) does nothing else.
+        fdatasync(2) covers what was stored through the map: to Linux that is dirty pages of the file, like those that
+        `write` leaves, and msync(2) does nothing else.
         """
         os.fdatasync(self._descriptor)
 
     def cut(self) -> None:
-        """Give the room that is not used back. Nothing can be appended any more."""
+        """Give unused room back. Nothing can be appended any more."""
         self._window.close()
         os.ftruncate(self._descriptor, self.size)
 

@@ -8,13 +8,13 @@ __all__ = ["Layout"]
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """The data directory, and the places in it that usage is kept in."""
+    """The data directory, and where usage is kept in it."""
 
     data: Path
 
     @property
     def journal(self) -> Path:
-        """One folder of segments a writer."""
+        """One folder of segments per writer."""
         return self.data / "journal"
 
     @property
@@ -34,7 +34,7 @@ class Layout:
 
     @property
     def parts(self) -> Path:
-        """One folder of Parquet files a table."""
+        """One folder of Parquet files per table."""
         return self.usage / "parts"
 
     @property

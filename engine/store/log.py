@@ -1,4 +1,4 @@
-"""The little of a logger that this room needs; the command line passes structlog's."""
+"""The part of a logger that this room needs; the command line passes structlog's."""
 
 from typing import Protocol
 
@@ -6,7 +6,7 @@ __all__ = ["Log"]
 
 
 class Log(Protocol):
-    """One event name and its fields a line, never a sentence with values in it."""
+    """One event name and its fields per line, never a sentence with values in it."""
 
     def info(self, event: str, /, **fields: object) -> object:
         """Something that an operator may want to know."""

@@ -1,7 +1,7 @@
 """The projector's process: projects as records come, publishes every minute, and whenever it is asked to.
 
-It is asked through a socket in the data directory: `publish`, answered with the instant up to which the catalog is
-complete then. One thread does everything in turns, so whoever asks waits for a batch at most.
+It is asked through a socket in the data directory: `publish` is answered with the instant up to which the catalog is
+then complete. One thread does everything in turns, so whoever asks waits at most one batch for its turn.
 """
 
 import os
@@ -25,7 +25,7 @@ PUBLISH = b"publish\n"
 PUBLISH_S = 60.0
 """Analysts who need it fresher ask."""
 POLL_S = 10.0
-"""How long a row stays in the journal alone: a batch costs 15 ms however small. Who asks does not wait for it."""
+"""How long a row may be only in the journal: a batch costs 15 ms, however small. Whoever asks need not wait so long."""
 STANDBY_S = 1.0
 CLIENT_S = 1.0
 """The most that a client can hold up projecting."""
@@ -36,9 +36,9 @@ class Stop:
     """What ends the projector."""
 
     asked: socket.socket
-    """Can be read once it is asked to."""
+    """Readable once the projector has been asked to end."""
     orphaned: Callable[[], bool] = lambda: False
-    """Whether nobody is left to ask."""
+    """Whether nobody is left who could ask it to end."""
 
 
 def run(layout: Layout, stop: Stop, *, log: Log, publish_s: float = PUBLISH_S) -> None:
@@ -108,7 +108,7 @@ def _answer(listener: socket.socket, projector: Projector, log: Log) -> None:
 
 
 def address(socket_path: Path) -> str:
-    """The path in the shorter of its two forms, absolute or from here: a socket's takes at most 107 bytes."""
+    """The path in the shorter of its two forms, absolute or from here: a socket's path has at most 107 bytes."""
     return min(str(socket_path), os.path.relpath(socket_path), key=len)
 
 

@@ -30,7 +30,7 @@ __all__ = ["Projector"]
 BATCH_RECORDS = 20_000
 """About 10 MB of journal, and less than half a second."""
 COMMIT_RECORDS = 500_000
-"""So many are read again at most, after a kill in the middle of a backlog."""
+"""At most this many are read again after a kill in the middle of a backlog."""
 MARGIN = timedelta(hours=1)
 """How long what is no longer needed is kept: segments for a second look, parts for readers of an older catalog."""
 
@@ -49,7 +49,7 @@ class Projector:
         self._hot = Hot(layout.hot, layout.batch)
         self._positions = self._hot.positions()
         self._batch_records = BATCH_RECORDS
-        """Fewer while something is there that cannot be loaded: then each batch is committed, and undoes no other."""
+        """Fewer for a while after a batch failed to load: each is then committed, so that a failure undoes no other."""
         self._uncommitted = 0
         """Records that have been loaded since the last commit."""
         self._as_of = now()
@@ -81,7 +81,7 @@ class Projector:
         return caught_up
 
     def catch_up(self) -> None:
-        """Load everything that the journals hold by now."""
+        """Load everything that the journals now hold."""
         while not self.project():
             pass
 
@@ -97,7 +97,7 @@ class Projector:
         return self._as_of
 
     def sweep(self) -> None:
-        """Delete what nobody needs any more. Only after `publish`: no catalog may name a part that goes."""
+        """Delete what nobody needs any more. Only after `publish`: the catalog must not name a part that is deleted."""
         before = self._now() - MARGIN
         kept = self._hot.unreadable()
         for directory in _writers(self._layout.journal):
@@ -110,7 +110,7 @@ class Projector:
             self._hot.forget(file)
 
     def _segments(self) -> Iterator[Segment]:
-        """Every segment of every writer, in the order of each."""
+        """Every segment of every writer, each writer's in the order of writing."""
         for directory in _writers(self._layout.journal):
             yield from segments(directory)
 
@@ -181,5 +181,5 @@ def _writers(journal: Path) -> list[Path]:
 
 
 def _written_at(path: Path) -> datetime:
-    """When the segment was last written to, or somewhat before: storing through a map notes a time once a sync."""
+    """When the segment was last written to, or slightly before: stores through a map update the time once per sync."""
     return datetime.fromtimestamp(path.stat().st_mtime, UTC)

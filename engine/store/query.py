@@ -1,4 +1,4 @@
-"""Asking the catalog a question that somebody wrote: in a process of its own, bounded, and killed when it overruns."""
+"""Runs a query that somebody wrote against the catalog: in a process of its own, bounded, and killed if it overruns."""
 
 import os
 import signal
@@ -20,7 +20,7 @@ ROWS = 1000
 TIMEOUT_S = 30.0
 MEMORY_BYTES = 2 << 30
 ADVICE = "\n\nPossible solutions:"
-"""What follows in DuckDB's messages is advice on settings that the asker cannot change."""
+"""What follows this in DuckDB's messages is advice on settings that the asker cannot change."""
 
 _decode = msgspec.json.Decoder(float_hook=Decimal).decode
 
@@ -89,7 +89,7 @@ def _run(task: Task) -> bytes:
             input=msgspec.json.encode(task),
             capture_output=True,
             timeout=task.timeout_s,
-            # Nothing of our environment, which may hold secrets, but the way to our own code.
+            # None of our environment, which may hold secrets, except the path to our own code.
             env={"PYTHONPATH": os.pathsep.join(_code())},
             check=False,
         )

@@ -1,7 +1,7 @@
-"""The process that runs one query that somebody wrote, shut in: `python -m engine.store.reader`.
+"""The process in which one query that somebody wrote is locked up: `python -m engine.store.reader`.
 
-It reads a `Task` as JSON from stdin and answers on stdout, a JSON line each: `{"columns": [[name, type], …]}`, then
-one array a row, then `{"truncated": …}`; or `{"error": …}` at any point. The bounds come in layers. The kernel's:
+It reads a `Task` as JSON from stdin and answers on stdout in lines of JSON: `{"columns": [[name, type], …]}`, then
+one array per row, then `{"truncated": …}`; or `{"error": …}` at any point. The bounds come in layers. The kernel's:
 address space, no writing to files, processor time. DuckDB's: the catalog read-only, no way to any file but the parts
 it lists, no extension, no secret, no temporary file, a locked configuration. The statement's: exactly one SELECT. The
 parent kills what runs too long.
@@ -31,7 +31,7 @@ SETTINGS: Mapping[str, str] = MappingProxyType(
         "max_temp_directory_size": "0GB",
     }
 )
-"""The recipe that 74 attacks were tried on; `tests/engine/store/test_reader.py` holds them."""
+"""The recipe on which `tests/engine/store/test_reader.py` tries its attacks."""
 BATCH_ROWS = 1000
 THREADS = 2
 """Each takes address space of its own."""
@@ -47,7 +47,7 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     parameters: dict[str, object] = {}
     catalog: str
     rows: int
-    """At most so many are answered."""
+    """At most this many are answered."""
     timeout_s: float
     memory_bytes: int
     """Address space of this process; DuckDB gets half of it to work with."""

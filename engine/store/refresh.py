@@ -1,4 +1,4 @@
-"""Having the catalog brought up to date, by whoever projects, or here when nobody does."""
+"""Brings the catalog up to date: through the process that projects, or here when there is none."""
 
 import socket
 import time

@@ -1,14 +1,14 @@
 """Journal segments: how records lie in files, and how they are read back, whole or torn.
 
     segment = MAGIC frame* zero*    frame = length u32 LE · CRC-32 u32 LE · payload
-    payload = MessagePack of one record, an array: its tag, then its fields, known by their places; new ones come last;
-              counts of tokens are a map, without those that are 0
+    payload = MessagePack of one record, an array: its tag, then its fields, known by their position; new ones come
+              last; counts of tokens are a map, without those that are 0
 
 A segment has room before it has records: zeros follow its last frame until the writer lets it go, and for good when
-the writer was killed. A frame counts when it is complete and its checksum holds; the first that does not ends what
-can be read, and a length of zero is none. A writer holds an exclusive lock on the segment it appends to, and numbers
-its segments upwards, so a segment is finished when it has a successor and nobody holds its lock: then what follows
-its last whole frame was torn and never comes.
+the writer was killed. A frame counts when it is complete and its checksum holds; reading ends at the first that does
+not count, or at a length of zero. A writer holds an exclusive lock on the segment it appends to, and numbers its
+segments upwards, so a segment is finished when it has a successor and nobody holds its lock: then whatever follows its
+last whole frame is torn, and will never be completed.
 """
 
 import fcntl
@@ -43,13 +43,13 @@ MAGIC = b"engjnl4\n"
 """The last digit is the version of the format."""
 HEAD = struct.Struct("<II")
 MAX_PAYLOAD_BYTES = 64 << 20
-"""Far above the largest record, a bundle of thousands of models; a damaged length is told by being larger."""
+"""Far above the largest record, a bundle of thousands of models: a larger length is a damaged one."""
 BLOCK_BYTES = 256 << 10
 """Read at a time: some hundred records, and few enough bytes to stay in a processor's cache."""
 SUFFIX = ".jnl"
 
-# Read-only mappings are written as mappings; whatever else is foreign to MessagePack, `copy` refuses too. It is several
-# times as fast as `dict`, which asks a mapping for one key after another, and a request has three.
+# `MappingProxyType.copy` encodes read-only mappings and raises TypeError for anything else. It is several times as fast
+# as `dict`, which asks a mapping for one key after another, and a request has three of them.
 to_msgpack = msgspec.msgpack.Encoder(enc_hook=MappingProxyType.copy).encode
 from_msgpack: Callable[[memoryview], Record] = msgspec.msgpack.Decoder(Record).decode
 
@@ -131,11 +131,11 @@ def is_finished(segment: Segment, newest: Segment) -> bool:
 def read(path: Path, offset: int = 0) -> Iterator[tuple[Record | Unreadable, int]]:
     """The records from *offset* on, each with the offset after it, up to the first incomplete or damaged frame.
 
-    *offset* is 0 or one that was given out before. Reading again later goes on where the writer has got to. A segment
-    of another version is one unreadable whole, as long as it is by now.
+    *offset* is 0 or one that was given out before: reading again from there yields what has been written since. A
+    segment in another format version is reported as a single `Unreadable` covering the whole file at its current size.
     """
-    # Not through a map, which would be faster still: a segment is cut when it is let go, and that kills a reader who
-    # is behind the cut (SIGBUS).
+    # Not through a map, which would be faster still: a segment is cut when it is let go, and that kills a reader that
+    # is beyond the cut (SIGBUS).
     with path.open("rb", buffering=0) as file:
         magic = file.read(len(MAGIC))
         if magic == MAGIC:
@@ -167,7 +167,7 @@ def extent(path: Path, offset: int) -> tuple[int, int]:
 
 
 def torn_bytes(path: Path, offset: int) -> int:
-    """How many bytes were written beyond *offset*, where no whole frame begins; the zeros at the end are none."""
+    """How many bytes were written beyond *offset*, where no whole frame begins; zeros at the end do not count."""
     with path.open("rb") as file:
         file.seek(offset)
         return len(file.read().rstrip(b"\0"))

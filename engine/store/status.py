@@ -12,7 +12,7 @@ from engine.store.segments import MAGIC, extent, segments, unread_bytes
 __all__ = ["Lag", "Status", "lag"]
 
 COUNTED_BYTES = 64 << 20
-"""Beyond it records are not counted: the bytes say enough, and counting would cost the one who asks."""
+"""Above this, records are not counted: the bytes say enough, and counting would cost whoever asks."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
