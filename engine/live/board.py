@@ -1,12 +1,12 @@
 """The board: one memory-mapped file in which the processes of a host share small living state.
 
-A slot of 128 bytes holds what is known about one name (a provider, an offer, a key). The supervisor alone gives slots
-to names; each slot begins with the digest of its name, so that a new supervisor finds what an earlier one gave. Reads
-take no lock: an aligned word of eight bytes is read whole. Writes that depend on what was there are made inside
+A slot of 128 bytes holds what is known about one name (a provider, an offer, a key). Only the supervisor assigns slots
+to names; each slot begins with the digest of its name, so that a new supervisor finds what an earlier one assigned.
+Reads take no lock: an aligned word of eight bytes is read whole. Writes that depend on what was there are made inside
 `with board:`, a lock (`flock`) that the kernel releases when its holder is killed.
 
 Instants on the board are monotonic seconds, so a board of an earlier boot is thrown away. This file knows words and
-names; what the words mean is known by `live.slots`.
+names; `live.slots` knows what the words mean.
 """
 
 import fcntl
@@ -70,7 +70,7 @@ class Board:
 
     @classmethod
     def create(cls, path: Path) -> Self:
-        """The board at *path*, with its state if that is of this boot, else empty. For the supervisor only."""
+        """The board at *path*, with its state if it was made since this boot, else empty. For the supervisor only."""
         boot = _boot_id()
         if not _is_of_this_boot(path, boot):
             _write_empty(path, boot)
@@ -108,12 +108,12 @@ class Directory:
         """A slot for each name: the one it has, or an empty one.
 
         Raises:
-            BoardFull: there are not enough; names that came first have got theirs.
+            BoardFull: there are not enough slots; the names that came first have theirs.
         """
         return {name: self._assign(_digest(name)) for name in names}
 
     def retain(self, names: Iterable[str]) -> None:
-        """Empty and free the slots of all names but these. Nobody may use the others any more."""
+        """Empty and free every slot but those of *names*. No process may still be using the freed ones."""
         kept = {_digest(name) for name in names}
         for digest in [digest for digest in self._taken if digest not in kept]:
             slot = self._taken.pop(digest)
@@ -145,7 +145,7 @@ def first_column(slot: int) -> int:
 
 
 def zero_column(board: Board, slots: Iterable[int], column: int) -> None:
-    """Forget what a worker that is gone had written into its column of these slots."""
+    """Forget what a worker that has gone wrote into its column of these slots."""
     for slot in slots:
         board.columns[first_column(slot) + column] = 0
 
@@ -164,7 +164,7 @@ def _digest_in(board: Board, slot: int) -> bytes:
 
 
 def _boot_id() -> bytes:
-    """What names this boot of the machine; empty where the system does not tell."""
+    """The id of this boot of the machine; empty where the system gives none."""
     return BOOT_ID.read_bytes().strip() if BOOT_ID.exists() else b""
 
 
@@ -178,7 +178,7 @@ def _is_of_this_boot(path: Path, boot: bytes) -> bool:
 
 
 def _write_empty(path: Path, boot: bytes) -> None:
-    """Put an empty board at *path*: written beside and renamed, so that who has the old one mapped keeps that."""
+    """Put an empty board at *path*: written beside and renamed, so processes that still map the old file keep it."""
     beside = path.with_suffix(".new")
     file = os.open(beside, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600)
     try:

@@ -68,7 +68,7 @@ class Breakers:
             return max(of_provider, blocked_until_s(self._read(slots.breaker), now_s, settings))
 
     def try_both(self, slots: OfferSlots, now_s: float, settings: BreakerSettings) -> tuple[int, int]:
-        """Start a trial at each that is not closed: their generations, 0 where it is none (closed, or no trial left).
+        """Start a trial at each that is not closed; their generations, 0 where none began (closed, or no trial left).
 
         The lock must not be held.
         """
@@ -89,7 +89,7 @@ class Breakers:
     def _step(
         self, kind: str, at: ProviderSlots | OfferSlots, event: Event, now_s: float, settings: BreakerSettings
     ) -> int:
-        """Apply one event under the lock. The generation of the trial that it started, 0 when it started none."""
+        """Apply one event under the lock. The generation after it, by which a trial is known; 0 if nothing changed."""
         before = self._read(at.breaker)
         after = step(before, event, now_s, settings)
         if after == before:

@@ -15,7 +15,7 @@ __all__ = ["Child", "Launch"]
 FIRST_PAUSE_S = 0.1
 LONGEST_PAUSE_S = 5.0
 PROVEN_AFTER_S = 10.0
-"""A process that lived this long has started well: its next pause is the first again."""
+"""A process that lived this long has started well: the next pause is the shortest again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +73,7 @@ class Child:
             pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
 
     async def end(self, grace_s: float) -> None:
-        """Ask the process to end (SIGTERM), and kill it when it has not after *grace_s*."""
+        """Ask the process to end (SIGTERM), and kill it if it has not ended within *grace_s*."""
         self._ending.set()
         self.signal(signal.SIGTERM)
         if self.process is not None and not await _at_most(self.process.wait(), grace_s):
@@ -87,7 +87,7 @@ class Child:
             self.process.send_signal(number)
 
     def kill(self) -> None:
-        """End the process at once, and start it no more."""
+        """End the process at once, and do not start it again."""
         self._ending.set()
         self.signal(signal.SIGKILL)
 
@@ -113,7 +113,7 @@ class Child:
 
 
 async def _at_most(wait: Awaitable[object], seconds: float) -> bool:
-    """Whether *wait* was over within so many seconds."""
+    """Whether *wait* finished within that many seconds."""
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(seconds):
             await wait

@@ -1,7 +1,7 @@
-"""What the compile subprocess is told and hands back, a MessagePack value each, and how it is run.
+"""What the compile subprocess is told and what it hands back, each a MessagePack value, and how it is run.
 
-It is told the digests of the parts in force, on its standard input: what has not changed need not be made into bytes,
-nor read. The supervisor shares its processor with workers, whose callers would wait for that.
+It is told the digests of the parts in force on its standard input, so that it need not encode, nor the supervisor read,
+a part that has not changed: the supervisor shares its processor with workers, whose callers would wait meanwhile.
 """
 
 import asyncio
@@ -26,10 +26,10 @@ __all__ = [
 ]
 
 NICENESS = 10
-"""What the subprocess is nicer than we are: requests come first where the processors are shared."""
+"""How much nicer the subprocess is than we are: requests come first where processors are shared."""
 
 TIMEOUT_S = 120.0
-"""The largest configuration that is promised (200 providers, 5,000 models) compiles in 4 s; thirty times that hangs."""
+"""The largest configuration promised (200 providers, 5,000 models) compiles in 4 s: after 30 times that, it hangs."""
 LAST_WORDS_BYTES = 2000
 """How much of a crashed compiler's standard error goes into the log."""
 
@@ -39,7 +39,7 @@ class CompileFailed(EngineError):
 
 
 class SecretNeed(msgspec.Struct, frozen=True):
-    """A secret that a provider needs which some name can reach."""
+    """A secret needed by a provider that some name can reach."""
 
     provider: str
     key: str
@@ -77,7 +77,7 @@ class Compiled(msgspec.Struct, frozen=True, kw_only=True):
     problems: tuple[str, ...]
     """One line each, warnings too."""
     diagnostics: str
-    """The same as `engine validate` prints it, with excerpts."""
+    """The same problems as `engine validate` prints them, with excerpts."""
     config_hash: str = ""
     parts: tuple[CompiledPart, ...] = ()
     """The root first, then the providers by name; empty when an error was found."""
@@ -97,7 +97,7 @@ _known_decoder: msgspec.msgpack.Decoder[dict[str, str]] = msgspec.msgpack.Decode
 
 
 def decode_known(data: bytes) -> Mapping[str, str]:
-    """Name → digest of the parts that the receiver has, as the subprocess is told them; no bytes are no parts."""
+    """Name → digest of the parts that the receiver has, from what the subprocess is told; empty without bytes."""
     return _known_decoder.decode(data) if data else {}
 
 
@@ -123,7 +123,7 @@ async def compile_beside(
 ) -> Compiled:
     """Run the compile subprocess and read its result; the event loop goes on meanwhile.
 
-    *known* has the digests of the parts that are not to be sent, by name.
+    *known* maps the names of parts to the digests whose parts need not be sent back.
 
     Raises:
         CompileFailed: it ended with a status other than 0, took longer than *timeout_s*, or wrote something else.
@@ -146,7 +146,7 @@ async def compile_beside(
 
 
 def _make_way(pid: int) -> None:
-    """Have the process go behind us; the system takes its most for a niceness that is more."""
+    """Lower the process's priority below ours; the kernel clamps niceness at its maximum."""
     with suppress(ProcessLookupError):  # it may have ended already
         os.setpriority(os.PRIO_PROCESS, pid, os.getpriority(os.PRIO_PROCESS, pid) + NICENESS)
 

@@ -1,4 +1,4 @@
-"""The configuration as the supervisor knows it: compiled beside, accepted or refused, and what of it is in force."""
+"""The configuration as the supervisor knows it: compiled beside, accepted or refused, and the one that is in force."""
 
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -24,7 +24,7 @@ __all__ = ["Configuration", "Source", "StartRefused"]
 
 
 class StartRefused(EngineError):
-    """There is no configuration to serve; the message is everything that has to be mended."""
+    """There is no configuration to serve; the message says everything that must be mended."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +99,7 @@ class Configuration:
         return await self._load_from(self._source.root)
 
     def settle(self) -> None:
-        """Every worker serves what is in force: free what only earlier configurations needed."""
+        """Free what only earlier configurations needed. To be called once every worker serves what is in force."""
         self._directory.retain(name for part in self.loaded.parts.values() for name in part.slots)
 
     async def _load_from(self, root: Path) -> bool:
@@ -134,7 +134,7 @@ class Configuration:
         return [need for need in compiled.secrets if not need.optional and not self._source.has_secret(need)]
 
     def _parts(self, compiled: Compiled) -> dict[str, Part]:
-        """The parts as workers are sent them. What has not changed stays the same object, on the same slots."""
+        """The parts as they are sent to workers. An unchanged one stays the same object, on the same slots."""
         parts = {}
         for part in compiled.parts:
             if self.loaded.digests.get(part.name) == part.digest:

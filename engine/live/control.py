@@ -35,7 +35,7 @@ __all__ = [
 
 LENGTH_BYTES = 4
 MAX_FRAME_BYTES: Final = 64 * 1024 * 1024
-"""Far above the largest part seen (a provider of 1,000 models dumps to about 1 MB): a larger length is a lost frame."""
+"""Far above the largest part seen (a provider of 1,000 models dumps to about 1 MB): a larger length is misread."""
 
 
 class Part(msgspec.Struct, frozen=True, tag=True):
@@ -82,7 +82,7 @@ class Swapped(msgspec.Struct, frozen=True, tag=True):
 
 
 class SwapFailed(msgspec.Struct, frozen=True, tag=True):
-    """From a worker: it could not; what it served before it still serves."""
+    """From a worker: it could not, and still serves what it served before."""
 
     seq: int
     why: str
@@ -100,7 +100,7 @@ class TokenTold(msgspec.Struct, frozen=True, tag=True):
     account: str
     """A digest of everything that the token depends on, secrets included; it gives none of them away."""
     ask: int
-    """The worker's last `TokenAsk`, as far as it had come."""
+    """Number of the worker's latest `TokenAsk` that had arrived."""
     standing: TokenStanding
 
 
@@ -109,20 +109,20 @@ class TokenLease(msgspec.Struct, frozen=True, tag=True):
 
     account: str
     ask: int
-    """The `TokenAsk` that it answers."""
+    """Number of the `TokenAsk` that it answers."""
 
 
 class TokenAsk(msgspec.Struct, frozen=True, tag=True):
-    """From a worker: it uses the account. Answered by what is newer than it has seen, now or when there is, or a lease.
+    """From a worker: it uses the account. Answered with a newer standing as soon as one exists, or with a lease.
 
-    Whoever asks is not fetching: a lease that it has is over.
+    Asking gives up any lease held: a worker that asks is not fetching.
     """
 
     account: str
     seen: int
     """The version of the standing that it has; 0 when it has none."""
     ask: int
-    """Tells its asks apart: what answers an earlier one counts no more."""
+    """Numbers the worker's asks: an answer to any but the latest is ignored."""
 
 
 class TokenFetched(msgspec.Struct, frozen=True, tag=True):
@@ -134,7 +134,7 @@ class TokenFetched(msgspec.Struct, frozen=True, tag=True):
 
 
 class TokenFailed(msgspec.Struct, frozen=True, tag=True):
-    """From a worker that has the lease: there is none, and this is why."""
+    """From a worker that has the lease: there is no token, and this is why."""
 
     account: str
     ask: int
@@ -148,7 +148,7 @@ class TokenLeave(msgspec.Struct, frozen=True, tag=True):
 
 
 TokenWord = TokenAsk | TokenFetched | TokenFailed | TokenLeave
-"""What a worker says of tokens."""
+"""What a worker says about tokens."""
 Message = Part | Swap | Report | Reloaded | Drain | Swapped | SwapFailed | Reload | TokenTold | TokenLease | TokenWord
 
 _encoder = msgspec.msgpack.Encoder()

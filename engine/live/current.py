@@ -26,7 +26,7 @@ class Status:
     """Which configuration is served, and what became of the last attempt to change it."""
 
     config_hash: str = ""
-    """Of what is served, also while the files on disk are broken."""
+    """Of what is served, even while the files on disk are broken."""
     bundle_hash: str = ""
     git_rev: str = ""
     loaded_at: datetime | None = None

@@ -107,7 +107,7 @@ def _counter(family: Family, counted: Counted) -> Metric:
 
 
 def _histogram(family: Family, counted: Counted) -> Metric:
-    """Buckets are counted apart and printed cumulative, as Prometheus wants them."""
+    """Buckets are counted separately and printed cumulatively, as Prometheus wants them."""
     metric = HistogramMetricFamily(family.name, family.help, labels=family.labels)
     by_labels: defaultdict[tuple[str, ...], dict[str, float]] = defaultdict(dict)
     for (*labels, bucket), value in counted.items():

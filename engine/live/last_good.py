@@ -9,7 +9,7 @@ __all__ = ["LastGood"]
 
 
 class LastGood:
-    """A copy of a configuration root's files. It is source text, not a dump, so a newer engine reads it as well."""
+    """A copy of a configuration root's files. It is source text, not a dump, so a newer engine can read it too."""
 
     def __init__(self, directory: Path) -> None:
         self._at = directory
@@ -20,7 +20,7 @@ class LastGood:
         return self._at if self._at.is_dir() else None
 
     def keep(self, files: Mapping[str, bytes]) -> None:
-        """Put *files* in the place of what was kept before. Killed half-way, it leaves the old copy or none."""
+        """Replace what was kept before with *files*. If killed half-way, it leaves the old copy or none."""
         beside = self._at.with_name(f"{self._at.name}.new")
         old = self._at.with_name(f"{self._at.name}.old")
         for stale in (beside, old):
@@ -35,7 +35,7 @@ class LastGood:
 
 
 def _put(path: Path, data: bytes, before: Path) -> None:
-    """Write a file durably, making its folders; one that has not changed since *before* is the same file once more."""
+    """Write a file durably, making its folders; one equal to *before* becomes a hard link to it where possible."""
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         if before.read_bytes() == data:

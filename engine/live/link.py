@@ -1,4 +1,4 @@
-"""A worker's end of the control socket: takes parts, swaps the snapshot, asks for reloads, hears that it is over."""
+"""A worker's end of the control socket: takes parts, swaps the snapshot, asks for reloads, hears when to end."""
 
 import asyncio
 import gc
@@ -61,7 +61,7 @@ class Link:
         """Set once `connect` has returned."""
 
     async def connect(self) -> Current | None:
-        """Take the first configuration; None when the supervisor went away before it came. `run` says it is served."""
+        """Take the first configuration; None if the supervisor went away before it came. `run` reports it as served."""
         self._reader, self._writer = await asyncio.open_connection(sock=self._control)
         while (message := await self._next()) is not None:
             if isinstance(message, Swap):
@@ -73,9 +73,9 @@ class Link:
         return None
 
     async def run(self, over: asyncio.Event) -> None:
-        """Follow the supervisor until it goes away: a worker without one must not go on. It is *over* at `Drain`.
+        """Follow the supervisor until it goes away: a worker must not go on without one.
 
-        What is served while draining may need a new token.
+        Sets *over* on `Drain`, and keeps following: draining requests may still need new tokens.
         """
         self._send(Swapped(self._first))
         while (message := await self._next()) is not None:
@@ -94,7 +94,7 @@ class Link:
                     await self._keep(message)
 
     async def reload(self) -> Status:
-        """Have the supervisor read the files again; what came of it, when this worker serves it."""
+        """Have the supervisor read the files again; what came of it, once this worker serves it."""
         ask = next(self._asks)
         answer: asyncio.Future[Status] = asyncio.get_running_loop().create_future()
         self._answers[ask] = answer
@@ -127,7 +127,7 @@ class Link:
             self._state.adopt_root(message.slots)
 
     async def _swap(self, swap: Swap) -> None:
-        """Serve what *swap* lists, or say why not and serve on as before."""
+        """Serve what *swap* lists, or say why not and go on serving as before."""
         try:
             snapshot = await self._assembled(swap)
         except (Bug, LookupError, TypeError, ValueError) as exc:
@@ -148,7 +148,7 @@ class Link:
         return await _run(assemble_steps(parts, swap.status.git_rev))
 
     def _install(self, swap: Swap) -> None:
-        """What follows a swap: forget what is gone, and take the snapshot out of the collector's sight."""
+        """Finish a swap: forget what is gone, and take the snapshot out of the garbage collector's sight."""
         for name in self._parts.keys() - set(swap.names):
             part = self._parts.pop(name)
             if isinstance(part, ProviderPart):
@@ -164,7 +164,7 @@ class Link:
             answer.set_result(message.status)
 
     def _send(self, message: Message) -> None:
-        """Queue a message; one to a supervisor that is gone is lost."""
+        """Queue a message; it is lost if the supervisor has gone."""
         if not self._writer.is_closing():
             self._writer.write(encode(message))
 
@@ -172,7 +172,7 @@ class Link:
 async def _run(steps: Generator[None, None, T]) -> T:
     """Run a generator to its end, in turns of less than a millisecond, so that requests are served between them.
 
-    What it makes is there to stay: the collector would walk it, and find nothing.
+    The garbage collector is off meanwhile: everything made here stays, so it would walk it all and free nothing.
     """
     gc.disable()
     try:

@@ -1,7 +1,7 @@
-"""Counters in a memory-mapped file: one file for each worker slot, so nobody locks and a restarted worker goes on.
+"""Counters in a memory-mapped file: one file for each worker slot, so no lock is needed and a restarted worker goes on.
 
 Layout: magic (8 bytes), bytes in use (8), then entries: length of the key (8), key padded to 8, value (a double).
-An entry is in use once the second word says so; a reader sees whole entries only.
+An entry counts once the second word covers it, so a reader sees only whole entries.
 """
 
 import mmap
@@ -16,7 +16,7 @@ MAGIC = b"engmet 1"
 WORD_BYTES = 8
 HEADER_BYTES = 2 * WORD_BYTES
 GROWTH_BYTES = 1 << 20
-"""About 10,000 counters; a file grows by as much whenever it is full."""
+"""About 10,000 counters; a file grows by this much whenever it is full."""
 
 _NUMBER = struct.Struct("@q")
 
@@ -35,7 +35,7 @@ class MetricFile:
         self._indexes = {key: at // WORD_BYTES for key, at in _entries(self._map)}
 
     def index(self, key: bytes) -> int:
-        """Index in `values` of the counter *key*, made at 0 when it is new. Stays valid; `values` itself may not."""
+        """Index in `values` of the counter *key*, made at 0 when new. It stays valid when `values` is replaced."""
         found = self._indexes.get(key)
         return self._add(key) if found is None else found
 

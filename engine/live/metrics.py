@@ -1,6 +1,6 @@
 """Folds finished requests into counters. Label values come from the configuration; other names become `other`.
 
-Which counters there are is said once, in `FAMILIES`; `live.exposition` prints them for all workers together.
+`FAMILIES` is the one list of the counters; `live.exposition` prints them for all workers together.
 """
 
 from bisect import bisect_left
@@ -136,7 +136,7 @@ class Metrics:
         self._at_offers: dict[tuple[str, str], _OfferCounters] = {}
 
     def know(self, offers: Container[tuple[str, str]]) -> None:
-        """From now on (model, provider) pairs in *offers* are counted by name, others as `other`."""
+        """From now on, models of the (model, provider) pairs in *offers* are counted by name, others as `other`."""
         self._offers = offers
 
     def observe(self, record: RequestRecord) -> None:
@@ -153,7 +153,7 @@ class Metrics:
             self._observe_attempt(attempt)
 
     def dropped(self, records: int) -> None:
-        """The journal of this worker has lost so many more records."""
+        """Add *records* to the count of records that this worker's journal has lost."""
         index = self._index(DROPPED)
         self._file.values[index] += records
 
@@ -181,7 +181,7 @@ class Metrics:
             self._count_measures(provider, counters.model, measures)
 
     def _count_measures(self, provider: str, model: str, measures: Measures) -> None:
-        """Counters of these are made where something is counted: most offers have none of it."""
+        """Count what there was beside tokens. Its counters are made when first needed: most offers need none."""
         counts = (
             (IMAGES, measures.images),
             (AUDIO, (measures.audio_ms or 0) / 1e3),
@@ -204,7 +204,7 @@ class Metrics:
         values[indexes[-1]] += seconds
 
     def _counters(self, provider: str, model: str) -> "_OfferCounters":
-        """The counters of an offer, made when it is first seen; of names nobody declared, those of `other`."""
+        """The counters of an offer, made when it is first seen; undeclared models share those of `other`."""
         if (model, provider) not in self._offers:
             model = OTHER
         known = self._at_offers.get((provider, model))

@@ -36,7 +36,7 @@ class Rests:
         return max(doubles[key.all_models + UNTIL], doubles[key.this_model + UNTIL])
 
     def after(self, key: KeySlot, outcome: Outcome, now_s: float) -> float:
-        """Lay to rest what *outcome* asks for; until when, 0.0 when nothing new was laid to rest."""
+        """Lay *key* to rest if *outcome* asks for it. Until when; 0.0 if it does not, or the key rested already."""
         what = rest(outcome)
         if what is Rest.NOTHING:
             return 0.0
@@ -51,13 +51,13 @@ class Rests:
         return until_s if awake else 0.0
 
     def worked(self, key: KeySlot) -> None:
-        """The key was good: its next rest is a first one again."""
+        """The key was good: its next rest is as short as a first one."""
         words = self._board.words
         if words[key.all_models + DOUBLINGS] or words[key.this_model + DOUBLINGS]:
             words[key.all_models + DOUBLINGS] = words[key.this_model + DOUBLINGS] = 0
 
     def _length_s(self, word: int, outcome: Outcome) -> float:
-        """How long to rest, from the outcome and the rests before."""
+        """How long to rest, from the outcome and the number of rests in a row."""
         if outcome.retry_after_s is not None:
             return min(outcome.retry_after_s, LONGEST_S)
         first_s, longest_s = rest_bounds_s(outcome.kind)

@@ -7,7 +7,7 @@ from engine.live.board import Board
 __all__ = ["RetryBudget"]
 
 SHARE: Final = 0.2
-"""Extra attempts for each request, as Envoy's retry budget."""
+"""Extra attempts for each request, as in Envoy's retry budget."""
 AT_LEAST: Final = 3
 """Extra attempts that are always allowed within a window."""
 HALF_S: Final = 10.0
@@ -22,7 +22,7 @@ EXTRA_BEFORE: Final = 4
 
 
 class RetryBudget:
-    """Counts attempts, and allows extra ones as a share of what is not extra."""
+    """Counts attempts, and allows extra ones as a share of the others."""
 
     def __init__(self, board: Board) -> None:
         self._board = board
@@ -31,7 +31,7 @@ class RetryBudget:
         """When the last attempt was made."""
 
     def attempted(self, now_s: float) -> None:
-        """An attempt is made, extra or not. Kept here until a question is asked, if that is soon enough to matter."""
+        """Count an attempt, extra or not: here, until `take` or `report`, or until `HALF_S` pass without an attempt."""
         if now_s - self._last_s > HALF_S:
             self._unreported = 0
         self._last_s = now_s
@@ -40,7 +40,7 @@ class RetryBudget:
     def take(self, word: int | None, now_s: float) -> bool:
         """Whether one more extra attempt may be made; it is counted as made when it may.
 
-        *word* is the first of the budget's slot; without one nothing is known, and nothing stands against it.
+        *word* is the first word of the budget's slot. None, before the slot is known, allows everything.
         """
         if word is None:
             return True

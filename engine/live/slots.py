@@ -1,7 +1,7 @@
 """What is kept on the board, by name: which slots a part of a configuration needs, and what their words mean.
 
-The compile subprocess says the names (`names`), the supervisor gives them numbers, a worker finds its words by them
-(`Slots`). One state for one subject, so a provider that two rules use has one breaker.
+The compile subprocess says the names (`names`), the supervisor gives them numbers, a worker finds its words by those
+(`Slots`). Each subject has one state, so a provider that two rules use has one breaker.
 """
 
 from collections.abc import Iterator, Mapping
@@ -90,7 +90,7 @@ def _models(part: ProviderPart) -> Iterator[str]:
 
 
 def _labels(provider: Provider) -> tuple[str, ...]:
-    """The keys that can rest; without keys, the nameless one that attempts are made with."""
+    """Labels of the keys that can rest; for a provider without keys the one empty label of its attempts."""
     return tuple(key.label for key in provider.auth.keys) or ("",)
 
 
@@ -153,7 +153,7 @@ class Slots:
         self.providers: dict[str, tuple[OfferSlots, ...]] = {}
         self._offers: dict[tuple[str, str], OfferSlots] = {}
         self._found: dict[int, tuple[Offer, OfferSlots | None]] = {}
-        """By `id`, which costs a third of the name; each with its offer, so that no other gets its number."""
+        """By the offer's `id`, a third as costly as its name. The offer is kept, so that no other gets that `id`."""
 
     def of(self, offer: Offer) -> OfferSlots | None:
         """The slots of *offer*; None for one that this worker has not been told of."""

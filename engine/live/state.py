@@ -23,18 +23,18 @@ from engine.values import Outcome, Usage
 __all__ = ["BoardState"]
 
 FULL_FOR_S = 0.05
-"""When a place is taken nobody knows for how long: look again after this."""
+"""A full provider is looked at again after this: nobody knows when an attempt in flight will end."""
 _OK = OutcomeKind.OK
-"""Under a name of its own: a member costs four times as much when it is looked up in its enum."""
+"""Bound to a name of its own: looking a member up in its enum costs four times as much."""
 REPORT_EVERY = 256
 REPORT_AFTER_S = 0.25
-"""Successes are reported to quiet breakers together: at most so many, or so old, are unknown to other workers."""
+"""Successes are reported to quiet breakers in batches: at this many, or at the first one this long after the last."""
 MEAN_WEIGHT = 0.1
-"""Of the newest answer in the mean of output tokens: it follows a change within some twenty answers."""
+"""Of the newest answer in the mean of output tokens: the mean follows a change within some twenty answers."""
 
 
 class BoardState:
-    """One worker's view of the board. *column* is the worker's own in counts of requests in flight."""
+    """One worker's view of the board. *column* is where this worker counts its attempts in flight."""
 
     def __init__(
         self,
@@ -58,7 +58,7 @@ class BoardState:
         self._turns: dict[str, int] = {}
         self._configured: dict[str, bool] = {}
         self.epoch = 0
-        """Rises whenever it is asked anew which providers have their secrets."""
+        """Rises whenever providers are to be asked anew whether they have their secrets."""
 
     # What a reload changes.
 
@@ -114,8 +114,8 @@ class BoardState:
     def expected_output_tokens(self, offer: Offer) -> float | None:
         """The decayed mean of the output tokens of this offer's model, whoever offers it; None before the first answer.
 
-        A mean of the offer's own would follow from what is asked there, and a dear offer that had short answers would
-        pass for the cheaper one.
+        A mean of each offer's own would depend on which requests were sent there: a dear offer that happened to give
+        short answers would pass for the cheaper one.
         """
         slots = self._slots.of(offer)
         return (self._board.doubles[slots.model_word + MEAN_OUTPUT] or None) if slots else None
@@ -135,7 +135,7 @@ class BoardState:
         self._turns[pool] = self.turn(pool) + 1
 
     def admit(self, offer: Offer, key_label: str, tokens: int, now_s: float) -> Admission | NoRoom:
-        """Take room for one attempt. A breaker never says no here: whoever asks has been told that it is open."""
+        """Take room for one attempt. A breaker never refuses here: whoever asks has already been told if it is open."""
         slots = self._slots.of(offer)
         if slots is not None and slots.provider.limited:
             wait_s = self._take(slots.provider, offer.provider.limits, tokens, now_s)
@@ -191,7 +191,7 @@ class BoardState:
         return sum(self._board.columns[provider.columns : provider.columns + COLUMNS])
 
     def _take(self, slots: ProviderSlots, limits: ProviderLimits, tokens: int, now_s: float) -> float:
-        """Take from both rates when everything has room: 0.0; otherwise take nothing, and say how long to wait."""
+        """Take from both rates if everything has room; how long to wait if not, and 0.0 when it was taken."""
         with self._board:
             wait_s = self._wait_s(slots, limits, tokens, now_s)
             if wait_s == 0.0:
@@ -214,7 +214,7 @@ class BoardState:
         )
 
     def _settle_tokens(self, slots: ProviderSlots, rate: Rate, reserved: int, usage: Usage | None) -> None:
-        """Put the tokens that were used in place of those that were reserved; without usage none were."""
+        """Charge the tokens that were used instead of those reserved; without usage none were used."""
         used = usage.total_input - usage.cached_input + usage.total_output if usage else 0
         word = slots.word + TAT_TOKENS
         with self._board:
@@ -261,7 +261,7 @@ class BoardState:
         self._budget.report(self._slots.retry_word, now_s)
 
     def _report_before(self, slots: OfferSlots, admission: Admission, now_s: float) -> None:
-        """Successes that came before a failure are told before it."""
+        """Tell the breakers of successes that came before a failure, before they hear of it."""
         if slots.unreported:
             self._tell(slots, admission, (Success(0, slots.unreported), Success(0, slots.unreported)), now_s)
             slots.unreported, slots.reported_at_s = 0, now_s

@@ -35,7 +35,7 @@ __all__ = ["MOST_WORKERS", "DataInUse", "Settings", "Supervisor"]
 
 MOST_WORKERS = COLUMNS
 PROJECTOR_GRACE_S = 10.0
-"""What the projector gets to load the last records; whatever is left it loads at the next start."""
+"""Time that the projector gets to load the last records; it loads the rest at the next start."""
 
 
 class DataInUse(EngineError):
@@ -51,7 +51,7 @@ class Settings:
     port: int
     workers: int
     grace_s: float
-    """What workers get to drain before they are killed."""
+    """Time that workers get to drain before they are killed."""
     environ: Mapping[str, str]
     """Of the children."""
     worker: WorkerCommand
@@ -155,7 +155,7 @@ class Supervisor:
         loop.add_signal_handler(signal.SIGINT, self._end)
 
     def _end(self) -> None:
-        """Drain; asked a second time, do not wait for what is still running."""
+        """Drain; when asked a second time, kill what is still running."""
         if self._stop.is_set():
             for child in (*(worker.child for worker in self._workers), self._projector):
                 if child is not None:
@@ -174,14 +174,14 @@ class Supervisor:
             self._wanted.set()
 
     def _ask(self) -> asyncio.Future[Status]:
-        """Want a reload that begins after now, and what comes of it."""
+        """Ask for a reload that begins after this call; what comes of it."""
         asked: asyncio.Future[Status] = asyncio.get_running_loop().create_future()
         self._askers.append(asked)
         self._wanted.set()
         return asked
 
     async def _reload_when_wanted(self) -> None:
-        """One reload at a time; what is wanted meanwhile is one more after it."""
+        """One reload at a time; however many are asked for meanwhile, one more follows."""
         while True:
             await self._wanted.wait()
             self._wanted.clear()
@@ -201,11 +201,11 @@ class Supervisor:
                 worker.report(self._configuration.loaded)
 
     def _heard(self, slot: int, word: TokenWord) -> None:
-        """Pass on what follows from a worker's word about tokens."""
+        """Tell workers what follows from one worker's word about tokens."""
         self._tell(self._tokens.take(slot, word, time.monotonic()))
 
     def _hung_up(self, slot: int) -> None:
-        """What a worker was to fetch, another one fetches."""
+        """Have another worker fetch what this one was to fetch."""
         self._tell(self._tokens.gone(slot, time.monotonic()))
 
     def _tell(self, said: Iterable[Said]) -> None:

@@ -19,8 +19,8 @@ Said = tuple[int, TokenTold | TokenLease]
 class TokenBroker:
     """One worker at a time fetches the token of an account; what comes of it reaches every worker that uses it.
 
-    A fetch that fails is told to all of them, and whoever asks first after the pause that each of them draws has the
-    next try. A lease passes on when its worker goes, and can be taken over once it is `LEASE_S` old.
+    A failed fetch is told to all of them; each worker then waits a random pause, and the first to ask gets the next
+    lease. A lease passes on when its worker goes, and can be taken over once it is `LEASE_S` old.
     """
 
     def __init__(self) -> None:
@@ -34,16 +34,16 @@ class TokenBroker:
         return said
 
     def gone(self, worker: int, now_s: float) -> list[Said]:
-        """What follows when *worker* says nothing more; the process that takes its place is another worker.
+        """What follows when *worker* has gone; the process that takes its place is another worker.
 
-        Its accounts stay while their tokens hold: that process needs them.
+        Its accounts stay while their tokens are good: that process needs them.
         """
         said = [one for account in self._accounts.values() for one in account.without(worker, now_s)]
         self._forget(now_s)
         return said
 
     def _forget(self, now_s: float) -> None:
-        """Drop tokens that have ended, and accounts that nobody uses and that hold none."""
+        """Drop tokens that have ended, and accounts that have neither a user nor a token."""
         for account in self._accounts.values():
             account.standing = account.standing.holding(now_s)
         self._accounts = {name: each for name, each in self._accounts.items() if each.users or each.standing.token}
@@ -77,14 +77,14 @@ class _Account:
                 return self._ended(worker, word.ask, self.standing.failed(word.detail, now_s))
             case TokenLeave():
                 said = self.without(worker, now_s)
-                if not self.users:  # left by the last of them, and not by a death
+                if not self.users:  # the last of them has left, rather than died
                     self.standing = TokenStanding()
                 return said
             case _:
                 assert_never(word)
 
     def without(self, worker: int, now_s: float) -> list[Said]:
-        """What follows when *worker* neither waits nor fetches."""
+        """What follows when *worker* no longer uses the account: it neither waits nor fetches."""
         self.users.pop(worker, None)
         self.waiting.pop(worker, None)
         return self._passed_on(worker, now_s)
@@ -100,7 +100,7 @@ class _Account:
         return told + self._passed_on(worker, now_s)
 
     def _ended(self, worker: int, ask: int, standing: TokenStanding) -> list[Said]:
-        """Everyone is told *standing*, unless it comes from one that has lost the lease."""
+        """Tell every user *standing*, unless *worker* has lost the lease under which it fetched."""
         if self.lease is None or (worker, ask) != self.lease[:2]:
             return []
         self.lease, self.standing = None, standing
@@ -108,7 +108,7 @@ class _Account:
         return [(user, TokenTold(self.name, last, standing)) for user, last in sorted(self.users.items())]
 
     def _passed_on(self, idle: int, now_s: float) -> list[Said]:
-        """The lease for who waits longest, if nobody has it; the worker *idle* has it no more."""
+        """Give the lease, if it is free, to the worker that has waited longest; *idle* no longer holds it."""
         if self.lease is not None and (self.lease.worker == idle or self.lease.until_s <= now_s):
             self.lease = None
         if self.lease is not None or not self.waiting:

@@ -47,7 +47,7 @@ class TokenLink:
             self._send(TokenLeave(account))
 
     def take(self, message: TokenTold | TokenLease) -> None:
-        """Hand *message* on to who asked; one of before the last ask is dropped, which is answered by what is newer."""
+        """Pass *message* to whoever asked. Replies to an earlier ask are dropped: the latest ask gets a newer reply."""
         asked = self._asked.get(message.account)
         if asked is not None and message.ask == asked.ask:
             asked.hear(message.standing if isinstance(message, TokenTold) else None)

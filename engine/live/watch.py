@@ -2,7 +2,7 @@
 
 Events are only hints: editors rename over a file, Kubernetes swaps a symlink above it, some file systems send none.
 What counts is the *signature*: path, inode, size and time of each file that would be read. It is compared after each
-event and every `POLL_S` without one, so that an event that was missed delays a reload and never loses it.
+event and every `POLL_S` without one, so a missed event delays a reload but never loses it.
 """
 
 import asyncio
@@ -21,12 +21,12 @@ ROOT_FILE = "routes.yaml"
 DEBOUNCE_MS = 100
 """A save is several events within a few milliseconds; a person does not notice this much."""
 STEP_MS = 100
-"""How often it is looked for events; each time takes some 60 µs, request or none."""
+"""Polling interval of watchfiles; each poll costs about 60 µs whether or not there are requests."""
 POLL_S = 2.0
 
 
 def signature(root: Path, others: Iterable[Path] = ()) -> Signature:
-    """What tells one state of the configuration under *root*, and of the *others* it refers to, from the next."""
+    """A value that changes whenever the configuration under *root* does, or one of the *others* it refers to."""
     folders = (root / name for name in FOLDERS)
     listed = (path for folder in folders for path in folder.glob("*.y*ml"))
     return frozenset(found for path in (root / ROOT_FILE, *listed, *others) if (found := mark(path)) is not None)
@@ -82,6 +82,6 @@ def mark(path: Path) -> tuple[str, int, int, int] | None:
 
 
 def _watched(root: Path, others: Iterable[Path]) -> set[Path]:
-    """The directories whose entries decide: the root (not what is below it, where `data/` may be) and the folders."""
+    """The directories to watch: the root (not what is below it: `data/` may be), its folders, and those of *others*."""
     candidates = {root, *(root / name for name in FOLDERS), *(path.parent for path in others)}
     return {path for path in candidates if path.is_dir()}

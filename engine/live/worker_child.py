@@ -32,9 +32,9 @@ from engine.live.log import Log
 __all__ = ["Loaded", "WorkerChild", "WorkerCommand"]
 
 SWAP_TIMEOUT_S = 30.0
-"""A worker that has not swapped by then does not get its loop turned; it is killed and starts with the new parts."""
+"""A worker that has not swapped by then has a stuck event loop: it is killed, and its successor loads the new parts."""
 KILL_AFTER_S = 5.0
-"""Beyond the grace, which the worker keeps itself: to hear out new connections, flush its journal and end."""
+"""Beyond the grace, which the worker keeps by itself: time to hear new connections, flush its journal and end."""
 READ_BYTES = 65536
 
 WorkerCommand = Callable[[int, int, int], Sequence[str]]
@@ -43,7 +43,7 @@ WorkerCommand = Callable[[int, int, int], Sequence[str]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Loaded:
-    """A configuration in force, as workers are sent it."""
+    """A configuration in force, as it is sent to workers."""
 
     seq: int
     parts: Mapping[str, Part]
@@ -56,7 +56,7 @@ class Loaded:
 class WorkerChild:
     """One worker slot. Its socket and its slot number outlive the processes that come and go in it.
 
-    *heard* is called with what a process says of tokens, and *hung_up* once it has said its last: before the next one
+    *heard* is called with what a process says about tokens, and *hung_up* after its last word, before the next process
     is heard.
     """
 
@@ -99,7 +99,7 @@ class WorkerChild:
         self._conversation: asyncio.Task[None] | None = None
 
     async def swap(self, loaded: Loaded) -> None:
-        """Have the worker serve *loaded*; return when it does. One that cannot is killed, and starts anew with it."""
+        """Have the worker serve *loaded*; return when it does. If it cannot, it is killed and starts anew with it."""
         self._loaded = loaded
         self._tell()
         try:
@@ -121,14 +121,14 @@ class WorkerChild:
         self.send(Report(loaded.status))
 
     def send(self, message: Message) -> None:
-        """Queue a message. One to a process that has just died is lost: the next one is told everything."""
+        """Queue a message. It is lost if the process has just died: the next process is told everything."""
         if self._writer is not None and not self._writer.is_closing():
             self._writer.write(encode(message))
 
     async def end(self, grace_s: float) -> None:
-        """Drain the worker within *grace_s*; kill it when it does not keep to that.
+        """Drain the worker within *grace_s*, and kill it if it takes too long.
 
-        Our descriptor of its socket is closed first: the worker alone then says when no more connections are queued.
+        Our descriptor of its socket is closed first: the worker alone then decides when connections stop queuing.
         """
         self._listener.close()
         self.send(Drain())
@@ -141,7 +141,7 @@ class WorkerChild:
         return Launch(command=self._command(self.slot, *fds), fds=fds)
 
     async def _started(self) -> None:
-        """The process has its end of the control socket: close ours of it, and send the configuration."""
+        """The process has its end of the control socket: close our copy of that end, and send the configuration."""
         if self._theirs is not None:
             self._theirs.close()
         if self._conversation is not None:
@@ -162,7 +162,7 @@ class WorkerChild:
         self.send(Swap(loaded.seq, tuple(loaded.parts), loaded.status))
 
     async def _listen(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Take what the process says until it is gone."""
+        """Take what the process says until it has gone."""
         decoder = FrameDecoder()
         try:
             with contextlib.suppress(ConnectionError):
