@@ -31,7 +31,7 @@ def caller_of(connection: Connection, service: Service) -> Caller:
 
 
 def needs(permission: str) -> Callable[[Connection, BaseRouteHandler], None]:
-    """A guard that lets in callers with *permission* only."""
+    """A guard that lets in only callers with *permission*."""
 
     def guard(connection: Connection, _: BaseRouteHandler) -> None:
         caller = caller_of(connection, connection.app.state.service)
@@ -45,7 +45,7 @@ def needs(permission: str) -> Callable[[Connection, BaseRouteHandler], None]:
 
 
 def named(service: Service) -> Callable[[Response[Any]], Response[Any]]:
-    """A hook that puts a request id on an answer: every one has its own, inference's among the gateway's headers."""
+    """A hook that gives every answer a request id; inference's answers get theirs among the gateway's headers."""
 
     def name(response: Response[Any]) -> Response[Any]:
         response.headers.update(_naming(service.gateway.entropy.request_id()))

@@ -28,7 +28,7 @@ Inferences = Mapping[Surface, Inference]
 
 
 def inferences(service: Service) -> Inferences:
-    """Every surface, as application and lane share them."""
+    """The endpoint of every surface, shared by application and lane."""
     return MappingProxyType(
         {
             surface: Inference(

@@ -1,4 +1,4 @@
-"""A time that is moved with every request and hardly ever comes."""
+"""A deadline that is moved with every request and hardly ever passes."""
 
 import asyncio
 from collections.abc import Callable
@@ -8,10 +8,10 @@ __all__ = ["Deadline"]
 
 
 class Deadline:
-    """Calls *late* when the time passes; there is none before the first `move`, and after a call.
+    """Calls *late* when the deadline passes; there is none before the first `move`, nor after that call.
 
-    The timer stays where it is while the time moves away from it, and follows when it goes off: setting and cancelling
-    one costs five times as much as a move.
+    Moving the deadline further away does not touch the timer: when it goes off early, it is set again for the current
+    deadline. Setting and cancelling a timer costs five times as much as a move.
     """
 
     __slots__ = ("_due_s", "_goes_off_s", "_late", "_loop", "_timer")
@@ -24,7 +24,7 @@ class Deadline:
         self._timer: asyncio.TimerHandle | None = None
 
     def move(self, seconds: float) -> None:
-        """It is *seconds* from now."""
+        """Put the deadline *seconds* from now."""
         self._due_s = self._loop.time() + seconds
         if self._due_s < self._goes_off_s:
             self.cancel()

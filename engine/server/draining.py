@@ -11,19 +11,19 @@ import uvicorn
 __all__ = ["DrainingServer"]
 
 FIRST_REQUEST_S = 1.0
-"""What a connection gets to begin its first request once no more are accepted; closed earlier, it would be reset."""
+"""Time that a new connection gets to begin its first request during shutdown; closed earlier, it would be reset."""
 LOOK_EVERY_S = 0.02
 CLOSE = (b"connection", b"close")
 
 
 class DrainingServer(uvicorn.Server):
-    """Serves *listener*, whose last descriptor this must be for its end to be seen by nobody."""
+    """Serves *listener*. No other process may hold it open, or connections queued at shutdown would be lost."""
 
     def __init__(self, config: uvicorn.Config, listener: socket.socket) -> None:
         super().__init__(config)
         self._listener = listener
         self._queue = listener.dup()
-        """Keeps the accept queue when uvicorn closes its own descriptor."""
+        """Keeps the accept queue open after uvicorn has closed its own descriptor."""
 
     async def serve_listener(self) -> None:
         """Serve until `drain`, and until what had begun by then has ended."""
@@ -37,7 +37,7 @@ class DrainingServer(uvicorn.Server):
         self.should_exit = True
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Accept who has connected, hear what they ask, and leave the rest to uvicorn: it ends what is idle first."""
+        """Accept whoever has connected, await their first requests, then have uvicorn close connections, idle first."""
         for server in self.servers:
             server.close()
         await self._accept_queued()
@@ -50,7 +50,7 @@ class DrainingServer(uvicorn.Server):
         yield
 
     async def _accept_queued(self) -> None:
-        """Empty the accept queue and close it; what comes later is refused by the kernel, which callers may retry."""
+        """Empty the accept queue and close it. The kernel refuses later connections, which callers may retry."""
         with self._queue, suppress(BlockingIOError):
             accepted = []
             self._queue.setblocking(False)

@@ -1,4 +1,4 @@
-"""A peer that goes away ends what was being answered to it."""
+"""When a peer goes away, what was being answered to it ends."""
 
 import asyncio
 from typing import Any

@@ -26,7 +26,7 @@ __all__ = ["LINGER_S", "AsgiSink", "Inference", "client_ip"]
 LINGER_S = 1.0
 """nginx lingers up to 5 s between reads; a second is enough for what was under way."""
 MOST_CLIENTS = 4096
-"""Whose addresses are remembered at once."""
+"""Clients whose addresses are remembered at once."""
 _FAILED = (
     b"content-type: application/json\r\nx-request-id: %b\r\nrequest-id: %b\r\n"
     b"x-should-retry: false\r\nconnection: close\r\n"
@@ -82,8 +82,8 @@ class AsgiSink:
 class LingeringSink(AsgiSink):
     """Answers a request whose body was not read to its end.
 
-    What still comes of it is read for a moment and thrown away: a connection that is closed with bytes unread is reset,
-    and the peer may never see why.
+    What still arrives of it is read for a moment and thrown away: closing a connection with bytes unread resets it, and
+    the peer may never see the answer.
     """
 
     __slots__ = ("_receive",)
@@ -119,13 +119,13 @@ class Inference:
         object.__setattr__(self, "takes_forms", caller_codec(self.surface).takes_forms)
 
     def is_upload(self, headers: Headers) -> bool:
-        """Whether a request with these *headers* is a form, which is taken as it comes."""
+        """Whether a request with these *headers* is a form, which is taken in piece by piece as it arrives."""
         return self.takes_forms and is_form(_content_type(headers))
 
     async def answer(
         self, headers: Headers, body: bytes | Form, ip: str, sink: ServerSink, path: PathSays = NOTHING_SAID
     ) -> None:
-        """Answer one request that has arrived whole. A failure of ours is logged with its id, and told without more."""
+        """Answer one request that has arrived whole. If we fail, that is logged; the caller is told the request id."""
         inbound = Inbound(
             surface=self.surface,
             request_id=self.gateway.entropy.request_id(),
@@ -147,7 +147,7 @@ class Inference:
         await self.serve(scope, receive, send, NOTHING_SAID)
 
     async def serve(self, scope: Scope, receive: Receive, send: Send, path: PathSays) -> None:
-        """Answer one POST of ASGI, of which its path says *path*."""
+        """Answer one ASGI POST; *path* is what its path says of it."""
         hangup, task = _hangup(scope), asyncio.current_task()
         assert task is not None
         hangup.watch(task)
@@ -183,14 +183,14 @@ class Inference:
                 incoming.close()
 
     async def _failed(self, sink: ServerSink, request_id: str) -> None:
-        """Tell the caller of a failure of ours by the id that it is logged with, and no more."""
+        """Tell the caller that we failed, and the request id under which it is logged, but no more."""
         if sink.started:
             sink.abort()
         else:
             await self._fail(sink, Bug, "the gateway failed; the request id leads to why", request_id)
 
     async def _fail(self, sink: Sink, fault: type[TooLarge | Bug], message: str, request_id: str) -> None:
-        """An error that the gateway itself never saw; the connection is closed, since its body may be unread."""
+        """Send an error of the server's own, and close the connection, since the request's body may be unread."""
         told = Told(status=fault.status, type=fault.type, code=fault.code, message=message, request_id=request_id)
         body = caller_codec(self.surface).error_body(told)
         said = request_id.encode()
@@ -201,7 +201,7 @@ async def _body(headers: Headers, receive: Receive, limit_bytes: int, incoming: 
     """The whole body, a form where one is *incoming*.
 
     Raises:
-        TooLarge: before it is read whole, by its declared length where it has one.
+        TooLarge: it is larger than *limit_bytes*; raised before it is read whole, at once where it declares its length.
         OSError: a form cannot be stored.
     """
     for name, value in headers:
@@ -225,19 +225,19 @@ async def _body(headers: Headers, receive: Receive, limit_bytes: int, incoming: 
 
 
 def _content_type(headers: Headers) -> str:
-    """What the body is; the last of several counts, as it does for the gateway."""
+    """The Content-Type; the last of several counts, as it does for the gateway."""
     return next((value.decode("latin-1") for name, value in reversed(headers) if name == b"content-type"), "")
 
 
 def _hangup(scope: Scope) -> Hangup:
-    """The connection's; one of its own where another server runs the application."""
+    """The connection's `Hangup`; a new one where another server runs the application."""
     extensions = scope.get("extensions") or {}
     hangup = extensions.get(HANGUP)
     return hangup if isinstance(hangup, Hangup) else Hangup()
 
 
 def client_ip(peer: str, headers: Headers, trusted: Networks) -> str:
-    """The client's address: *peer*, or behind trusted proxies the rightmost hop of X-Forwarded-For that is none.
+    """The client's address: *peer*, or behind trusted proxies the rightmost X-Forwarded-For hop that is none of them.
 
     In its usual spelling, with IPv4 in IPv6 as IPv4; empty where the peer has no address, as on a UNIX socket.
     """

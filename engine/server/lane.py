@@ -2,8 +2,8 @@
 
 The lane takes what it fully understands: a POST of HTTP/1.1 to an inference path, with nothing unusual about it. Every
 other request goes through the application, which answers the same paths by the same code (`Inference`); the lane only
-saves it the way, about a third of the gateway's own time. Forms go there as well: they come no faster than they are put
-away, while the lane holds bodies whole.
+skips that detour, about a third of the gateway's own time. Forms take the detour as well: the application reads them no
+faster than it stores them, while the lane holds whole bodies in memory.
 """
 
 import asyncio
@@ -47,7 +47,7 @@ class LaneCycle(msgspec.Struct, eq=False):
     """One request and its answer: the gateway's `Sink`, and what uvicorn's protocol looks at while it lives."""
 
     message_event: ClassVar[asyncio.Event] = asyncio.Event()
-    """Set by uvicorn when the connection is lost; nobody waits for it here, so that one is enough for all."""
+    """Set by uvicorn when the connection is lost; nobody waits for it here, so one is enough for all."""
 
     inference: Inference
     connection: LaneConnection
@@ -82,8 +82,8 @@ class LaneCycle(msgspec.Struct, eq=False):
     async def _refuse(self) -> None:
         """Answer a request whose body is too large, and close soon.
 
-        What still comes of it is read for a moment and thrown away: a connection that is closed with bytes unread is
-        reset, and the peer may never see why.
+        What still arrives of it is read for a moment and thrown away: closing a connection with bytes unread resets it,
+        and the peer may never see the answer.
         """
         await self.inference.refuse(self)
         asyncio.get_running_loop().call_later(LINGER_S, self.abort)

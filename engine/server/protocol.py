@@ -29,14 +29,14 @@ class GatewayProtocol(HttpToolsProtocol):
     """One client connection. *lanes* are the paths that plain POSTs take without the application."""
 
     head_deadline_s = 30.0
-    """For a whole head, from the connection's or the request's first byte; granian's default."""
+    """For a whole head, from when the peer connects or the request begins; granian's default."""
     progress_deadline_s = 30.0
-    """Each further 64 KiB of a body may take so long: uploads are slow, stalled ones are cut."""
+    """For each further 64 KiB of a body: slow uploads pass, stalled ones are cut off."""
 
     def __init__(self, lanes: Mapping[bytes, Inference], cork: Cork, **uvicorns: Any) -> None:
         super().__init__(**uvicorns)
         self.cork = cork
-        """Holds what the lane has written: flushed before anything else is, and before the transport is closed."""
+        """Holds what the lane has written: flushed before anything else is sent, and before the transport is closed."""
         self._lanes = lanes
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn declares it
@@ -47,14 +47,14 @@ class GatewayProtocol(HttpToolsProtocol):
         self._lane: LaneCycle | None = None
         """The request that arrives now, if it is one for a lane."""
         self._asked: asyncio.Future[LaneCycle] | None = None
-        """What the connection's task waits for; None as long as there is no task."""
+        """What the connection's task waits for; None while there is no task."""
         self._awaits_head = self._is_incomplete = False
         self._read_bytes = 0
         self._grown_bytes = -1
-        """By how much a head, or a body since its last progress, has grown after the read that it began in; until that
-        read has ended, -1."""
+        """Bytes received since the head (or the current 64 KiB of body) began, not counting its first read; -1 until
+        that read is over."""
         self._has_progressed = False
-        """Something of the body has come since it was last looked at."""
+        """Whether part of the body has come since this was last checked."""
         self._deadline = Deadline(self.loop, self._late)
         self._deadline.move(self.head_deadline_s)
 
@@ -65,7 +65,7 @@ class GatewayProtocol(HttpToolsProtocol):
         self._hangup.tell()
 
     def eof_received(self) -> None:
-        """The peer sends no more, and is closed; what has been answered reaches it."""
+        """The peer sends no more: the connection is closed once what has been answered is sent."""
         self.cork.flush()
 
     def shutdown(self) -> None:
@@ -149,7 +149,7 @@ class GatewayProtocol(HttpToolsProtocol):
         self.transport.close()
 
     def _is_plain(self) -> bool:
-        """Whether there is nothing about the request that only the application deals with."""
+        """Whether the request needs nothing that only the application can do."""
         parser, previous = self.parser, cast("Any", self.cycle)
         return (
             parser.get_method() == b"POST"
@@ -160,7 +160,7 @@ class GatewayProtocol(HttpToolsProtocol):
         )
 
     def _hand_over(self) -> None:
-        """Tell uvicorn of the head as if it had heard it itself; it makes a request of ASGI of it."""
+        """Replay the head to uvicorn as if it had parsed it itself: uvicorn makes an ASGI request of it."""
         url, headers = self.url, self.headers
         super().on_message_begin()
         self.scope["extensions"] = self._extensions
@@ -197,7 +197,7 @@ class GatewayProtocol(HttpToolsProtocol):
         return len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers) > HEAD_LIMIT_BYTES
 
     def _watch(self) -> None:
-        """A read has ended within a request: its head must not go on for ever, and its body must come on."""
+        """A read has ended within a request: bound its head, or see to it that its body makes progress."""
         is_first = self._grown_bytes < 0
         self._grown_bytes = 0 if is_first else self._grown_bytes + self._read_bytes
         if self._awaits_head:
@@ -218,7 +218,7 @@ class GatewayProtocol(HttpToolsProtocol):
         self.send_400_response("Invalid HTTP request received.")
 
     def _late(self) -> None:
-        """Close a peer that is too slow, without an answer, which it would not read; not one that is being answered."""
+        """Hang up on a peer that is too slow, without an answer it would not read; never while it is being answered."""
         cycle = cast("Any", self.cycle)
         if self._is_incomplete or cycle is None or cycle.response_complete:
             self.close()

@@ -23,7 +23,7 @@ class Service:
     reload: Callable[[], Awaitable[Status]]
     """Read the files again; what came of it."""
     query: Callable[[str], Awaitable[tuple[int, bytes]]]
-    """Run one SELECT over the catalog in a process of its own: exit code, and JSON rows or one line of why not."""
+    """Run one SELECT over the catalog in a process of its own: exit code, and JSON rows or one line saying why not."""
     log: Log
     body_limit_bytes: int
     uploads: Uploads

@@ -1,4 +1,4 @@
-"""The surfaces in the OpenAPI document, which bare ASGI handlers do not reach by themselves."""
+"""Describes the surfaces in the OpenAPI document, from which Litestar leaves bare ASGI handlers out."""
 
 from collections.abc import Mapping
 from types import MappingProxyType

@@ -1,4 +1,4 @@
-"""Where each surface is reached: its paths, and those in which a model's name stands.
+"""Where each surface is reached: the fixed paths, and Gemini's, which have the model's name in them.
 
 Litestar's bare ASGI handlers take no path parameters, so Gemini's paths are told apart in front of the application.
 """

@@ -1,7 +1,7 @@
 """Forms on their way in: what is large in them goes to a file, and is read from there when it is sent on.
 
-The files have no names, so that none is left behind by a process that is killed. Writing, reading and closing may wait
-for a disk, and are done in threads.
+The files have no names, so a process that is killed leaves none behind. Writing, reading and closing may wait for a
+disk, and are done in threads.
 """
 
 import asyncio
@@ -18,10 +18,10 @@ from engine.wire.multipart import Collector, Form, boundary_of
 __all__ = ["Incoming", "Uploads"]
 
 MEMORY_BYTES = 256 * 1024
-"""Of the files of one form, what stays in memory: half a minute of speech in MP3, and cheaper than a file."""
+"""How much of one form's files stays in memory: half a minute of speech in MP3, and cheaper than a file."""
 
 WRITE_BYTES = 256 * 1024
-"""What is written at once: a thread's turn costs as much as copying some of that."""
+"""How much is written at once: handing a write to a thread costs as much as copying part of this."""
 
 
 class _File:
@@ -32,14 +32,14 @@ class _File:
         self._file: BinaryIO | None = None
         self._is_closed = False
         self._used = Lock()
-        """Held by who uses the descriptor, so that it is not closed, and given to another file, meanwhile."""
+        """Held while the descriptor is in use: closed meanwhile, it could be given to another file."""
 
     async def append(self, data: bytes | bytearray) -> None:
         """Write *data* at its end; nowhere once it is closed. Raises OSError."""
         await asyncio.to_thread(self._append, data)
 
     async def read(self, at: int, most_bytes: int) -> bytes:
-        """What stands from *at* on. Raises OSError."""
+        """At most *most_bytes* from offset *at* on. Raises OSError."""
         return await asyncio.to_thread(self._read, at, most_bytes)
 
     def close(self) -> None:
@@ -88,7 +88,7 @@ class _Stretch:
 
 
 class Incoming:
-    """One form on its way in. Whoever has one closes it when its request has ended, however that was."""
+    """One form on its way in. Its owner closes it when its request has ended, however it ended."""
 
     def __init__(self, content_type: str, directory: Path, memory_bytes: int) -> None:
         self._collector: Collector | None = None
@@ -102,7 +102,7 @@ class Incoming:
             self._fault = fault
 
     async def take(self, data: bytes) -> None:
-        """Take a piece of the body. Of one that is no form nothing is kept. Raises OSError where it cannot be kept."""
+        """Take a piece of the body; nothing is kept of one that is no form. Raises OSError if it cannot be stored."""
         if self._collector is None:
             return
         try:
@@ -114,7 +114,7 @@ class Incoming:
             await self._write()
 
     async def form(self) -> Form:
-        """The form, now that the body has ended, or why it is none. Raises OSError where it cannot be kept."""
+        """The form, now that the body has ended, or why it is none. Raises OSError if it cannot be stored."""
         if self._collector is not None:
             try:
                 form = self._collector.form(self._stored)
@@ -155,5 +155,5 @@ class Uploads:
         self._memory_bytes = memory_bytes
 
     def incoming(self, content_type: str) -> Incoming:
-        """A form that begins to come in, with that Content-Type header."""
+        """A form that is about to arrive under that Content-Type."""
         return Incoming(content_type, self._directory, self._memory_bytes)
