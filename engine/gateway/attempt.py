@@ -36,7 +36,7 @@ DONE_PATIENCE_S = 0.25
 """After `[DONE]` only the end of the HTTP body is awaited, so that the connection can be used again."""
 
 _OK = OutcomeKind.OK
-"""Under a name of its own: a member costs four times as much when it is looked up in its enum."""
+"""Bound to a name of its own: looking a member up in its enum costs four times as much."""
 OK = Outcome(kind=_OK, status=200, received=True)
 HUNG_UP = Outcome(kind=OutcomeKind.CANCELLED)
 NO_COST = Cost(pusd=None, list_pusd=None, price_id=None, problem="no usage: nothing was answered")
@@ -49,7 +49,7 @@ class Attempt(msgspec.Struct, kw_only=True):
     asked: Understood
     start: Start
     offer: Offer
-    """What is tried: the candidate's, which everything here asks for."""
+    """The candidate's, at hand because everything here needs it."""
     spoken: Spoken
     """How its provider is asked."""
     sink: Sink
@@ -185,7 +185,7 @@ class Attempt(msgspec.Struct, kw_only=True):
             return sharpen(self.offer.provider, answered, body)
         exchange.tail, exchange.finish_reason = answered.body, answered.finish_reason
         exchange.answer_type = answered.content_type
-        said = answer_tokens(len(body)) if exchange.codec.encoder else 0  # what has no streams is no text
+        said = answer_tokens(len(body)) if exchange.codec.encoder else 0  # surfaces without streams answer no text
         self.usage, self.measures = answered.usage or estimated(envelope, said), answered.measures
         return OK
 
@@ -216,7 +216,7 @@ class Attempt(msgspec.Struct, kw_only=True):
     async def _relay(self, answer: Answer) -> Outcome:
         """A stream, passed on as it comes; nothing goes out before its first content.
 
-        What has come with its end is held, and leaves with the terminator in one write.
+        What arrives together with the end of the body is held, and leaves with the terminator in one write.
         """
         stream = self.stream = self._stream()
         while data := await self._next(answer, stream):
@@ -243,7 +243,7 @@ class Attempt(msgspec.Struct, kw_only=True):
         return OK
 
     async def _next(self, answer: Answer, stream: AnswerStream) -> bytes:
-        """The next bytes. After the terminator nothing is missed by a provider that keeps the line open."""
+        """The next bytes; b"" if, after the stream's terminator, the provider does not end the body as it should."""
         try:
             return await answer.read(self._patience_s(stream))
         except UpstreamFault:
@@ -272,9 +272,9 @@ class Attempt(msgspec.Struct, kw_only=True):
         await self.sink.start(200, stream_head(exchange, self.start.n))
 
     def _kind(self, fault: UpstreamFault) -> OutcomeKind:
-        """A pause before the first content is the first token's timeout, whichever read met it.
+        """A pause before the first content is the first token's timeout, whichever read ran into it.
 
-        A timeout that the request's deadline set is nobody's fault, and no breaker hears of it.
+        A timeout set by the request's deadline is nobody's fault, and no breaker hears of it.
         """
         if isinstance(fault, UpstreamTimeout) and self.clock.monotonic() - self.started_s >= self.start.left_s:
             return OutcomeKind.DEADLINE
@@ -323,7 +323,7 @@ class Attempt(msgspec.Struct, kw_only=True):
     def _record(self, outcome: Outcome, paid: Cost, counted: Measures | None, now_s: float) -> AttemptRecord:
         offer, answer, start = self.offer, self.answer, self.start
         failed = outcome.kind is not _OK
-        return AttemptRecord(  # by position, as `Facts` says why
+        return AttemptRecord(  # by position: `Facts` says why
             start.n,
             start.role,
             start.reason,

@@ -21,13 +21,13 @@ from engine.wire.json_edit import Fields, sets
 __all__ = ["Decided", "Decider"]
 
 MOST_KEPT = 4096
-"""Callers times names times shapes of requests. Names that a pattern serves are without number."""
+"""Callers times names times shapes of requests. There is no end to the names that a pattern serves."""
 
 _number = msgspec.json.Encoder().encode
 
 
 class Decided(msgspec.Struct, frozen=True, gc=False):
-    """A decision, and the same as the line of JSON that its row keeps."""
+    """A decision, and the line of JSON as which its row keeps it."""
 
     decision: Decision
     traced: str

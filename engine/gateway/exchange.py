@@ -1,4 +1,4 @@
-"""One request while it lives, and the record it becomes. Mutable on purpose: it is the only thing that is."""
+"""One request while it lives, and the record it becomes. Mutable: every step of the line notes here what it learns."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -19,9 +19,9 @@ from engine.wire.multipart import Form
 __all__ = ["NOTHING_SAID", "Exchange", "Inbound", "PathSays", "Understood", "milliseconds", "source_prefix"]
 
 HUNG_UP = 499
-"""What a caller who hung up is booked under; nginx's word for it."""
+"""The status recorded for a caller who hung up, as nginx does."""
 MOST_CLIENTS = 4096
-"""Whose networks are remembered at once."""
+"""Clients whose networks are remembered at once."""
 
 
 class PathSays(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,7 +44,7 @@ class Inbound(msgspec.Struct, frozen=True, kw_only=True):
     headers: Headers
     """Names in lower case."""
     body: bytes | Form
-    """A form where the surface takes forms and it came as one; what is stored of it is there until it is answered."""
+    """A form where the surface takes forms and it came as one; its stored files stay until it is answered."""
     ip: str
     """The client's address, trusted proxies already looked through."""
     path: PathSays = NOTHING_SAID
@@ -89,9 +89,9 @@ class Exchange(msgspec.Struct, kw_only=True):
     committed: bool = False
     """Whether content of a stream has gone out."""
     answer_type: str = "application/json"
-    """Content-Type of the answer, where it is no stream that was asked for."""
+    """Content-Type of the answer, unless that is a stream the caller asked for."""
     held: bytes = b""
-    """Of a stream, what came with its end and is still to be sent."""
+    """Of a stream: what came together with its end and is still to be sent."""
     tail: bytes = b""
     """What is to be sent last: all of a plain answer, the terminator of a stream."""
     estimated: bool = False
@@ -121,7 +121,7 @@ class Exchange(msgspec.Struct, kw_only=True):
         facts = self.facts or Facts(model="", at=self.at)
         place = decision and (decision.rule or decision.virtual)
         traceparent = self.headers.get(b"traceparent")
-        return RequestRecord(  # by position, as `Facts` says why
+        return RequestRecord(  # by position: `Facts` says why
             self.inbound.request_id,
             self.at,
             node,
@@ -132,7 +132,7 @@ class Exchange(msgspec.Struct, kw_only=True):
             facts.user,
             source_prefix(self.inbound.ip),
             _tags(facts.metadata, snapshot.recording.tags) if facts.metadata else {},
-            facts.headers or {},  # what is read-only is dear to write
+            facts.headers or {},  # an empty read-only mapping costs more to encode
             facts.metadata or {},
             _trace_id(traceparent) if traceparent else "",
             self.inbound.surface,

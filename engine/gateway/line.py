@@ -26,7 +26,7 @@ __all__ = ["Gateway"]
 WISHES = b"x-engine-provider"
 _BEGIN, _WOKE = Begin(), Woke()
 _OK, _ROUND_ROBIN = OutcomeKind.OK, Strategy.ROUND_ROBIN
-"""Under names of their own: a member costs four times as much when it is looked up in its enum."""
+"""Bound to names of their own: looking a member up in its enum costs four times as much."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +70,7 @@ class Gateway:
             await self.cork.turn()
             await self._answer(exchange, sink)
             await self.cork.turn()
-        finally:  # counted behind the answer, which need not wait for it
+        finally:  # counted after the answer, which need not wait for it
             self.metrics.observe(record)
 
     def _begin(self, snapshot: Snapshot, inbound: Inbound) -> Exchange:
@@ -105,7 +105,7 @@ class Gateway:
         """What the rules may know of the request."""
         recording, headers = exchange.snapshot.recording, exchange.headers
         kept = recording.metadata | recording.tags if envelope.metadata else frozenset()
-        return Facts(  # by position, as it says why
+        return Facts(  # by position: `Facts` says why
             envelope.model,
             exchange.at,
             exchange.inbound.surface,
@@ -130,7 +130,7 @@ class Gateway:
         )
 
     async def _pursue(self, exchange: Exchange, asked: Understood, sink: Sink) -> None:
-        """Do what the plan says until it says that this is finished. Raises Refused when nothing answered."""
+        """Do what the plan says until it says that all is done. Raises Refused when nothing answered."""
         if asked.decision.refusal is not None:
             raise _refused(asked.decision.refusal)
         if (estimate := exchange.codec.estimate) is not None and not _is_answered(exchange, asked.decision):
@@ -164,7 +164,7 @@ class Gateway:
         )
 
     def _write_down(self, exchange: Exchange) -> RequestRecord:
-        """The request's record, which is journalled unless nobody can be named for it."""
+        """The request's record, which is journalled unless the caller could not be identified."""
         record = exchange.record(self.node, milliseconds(self.clock.monotonic() - exchange.started_s))
         if exchange.caller is not None:
             self.journal.append(record)

@@ -37,7 +37,7 @@ class Clock(Protocol):
         ...
 
     async def sleep(self, seconds: float) -> None:
-        """Return after so many seconds."""
+        """Return after that many seconds."""
         ...
 
 
@@ -130,7 +130,7 @@ class Admission(msgspec.Struct, frozen=True):
     tokens: int
     """Reserved from the provider's token rate."""
     provider_trial: int = 0
-    """Generation of the half-open trial at the provider's breaker that this attempt is; 0 when it is none."""
+    """If this attempt is a half-open trial of the provider's breaker, the generation of that trial; else 0."""
     offer_trial: int = 0
     """The same for the breaker of this model there."""
 
@@ -177,11 +177,11 @@ class Sink(Protocol):
     """Where the answer goes: one thin thing over a server's connection.
 
     A *head* is header lines as HTTP/1.1 sends them (RFC 9112, 5), each with its CRLF; what frames the body is not in
-    it. `head_fields` takes one apart for servers that want it otherwise.
+    it. `head_fields` takes one apart for servers that want names and values.
     """
 
     async def whole(self, status: int, head: bytes, body: bytes) -> None:
-        """Send an answer that is there already. Nothing else is called then."""
+        """Send an answer that is already complete. Nothing else is called for it."""
         ...
 
     async def start(self, status: int, head: bytes) -> None:

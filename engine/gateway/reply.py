@@ -14,7 +14,7 @@ __all__ = ["cost_comment", "error_reply", "failed_event", "head_fields", "plain_
 JSON = "application/json"
 SSE = "text/event-stream"
 MOST_NAMES = 4096
-"""Heads that are remembered at once: names that patterns serve are without number."""
+"""Heads that are remembered at once: there is no end to the names that patterns serve."""
 EXPLAIN = "decision.explain"
 """The permission to see how a request was decided."""
 
@@ -54,7 +54,7 @@ def cost_comment(exchange: Exchange) -> bytes:
     """An SSE comment with what the stream cost, for callers who sent `x-engine-cost: 1`; else nothing."""
     if exchange.cost_pusd is None or not exchange.asks(b"x-engine-cost"):
         return b""
-    if not _stream_type(exchange).startswith(SSE):  # sound, or an array of JSON: no comment has a place in it
+    if not _stream_type(exchange).startswith(SSE):  # sound, or an array of JSON: a comment has no place in it
         return b""
     return b": x-engine-cost-usd %b\n\n" % usd(exchange.cost_pusd)
 
@@ -65,7 +65,7 @@ def usd(pusd: int) -> bytes:
 
 
 def head_fields(head: bytes) -> Headers:
-    """The headers whose lines a head is."""
+    """The headers of a head, as names and values."""
     return [(name, value) for name, _, value in (line.partition(b": ") for line in head.split(b"\r\n")[:-1])]
 
 
@@ -113,7 +113,7 @@ def _common(exchange: Exchange, attempts: int, content_type: str) -> bytes:
 def _names(  # noqa: PLR0917 - by position, since a cache knows a call by how it is written
     content_type: str, config_hash: str, attempts: int, provider: str | None, model: str | None, route: str | None
 ) -> bytes:
-    """What answers that went the same way have in common; what is None is left out."""
+    """The lines that answers routed the same way have in common; what is None is left out."""
     said = {
         "content-type": content_type,
         "x-engine-config": config_hash[:12],
