@@ -25,7 +25,7 @@ MAX_OFFERS: Final = 8
 
 
 class Via(NamedTuple):
-    """The way by which offers are reached: the pool's name and draw, and what has accumulated on it."""
+    """How offers are reached: the name and draw of the pool, and what has accumulated on the way."""
 
     pool: str
     draw: float
@@ -33,7 +33,7 @@ class Via(NamedTuple):
     edits: tuple[Edit, ...] = ()
     """Inner virtual models' first."""
     carried: str = ""
-    """What `*` of the rule's pattern stands for."""
+    """What the `*` of the rule's pattern stands for."""
     turn: int | None = None
     """Of a round-robin pool that takes turns; None where the draw decides."""
     why: str = ""
@@ -58,7 +58,7 @@ class Expansion:
     needed: Needs
     dropped: list[Dropped] = field(default_factory=list)
     blocked: list[tuple[float, Candidate]] = field(default_factory=list)
-    """Those that nothing but a breaker stops, with the instant at which it opens the way."""
+    """Candidates that only a breaker stops, each with the instant at which it lets requests through."""
     ordered: bool = True
     """Every pool so far is tried in the order written."""
 

@@ -115,7 +115,7 @@ def _via(named: Named, rule: Rule | None, caller: Caller, draw: float) -> Via:
 
 
 def _least_bad(expansion: Expansion) -> tuple[Candidate, ...]:
-    """The candidate whose breaker opens the way first, when breakers alone left nothing."""
+    """When breakers alone left nothing: the candidate whose breaker lets requests through first."""
     if not expansion.blocked or any(dropped.reason in _PASSING for dropped in expansion.dropped):
         return ()
     return (min(expansion.blocked, key=lambda blocked: blocked[0])[1],)

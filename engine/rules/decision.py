@@ -17,7 +17,7 @@ NO_CHAINS: Mapping[OutcomeKind, "tuple[Candidate, ...]"] = MappingProxyType({})
 
 
 class Reason(StrEnum):
-    """Why a candidate is not tried, in the order in which it decides what a caller gets if nothing is left."""
+    """Why a candidate is not tried. If nothing is left, the reason that comes first here decides what a caller gets."""
 
     DENIED = "denied"
     REQUIRE = "require"
@@ -46,7 +46,7 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True):
     stage: str
     """`pool` or `fallback`."""
     why: str
-    """In words: `ordered 1 of 3 in support`, `fallback 2 of support`."""
+    """In words: `ordered in support`, `fallback of support`, `for rate_limited in support`, `offers openai/gpt-4o`."""
     place: Place
     """Of the target that named it."""
     edits: tuple[Edit, ...] = ()
@@ -101,5 +101,5 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     forced: bool = False
     """Breakers alone left nothing, so the least bad offer is tried."""
     settled: bool = False
-    """The same caller asking the same again is decided alike while the offers of the chains are calm: no condition,
-    draw, turn, wish or passing state had a say."""
+    """While the offers of the chains are calm, the same caller asking the same again gets the same decision: no
+    condition, draw, turn, wish or passing state had a say."""

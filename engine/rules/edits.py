@@ -23,7 +23,7 @@ def edited(  # noqa: PLR0917 - what decides, then what is edited
     caller: Caller,
     translate: Translate | None = None,
 ) -> tuple[Fields, tuple[str, ...]]:
-    """The request's *fields* as *offer* is to get them, and the names of what was dropped on the way.
+    """The request's *fields* as they are to reach *offer*, and the names of what was dropped on the way.
 
     Virtual models' edits come first, inner ones before outer ones, in the caller's protocol; then, after *translate*,
     the provider's quirks and the model's own, in the provider's.

@@ -1,6 +1,6 @@
 """Eligibility: whether an offer may and can serve a request, and if not, why, in one sentence with its place.
 
-Sentences are built for what is left out only: most offers are eligible, and they cost no text.
+Sentences are built only for what is left out: most offers are eligible, and cost no text.
 """
 
 from collections.abc import Iterable
@@ -27,7 +27,7 @@ class Needs(NamedTuple):
     features: frozenset[str]
     modalities: frozenset[Modality]
     tokens: int
-    """Context it takes at the least: the low estimate of the input, and the output's cap where there is one."""
+    """The least context it takes: the low estimate of the input, and the output's cap where there is one."""
     today: date
     """UTC day of the request."""
     facts: Facts
@@ -63,7 +63,7 @@ def needs(facts: Facts) -> Needs:
 
 
 def obstacle(offer: Offer, bounds: Iterable[Bounds], needed: Needs, live: Live) -> Dropped | None:
-    """What keeps *offer* from serving the request whatever the moment: the first in the order of `Reason`."""
+    """What keeps *offer* from serving the request, now or later: the first in the order of `Reason`."""
     for bound in bounds:
         dropped = forbidden(offer, bound)
         if dropped is not None:
@@ -85,13 +85,13 @@ def obstacle(offer: Offer, bounds: Iterable[Bounds], needed: Needs, live: Live) 
 
 
 def pause(offer: Offer, live: Live, now_s: float) -> Dropped | None:
-    """What keeps *offer* from serving a request at the moment: keys that rest, a limit of ours, a breaker."""
+    """What keeps *offer* from serving a request just now: keys that rest, a limit of ours, a breaker."""
     until_s = _keys_rest_until_s(offer, live, now_s)
     if until_s > now_s:
         return _dropped(offer, Reason.KEYS_RESTING, f"every key of {offer.provider.id} rests", until_s=until_s)
     until_s = live.full_until_s(offer, now_s)
     full = offer.provider.when_full
-    # What frees in time is waited for, and what rejects must not hand over: both are the plan's, when it happens.
+    # Left to the plan: a limit that frees in time is waited for, and one that rejects must not hand over.
     if until_s > now_s + full.wait_s and full.then != "reject":
         return _dropped(offer, Reason.FULL, f"our limit at {offer.provider.id} is reached", until_s=until_s)
     until_s = live.blocked_until_s(offer, now_s)

@@ -14,10 +14,10 @@ __all__ = ["identify"]
 Headers = Mapping[bytes, bytes]
 
 _OTHERS = (b"x-api-key", b"x-goog-api-key")
-"""Where a key stands when there is no Authorization, in the order in which they count when a client sends both."""
+"""Where a key may stand when there is no Authorization; when a client sends both, the first of these counts."""
 
 _SHA256 = sha256()
-"""Copied for each key: a copy costs a third of a new one."""
+"""Copied for each key: a copy costs a third as much as a new one."""
 
 _NEXT_STEP = "send a key of this gateway as 'Authorization: Bearer …' or 'x-api-key'"
 

@@ -249,12 +249,12 @@ def _symbols(pieces: tuple[str, ...]) -> list[str]:
 
 
 def _past_stars(reached: set[int], over: list[str]) -> set[int]:
-    """*reached*, and what comes after a `*` there, which may stand for nothing."""
+    """*reached*, and the position after each `*` there, since that may stand for nothing."""
     return reached | {at + 1 for at in reached if at < len(over) and over[at] == "*"}
 
 
 def _includes(wide: str, narrow: str) -> bool:
-    """Whether one symbol, no `*`, matches every character that another does."""
+    """Whether the symbol *wide*, which is no `*`, matches every character that *narrow* does."""
     if narrow == "*":
         return False
     is_member = _is_literal(narrow) and not _is_literal(wide) and _pattern((wide,)).matches(narrow)

@@ -12,10 +12,10 @@ from engine.values import ModelId, ProviderId
 __all__ = ["Named", "is_granted", "names_for", "offers_of", "resolve"]
 
 _MAX_NAME_CHARS = 256
-"""Longer names are unknown without a look: names come from callers, and go into messages and rows."""
+"""Longer names are unknown without being looked up: names come from callers, and go into messages and rows."""
 
 _MAX_STEPS = 16
-"""Aliases followed before a name is unknown: cycles of exact ones are refused by `validate`, patterns could grow."""
+"""Aliases followed before a name is unknown: `validate` refuses cycles of exact ones, but patterns may go on."""
 
 
 class Named(msgspec.Struct, frozen=True):
@@ -65,8 +65,8 @@ def is_granted(caller: Caller, path: tuple[str, ...]) -> bool:
 def names_for(program: Program, caller: Caller) -> Iterator[str]:
     """Every name that *caller* may ask for: virtual models, canonical models, aliases, in this order.
 
-    Last come pins of models that nothing but a pin reaches. What patterns would also serve is without number and is
-    not listed.
+    Last come pins of models that nothing but a pin reaches. There is no end to the names that patterns would also
+    serve; they are not listed.
     """
     return (name for name in _all_names(program) if is_granted(caller, _path(program, name)))
 

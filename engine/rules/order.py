@@ -18,7 +18,7 @@ _OUTPUT_TOKENS: Final = 512
 """The most output that `cheapest` reckons with. Source: the specification's decisions, "Tokens, prices"."""
 
 _ONE_OF_EACH: Final = Measures(images=1, audio_ms=60_000, characters=1, search_units=1)
-"""What `cheapest` reckons with where it is not the token that is paid: offers of a model are compared by their unit."""
+"""What `cheapest` reckons with where something other than tokens is paid for: offers are compared by price per unit."""
 
 _UNKNOWN_COST: Final = float("inf")
 _BITS: Final = 2.0**-53
@@ -59,6 +59,6 @@ def expected_cost_pusd(offer: Offer, facts: Facts, live: Live) -> float:
 
 
 def rank(program: Program, provider: ProviderId) -> tuple[int, str]:
-    """Where ties put a provider: by `defaults.providers`, then by its id."""
+    """Where a tie puts a provider: by `defaults.providers`, then by its id."""
     order = program.order
     return (order.index(provider) if provider in order else len(order), provider)

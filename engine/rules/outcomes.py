@@ -116,8 +116,8 @@ TABLE: Final[Mapping[OutcomeKind, Row]] = MappingProxyType(
         _K.CANCELLED: Row(told=Told(499, "cancelled", "the caller hung up", _REJECTED, False)),
     }
 )
-"""Every kind but `OK`. The order is that in which one of several failures is told: what the caller can mend first,
-then what time mends, then what operators must mend."""
+"""Every kind but `OK`. Of several failures, the caller is told the one whose kind comes first here: what the caller can
+mend, then what time mends, then what operators must mend."""
 
 RETRY_ON: Final = frozenset(kind for kind, row in TABLE.items() if row.retry)
 FAILOVER_ON: Final = frozenset(kind for kind, row in TABLE.items() if row.failover)
@@ -135,7 +135,7 @@ def rest(outcome: Outcome) -> Rest:
 
 
 def rest_bounds_s(kind: OutcomeKind) -> tuple[float, float]:
-    """A key's first rest after *kind* where the provider names no time, and its longest: each one doubles.
+    """A key's first and longest rest after *kind* where the provider names no time; each rest doubles the last.
 
     A rate limit passes by itself; a key that is refused or not paid for waits for a person.
     """
@@ -160,7 +160,7 @@ def sharpen(provider: Provider, outcome: Outcome, body: bytes) -> Outcome:
 def caller_error(outcome: Outcome, retry_after_s: float | None = None) -> Refused:
     """What the caller is told of a request that ended in *outcome*, which is not `OK`.
 
-    The provider's own words pass only where the caller can mend the request by them; a provider's 401 never does.
+    The provider's own words are passed on only where they help the caller mend the request; those of a 401 never are.
     An outcome of the gateway's own (no status, but a code such as `at_capacity`) is told as it is.
     """
     told = TABLE[outcome.kind].told

@@ -58,7 +58,7 @@ Event = Begin | Ended | Full | Woke | Cancelled
 
 
 class Start(msgspec.Struct, frozen=True):
-    """Make this attempt, with this key, within so many seconds of the request's deadline."""
+    """Make this attempt with this key; *left_s* seconds are left until the request's deadline."""
 
     n: int
     candidate: Candidate
@@ -69,7 +69,7 @@ class Start(msgspec.Struct, frozen=True):
 
 
 class Wait(msgspec.Struct, frozen=True):
-    """Do nothing for so long, then say `Woke`."""
+    """Do nothing for this long, then say `Woke`."""
 
     seconds: float
     reason: str
@@ -85,7 +85,7 @@ class Finish(msgspec.Struct, frozen=True):
 Command = Start | Wait | Finish
 
 _FIRST: Final = Role.FIRST
-"""Under a name of its own: a member costs four times as much when it is looked up in its enum."""
+"""Bound to a name of its own: looking a member up in its enum costs four times as much."""
 _FINAL: Final = frozenset({OutcomeKind.OK, OutcomeKind.CANCELLED, OutcomeKind.DEADLINE})
 _TIME_MENDS: Final = frozenset({OutcomeKind.RATE_LIMITED, OutcomeKind.OVERLOADED})
 _PASSING: Final = frozenset({Reason.KEYS_RESTING, Reason.FULL})
@@ -96,10 +96,10 @@ _SKIPPED: Final[Mapping[Reason, tuple[OutcomeKind, str, str]]] = MappingProxyTyp
         Reason.FULL: (OutcomeKind.OVERLOADED, "at_capacity", "has no room at the moment"),
     }
 )
-"""Why an offer may turn out not to be tried → how its caller is told: kind, code, and what is said of the model."""
+"""Why an offer may turn out not to be tried → what the caller is told: kind, code, and what is said of the model."""
 _NEVER_S: Final = float("inf")
 _LEAST_WAIT_S: Final = 0.01
-"""Between two looks at a full provider: concurrency has no instant at which it frees."""
+"""Between two looks at a full provider: nobody knows when an attempt in flight will end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,12 +123,12 @@ class _Tries:
 
 
 class AttemptPlan:
-    """The chain of one request while it is worked through; `step` says what to do about what happened.
+    """The chain of one request while it is worked through; `step` says what to do after what happened.
 
     One thing at a time: a `Start` is followed by `Ended` or `Full`, a `Wait` by `Woke`, a `Finish` by nothing;
     `Cancelled` may come at any time. It always ends: every attempt uses up one of `retry.attempts` of an offer of the
-    chains, every wait some of an offer's patience. The retry budget bounds what is asked of the same offer again; that
-    an outage is not made worse by handing over is the work of breakers and resting keys.
+    chains, every wait some of an offer's patience. The retry budget bounds repeated attempts at the same offer; that
+    failover does not make an outage worse is left to breakers and resting keys.
     """
 
     def __init__(self, decision: Decision, started_s: float) -> None:
@@ -163,9 +163,9 @@ class AttemptPlan:
                 assert_never(event)
 
     def _first(self, now_s: float, live: Live) -> Command:
-        """The first offer of the chain. The decision has just looked at its key if it has one.
+        """The first offer of the chain. If it has one key, that is not looked at again: the decision has just done so.
 
-        Its breakers are looked at again: requests that were decided together must not all be its trials.
+        Its breakers are looked at again: requests that were decided together must not all become trials.
         """
         candidate, left_s = self._left[-1], self._deadline_s - now_s
         keys = candidate.offer.provider.auth.keys
@@ -228,13 +228,13 @@ class AttemptPlan:
         return Wait(pause_s, again.reason) if pause_s else again
 
     def _backoff_s(self, made: int) -> float:
-        """Exponential, with jitter over its upper half that comes of the recorded draw."""
+        """Exponential, with jitter over its upper half, taken from the recorded draw."""
         retry = self._retry
         longest_s: float = min(retry.backoff_max_s, retry.backoff_min_s * 2.0 ** (made - 1))
         return longest_s * (1 + hashed(self._decision.draw, f"backoff {self._n}")) / 2
 
     def _next(self, after: str, now_s: float, live: Live) -> Command:
-        """The next offer of the chain that may start; with none left, what the last resort is."""
+        """The next offer of the chain that may start; with none left, the last resort."""
         while self._left:
             candidate = self._left.pop()
             if _key(candidate) in self._tries:
@@ -262,7 +262,7 @@ class AttemptPlan:
         return self._start
 
     def _again(self, now_s: float, live: Live) -> Command:
-        """After a wait: the start that was waited for, or the next offer when its keys rest by now."""
+        """After a wait: the start that was waited for, or the next offer if its keys now rest."""
         asked = self._asked()
         started = self._started(asked.candidate, asked.role, asked.reason, now_s, live)
         return started or self._next(OutcomeKind.RATE_LIMITED, now_s, live)
@@ -281,7 +281,7 @@ class AttemptPlan:
         return self._next("full", now_s, live)
 
     def _skip(self, candidate: Candidate, reason: Reason, until_s: float) -> None:
-        """Remember an offer that could not even start, as the caller would be told of it."""
+        """Remember an offer that could not even start, in the words that the caller would be told."""
         kind, code, message = _SKIPPED[reason]
         self._tries_of(candidate)  # it has had its turn
         outcome = Outcome(kind=kind, code=code, message=f"{candidate.offer.model} {message}")
@@ -317,12 +317,12 @@ class AttemptPlan:
         return started or Wait(awake_at_s - now_s, reason)
 
     def _is_worth_waiting(self, outcome: Outcome, awake_at_s: float, now_s: float) -> bool:
-        """Whether the provider said when to come again, soon enough: other requests may have made a key rest longer."""
+        """Whether the provider set a time, and a key is awake soon enough: other requests may make keys rest longer."""
         said = outcome.retry_after_s is not None and awake_at_s < self._deadline_s
         return said and awake_at_s - now_s <= self._retry.honor_retry_after_s
 
     def _may_retry(self, now_s: float, live: Live) -> bool:
-        """Whether the retry budget allows one more attempt; asked once for it, however often that is waited for."""
+        """Whether the retry budget allows one more attempt; it is asked once for each, however often that one waits."""
         self._is_allowed = self._is_allowed or live.may_retry(now_s)
         return self._is_allowed
 

@@ -122,7 +122,7 @@ class Auth(msgspec.Struct, frozen=True, kw_only=True):
     """Text put before the secret in the header, `Key ` at some providers."""
     keys: tuple[Key, ...] = ()
     region: str = ""
-    """For which AWS signatures are made, with `service`."""
+    """The region that AWS signatures are made for, together with `service`."""
     service: str = ""
     tenant: str = ""
     """Of Azure AD; may be a reference."""
@@ -151,14 +151,14 @@ class Connections(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class WhenFull(msgspec.Struct, frozen=True, kw_only=True):
-    """What happens when our own limit at a provider is reached: wait so long, then `next` target or `reject`."""
+    """What happens when our own limit at a provider is reached: wait `wait_s`, then the `next` target or `reject`."""
 
     wait_s: float
     then: str
 
 
 class ProviderLimits(msgspec.Struct, frozen=True, kw_only=True):
-    """What may be sent to a provider, over the whole fleet; None is no limit."""
+    """What all workers of a host together may send to a provider; None is no limit."""
 
     requests: Rate | None = None
     tokens: Rate | None = None
@@ -227,7 +227,7 @@ class Provider:
     """The reason it is not to be used; empty when it is."""
 
     manner: Manner = field(init=False, repr=False)
-    """How it is spoken to: the same once more, put together before there are requests."""
+    """The fields above that decide how requests are written, grouped once when the provider is built."""
 
     def __post_init__(self) -> None:
         manner = Manner(protocol=self.protocol, paths=self.paths, dialect=self.dialect, template=self.template)
@@ -251,7 +251,7 @@ class OnUnpriced(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Offer(msgspec.Struct, frozen=True, kw_only=True):
-    """A model at a provider. Per-model overrides are already in `provider`, which is this offer's own copy then."""
+    """A model at a provider. Where the model overrides settings, `provider` is this offer's own copy with them."""
 
     provider: Provider
     model: ModelId
@@ -360,7 +360,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Caller(msgspec.Struct, frozen=True, kw_only=True):
-    """Who asks, as rules see them. One frozen value per declared key, made when the snapshot is assembled."""
+    """Who asks, as rules see them. One frozen value per declared key, made by `config.compile`."""
 
     id: str
     team: str = ""
@@ -424,7 +424,7 @@ class Program(msgspec.Struct, frozen=True, kw_only=True):
     """Every listed offer, at any provider."""
     patterns: Mapping[ProviderId, tuple[OfferPattern, ...]]
     aliases: Mapping[str, str]
-    """Exact alias → name, one step; targets may be aliases again, cycles were refused."""
+    """Exact alias → name, one step; the name may be an alias again. Cycles have been refused."""
     alias_patterns: tuple[tuple[str, str], ...]
 
     virtual: Mapping[str, VirtualModel]

@@ -11,7 +11,7 @@ class Live(Protocol):
     """The living state that decisions read. Instants are monotonic seconds, the same clock as `now_s`."""
 
     epoch: int
-    """Another number whenever `configured` may have changed."""
+    """Changes whenever answers of `configured` may have changed."""
 
     def configured(self, provider: Provider) -> bool:
         """Whether the provider has the secrets it needs (or needs none)."""
@@ -20,7 +20,7 @@ class Live(Protocol):
     def is_calm(self, offer: Offer, now_s: float) -> bool:
         """Whether nothing at all stands against the offer: configured, a key awake, no limit, breakers not open.
 
-        The quick question before the three below; no is always a safe answer.
+        The quick question before the three below; False is always a safe answer.
         """
         ...
 
@@ -41,7 +41,7 @@ class Live(Protocol):
         ...
 
     def turn(self, pool: str) -> int:
-        """The round-robin turn of a pool (virtual model or rule name): rises by one a request."""
+        """The round-robin turn of a pool (virtual model or rule name): rises by one with each request."""
         ...
 
     def may_retry(self, now_s: float) -> bool:
