@@ -20,10 +20,9 @@ class Broker(Protocol):
     """
 
     def ask(self, account: str, seen: int, hear: Hear) -> None:
-        """From now on *hear* what is known of the token, and be let to fetch unless more is known than version *seen*.
+        """Call *hear* with every later standing; grant a lease if nothing newer than *seen* is known.
 
-        Who asks is not fetching. Asked again, it asks once: an answer that got lost comes, and a lease that someone
-        holds on to passes on when it is too old.
+        Asking gives up any lease held. Repeating an ask is harmless, and recovers a lost reply or an expired lease.
         """
         ...
 

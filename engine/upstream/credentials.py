@@ -85,7 +85,9 @@ class Head:
                 yield name, value
 
     async def ready(self, call: Call) -> float:
-        """How many seconds *call* waited until it can be sent: no longer than for a connection, nearly always 0.0.
+        """Wait until *call*'s credential is available; the seconds waited, almost always 0.0.
+
+        At most the connect timeout, or the call's own if that is shorter.
 
         Raises:
             UpstreamUnreachable: its credential was not there in time.

@@ -47,7 +47,7 @@ class Signer:
         self._auth = SigV4Auth(Credentials(key_id, secret, session), service, region)
 
     async def ready(self, timeout_s: float) -> float:
-        """See `credentials.Minter.ready`: a signature waits for nothing."""
+        """See `minters.Minter.ready`: a signature waits for nothing."""
         del timeout_s
         return 0.0
 

@@ -73,8 +73,8 @@ class Credential:
 class TokenSource:
     """The current token of one credential. Implements `minters.Minter`.
 
-    Started, it asks the broker at once, and from then on well before each token ends, whether or not requests come; it
-    fetches when the broker says so. Only who comes before the outcome of the very first fetch is known waits for it. A
+    Once started, it asks the broker at once, and from then on well before each token ends, whether or not requests
+    come; it fetches when the broker says so. Only requests that arrive before the first fetch has finished wait. A
     fetch that fails leaves the token as it is.
     """
 
@@ -161,9 +161,9 @@ class TokenSource:
             self._heard.set()
 
     async def _step(self, inputs: Inputs) -> float:
-        """How long nothing is to be done, unless it is woken, once what is due has been: a fetch, an ask, or nothing.
+        """Do whatever is due (fetch, ask the broker, or nothing) and return the seconds to sleep unless woken.
 
-        What is not answered is asked again when a lease that somebody else has would be too old.
+        An unanswered ask is repeated after `LEASE_S`, when another worker's lease must have lapsed.
         """
         left_s = self._due_s - monotonic()
         if self._leased:
