@@ -1,4 +1,4 @@
-"""Places, problems and the exception family: every way in which something is wrong, by whose fault it is.
+"""Places, problems and the exception family: every way in which something can be wrong, by whose fault it is.
 
     EngineError
     ├── ConfigInvalid                 the configuration; carries every Problem, each with its place
@@ -87,7 +87,7 @@ class Problem:
     """One thing wrong with a configuration, said so that a person can mend it without reading the manual."""
 
     slug: str
-    """Stable name of the kind of problem; CI filters and `engine explain SLUG` hang on it."""
+    """Stable name of the kind of problem; CI filters and `engine explain SLUG` depend on it."""
     place: Place
     key: str
     """Dotted key path, `models.openai/gpt-4o.price.0.from`; empty for a whole file."""
@@ -143,7 +143,7 @@ class ConfigInvalid(EngineError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Flaw:
-    """One thing wrong within a text, for whoever knows where the text stands to make a `Problem` of."""
+    """One thing wrong within a text; whoever knows where the text stands makes a `Problem` of it."""
 
     slug: str
     message: str

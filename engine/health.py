@@ -31,7 +31,7 @@ __all__ = [
 ]
 
 _LONGEST_PAUSE = 10
-"""A pause grows to at most so many times `open_for_s`."""
+"""A pause grows to at most this many times `open_for_s`."""
 
 _LAYOUT = struct.Struct("<BBHHxxIIIIIIddd")
 PACKED_BYTES = _LAYOUT.size
@@ -48,8 +48,8 @@ class BreakerSettings(msgspec.Struct, frozen=True, kw_only=True):
     within_s: float = 30.0
     """Counted in halves: the window reaches back between half of this and all of it."""
     open_for_s: float = 60.0
-    """First pause; doubles with every failed trial, up to ten times this. A trial that has said nothing for so long
-    is lost with the process that made it."""
+    """First pause; doubles with every failed trial, up to ten times this. A trial that has not ended after this long is
+    taken for lost, together with the process that made it."""
     half_open_requests: int = 2
     """Trials let through at once; as many successes close it."""
 
@@ -71,7 +71,7 @@ class Breaker(NamedTuple):
     trials: int = 0
     """Trials in flight."""
     successes: int = 0
-    """Trials that succeeded since it was half-open."""
+    """Trials that succeeded since it became half-open."""
     failures: int = 0
     """Consecutive ones."""
     total: int = 0
@@ -98,7 +98,7 @@ class Success(msgspec.Struct, frozen=True):
 
     trial: int = 0
     count: int = 1
-    """How many did, where successes under a closed breaker are reported together."""
+    """How many attempts succeeded: successes under a closed breaker may be reported together."""
 
 
 class Failure(msgspec.Struct, frozen=True):
@@ -236,5 +236,5 @@ def _tried(breaker: Breaker, now_s: float, settings: BreakerSettings) -> Breaker
 
 
 def _next(generation: int) -> int:
-    """The generation after this one: 0 stays for what is no trial, and four bytes are enough."""
+    """The generation after this one: 0 is kept for what is no trial, and the number stays within four bytes."""
     return generation % 0xFFFFFFFF + 1

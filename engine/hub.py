@@ -274,7 +274,7 @@ class Finish(StrEnum):
     PAUSE = "pause"
     """Anthropic's `pause_turn`: send the answer back to let it go on."""
     ERROR = "error"
-    """The provider says that it failed midway; anything that is no other kind."""
+    """The provider says that it failed midway; also anything that is none of the other kinds."""
 
 
 class Choice(msgspec.Struct, frozen=True, kw_only=True):

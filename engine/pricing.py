@@ -25,7 +25,7 @@ _NO_RATES = (None,) * len(_KINDS)
 _counts = attrgetter(*_KINDS)
 """The token counts of a `Usage`, in the order of `_KINDS`."""
 _PARENTS = {"cache_write_1h": "cache_write"}
-"""What a kind is priced as before it is priced as `input` or `output`."""
+"""What a kind without a rate of its own is priced as, before `input` or `output` is considered."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +86,7 @@ class Price(msgspec.Struct, frozen=True, kw_only=True):
     request_pusd: int | None = None
     """Added once per request."""
     image_pusd: int | None = None
-    """For each picture that was made; this, and what follows, is None where it has no price."""
+    """For each picture that was made. This and each of the following is None where there is no such price."""
     audio_minute_pusd: int | None = None
     """For each minute of sound that was heard, to the millisecond."""
     character_pusd: int | None = None
@@ -111,7 +111,7 @@ def rates(usd_per_mtok: Mapping[str, Decimal]) -> Rates:
     """Rates from prices as they are written: US dollars per million tokens, by kind.
 
     Raises:
-        PriceInvalid: a flaw for each kind whose price is negative or not a whole number of pico-dollars a token.
+        PriceInvalid: a flaw for each kind whose price is negative or not a whole number of pico-dollars per token.
     """
     per_token: dict[str, int] = {}
     flaws: list[Flaw] = []
@@ -165,9 +165,9 @@ def cost(usage: Usage, price: Price | None, discount: Fraction, measures: Measur
     request. Only the discount and parts of a minute can leave a fraction of a pico-dollar; it is rounded half to even,
     once per kind. What has no price makes the whole cost unknown, with the problem said; nothing is guessed.
 
-    Tokens and measures may count the same: a picture that was made is counted in tokens as well by some providers, and
-    the price says which of the two is paid. So a measure needs no price where the provider reported tokens, and tokens
-    need none where the price lists no rate for any, and something else of the answer is paid.
+    Tokens and measures may count the same: some providers count a picture that was made in tokens as well, and the
+    price says which of the two is paid for. So a measure needs no price where the provider reported tokens, and tokens
+    need none where the price lists no rate for any and something else of the answer is paid for.
     """
     if price is None:
         return Cost(pusd=None, list_pusd=None, price_id=None, problem="no price is in force")

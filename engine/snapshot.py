@@ -1,8 +1,8 @@
-"""The snapshot: one immutable value that a whole configuration has become, and how it travels between processes.
+"""The snapshot: the one immutable value that a configuration becomes, and how it travels between processes.
 
 The compile subprocess makes `Parts` (one per provider, one for everything else) and `dump`s each; a worker loads
 the parts whose `part_hash` changed, keeps the others, and assembles. `assemble_steps` is the only constructor of
-`Snapshot`; it stops often, so that a worker can go on serving while it builds the next one.
+`Snapshot`; it yields often, so that a worker can go on serving while it builds the next one.
 """
 
 import io
@@ -48,7 +48,7 @@ __all__ = [
 
 
 class Recording(msgspec.Struct, frozen=True, kw_only=True):
-    """What of a caller's headers and metadata is kept: for rules, for replay and as columns of reports."""
+    """Which of a caller's headers and metadata are kept: for rules, for replay and as columns of reports."""
 
     headers: frozenset[str] = frozenset()
     """Lower case."""
@@ -125,14 +125,14 @@ T = TypeVar("T")
 
 
 def part_hash(part: Part) -> str:
-    """What a part was made from: a worker that holds a part with this hash need not be sent it again."""
+    """The hash of what a part was made from: a worker that holds a part with this hash need not be sent it again."""
     return part.source_hash if isinstance(part, ProviderPart) else part.bundle_hash
 
 
 def dump(part: Part) -> bytes:
     """The part as bytes, for `load_steps` in another process of the same engine and Python.
 
-    Pickles in a row: the part, for the root without virtual models and rules; then those, a chunk at a time.
+    Pickles in a row: the part (the root's without virtual models and rules), then those, a chunk at a time.
     """
     buffer = io.BytesIO()
     if isinstance(part, ProviderPart):

@@ -1,10 +1,10 @@
 """What flows through the gateway: facts of a request, usage, outcomes, and the records that are written of them.
 
-Pure data, no behaviour beyond what keeps a value valid. Instants are UTC and aware; durations carry their unit in
-the name; money is whole pico-dollars (10^-12 USD). What is made for every request is a msgspec struct: just as frozen
-as a dataclass, and built in a fifth of the time (a request record: 1.4 against 6.2 µs). So are the parts of a program
-and of a condition, and what a check makes thousands of: a dataclass takes a millisecond to be defined, and every start
-of a command pays that for each.
+Pure data: methods derive one value from another, and do nothing else. Instants are UTC and aware; durations carry their
+unit in the name; money is whole pico-dollars (10^-12 USD). What is made for every request is a msgspec struct: just as
+frozen as a dataclass, and built in a fifth of the time (a request record: 1.4 against 6.2 µs). So are the parts of
+programs and conditions, and what a check makes by the thousand: defining a dataclass takes a millisecond, which every
+start of a command pays for each.
 """
 
 from collections.abc import Mapping, Sequence
@@ -118,8 +118,8 @@ class SecretRef:
 
 
 LEASE_S = 15.0
-"""How long one worker alone may fetch the token of an account: longer than a fetch can take, so that only one that has
-stopped in the middle of it loses the lease to another."""
+"""How long one worker alone may fetch the token of an account: longer than a fetch can take, so that a worker loses its
+lease to another only if it stalls in the middle of one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +139,7 @@ class TokenStanding:
     """How many fetches have ended, well or not."""
     token: AccessToken | None = None
     failures: int = 0
-    """In a row, since the token."""
+    """In a row, since the last fetch that brought a token."""
     detail: str = ""
     """Why the last fetch failed; holds no secret."""
     at_s: float = 0.0
@@ -154,13 +154,13 @@ class TokenStanding:
         return replace(self, version=self.version + 1, failures=self.failures + 1, detail=detail, at_s=now_s)
 
     def holding(self, now_s: float) -> "TokenStanding":
-        """What is known without a token that has ended."""
+        """What is known, without its token if that has ended."""
         return replace(self, token=None) if self.token is not None and self.token.ends_s <= now_s else self
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wishes:
-    """What a caller asks of the order of providers; it may only narrow what the rules allow."""
+    """What a caller wishes about providers and their order; it can only narrow what the rules allow."""
 
     order: tuple[str, ...] = ()
     only: tuple[str, ...] = ()
@@ -171,8 +171,8 @@ class Wishes:
 class Facts(msgspec.Struct, frozen=True):
     """What rules may know of a request. Absent texts are empty strings: conditions have no null.
 
-    Made by position on the request path: Python passes more than fifteen keywords through a mapping, at five times the
-    price of what they make. So are the records.
+    Built positionally on the request path: with more than 15 keyword arguments Python packs them into a dict, which
+    costs five times the construction itself. Records are built the same way.
     """
 
     model: str
@@ -186,7 +186,7 @@ class Facts(msgspec.Struct, frozen=True):
     input_tokens: int = 0
     """Bytes / 3.5: the likely count, the fact `request.input_tokens`, and what `cheapest` reckons with."""
     input_tokens_high: int = 0
-    """One token a byte: the bound for reservations."""
+    """One token per byte: the bound for reservations."""
     max_tokens: int | None = None
     has_tools: bool = False
     has_images: bool = False
@@ -217,7 +217,7 @@ class UsageSource(StrEnum):
 class Usage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """Token counts by kind. The kinds are disjoint: `wire` has evened out what providers nest in one another.
 
-    In the journal what is 0, and the usual source, are left out.
+    Counts of 0 and the usual source are left out of the journal.
 
     `input` excludes cached, cache-written, audio and image tokens; `output` excludes reasoning, audio and image.
     """
@@ -290,7 +290,7 @@ class AttemptRecord(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Counted from 1 within the request."""
     role: Role
     reason: str
-    """Why this offer was chosen, in words: `pool, ordered`, `fallback after rate_limited`."""
+    """Why this offer was chosen, in words: `ordered in support`, `fallback after rate_limited`."""
     provider: str
     model: str
     upstream_model: str
@@ -480,7 +480,7 @@ class PriceRow(TypedDict):
     audio_output_pusd_per_token: int | None
     image_output_pusd_per_token: int | None
     request_pusd: int | None
-    """Added once per request; this and what follows is the same in each tier of a period."""
+    """Added once per request. This and each of the following is the same in every tier of a period."""
     image_pusd: int | None
     audio_minute_pusd: int | None
     character_pusd: int | None
