@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from litestar.exceptions import MethodNotAllowedException
 
-from engine.errors import Bug, TooLarge
+from engine.errors import BadRequest, Bug, TooLarge
 from engine.gateway import NOTHING_SAID, Gateway, Inbound, PathSays, Sink, head_fields
 from engine.live.current import Current
 from engine.live.log import Log
@@ -163,6 +163,17 @@ class Inference:
         """Answer a request whose body is too large, without having read it."""
         message = f"the body is larger than {self.body_limit_bytes} bytes, the most this gateway takes"
         await self._fail(sink, TooLarge, message, self.gateway.entropy.request_id())
+
+    def no_http(self, why: str, request_id: str) -> bytes:
+        """The whole answer, head and body, to bytes that are no HTTP request."""
+        message = f"this is no valid HTTP/1.1 request: {why}"
+        told = Told(status=400, type=BadRequest.type, code="invalid_http", message=message, request_id=request_id)
+        body = caller_codec(self.surface).error_body(told)
+        return b"HTTP/1.1 400 Bad Request\r\n%bcontent-length: %d\r\n\r\n%b" % (
+            _FAILED % (request_id.encode(), request_id.encode()),
+            len(body),
+            body,
+        )
 
     async def _taken(self, scope: Scope, receive: Receive, send: Send, path: PathSays) -> None:
         """Read a request and answer it, or say why it was not read to its end."""

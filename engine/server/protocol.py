@@ -106,7 +106,7 @@ class GatewayProtocol(HttpToolsProtocol):
         self._awaits_head = False
         self._grown_bytes = -1
         inference = self._lanes.get(self.url)
-        if inference is None or not self._is_plain() or inference.is_upload(self.headers):
+        if inference is None or not self._is_plain(inference) or inference.is_upload(self.headers):
             self._lane = None
             self._hand_over()
         else:
@@ -148,14 +148,15 @@ class GatewayProtocol(HttpToolsProtocol):
         self.cork.flush()
         self.transport.close()
 
-    def _is_plain(self) -> bool:
-        """Whether the request needs nothing that only the application can do."""
-        parser, previous = self.parser, cast("Any", self.cycle)
+    def _is_plain(self, inference: Inference) -> bool:
+        """Whether the request needs nothing that only the application can do, such as to refuse its declared length."""
+        parser, previous, headers = self.parser, cast("Any", self.cycle), dict(self.headers)
         return (
             parser.get_method() == b"POST"
             and parser.get_http_version() == "1.1"
             and not parser.should_upgrade()
-            and b"expect" not in dict(self.headers)
+            and b"expect" not in headers
+            and int(headers.get(b"content-length", 0)) <= inference.body_limit_bytes
             and (previous is None or previous.response_complete)
         )
 
@@ -212,10 +213,16 @@ class GatewayProtocol(HttpToolsProtocol):
             self._deadline.move(self.progress_deadline_s)
 
     def _refuse(self, why: str) -> None:
-        """Answer 400 to what is no request, or to one that is not read to its end, and close."""
-        self.logger.warning("Invalid HTTP request received: %s", why)
+        """Answer 400 to what is no request, or to one that is not read to its end, and close.
+
+        In OpenAI's shape, since nobody knows which path was meant.
+        """
+        inference = next(iter(self._lanes.values()))
+        request_id = inference.gateway.entropy.request_id()
+        self.logger.warning("Invalid HTTP request received: %s (%s)", why, request_id)
         self.cork.flush()
-        self.send_400_response("Invalid HTTP request received.")
+        self.transport.write(inference.no_http(why, request_id))
+        self.close()
 
     def _late(self) -> None:
         """Hang up on a peer that is too slow, without an answer it would not read; never while it is being answered."""

@@ -133,13 +133,26 @@ def test_permission(gateway: Any, read_key: str, path: str) -> None:
     ids=["no-http", "two-lengths", "long-header", "many-headers"],
 )
 def test_raw_bytes(gateway: Any, head: bytes) -> None:
-    """Bytes that are no proper request end their connection and nothing else."""
+    """Bytes that are no proper request get OpenAI's error, and end their connection and nothing else."""
+    with socket.create_connection(("127.0.0.1", gateway.port), timeout=10) as peer:
+        peer.sendall(head)
+        answer = peer.recv(65536)
+    error = json.loads(answer.partition(b"\r\n\r\n")[2])["error"]
+
+    assert answer.startswith(b"HTTP/1.1 400")
+    assert (error["code"], error["type"]) == ("invalid_http", "invalid_request_error")
+    assert error["request_id"].encode() in answer.partition(b"\r\n\r\n")[0]
+    assert gateway.chat("t/ok").status_code == 200
+
+
+def test_a_body_that_says_it_is_too_large_is_refused_before_it_comes(gateway: Any) -> None:
+    """Nobody sends 70 MB to be told that 64 are the most."""
+    head = b"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-length: 70000000\r\n\r\n"
     with socket.create_connection(("127.0.0.1", gateway.port), timeout=10) as peer:
         peer.sendall(head)
         answer = peer.recv(65536)
 
-    assert answer == b"" or answer.startswith(b"HTTP/1.1 400")
-    assert gateway.chat("t/ok").status_code == 200
+    assert answer.startswith(b"HTTP/1.1 413")
 
 
 def test_strict_refuses_what_would_be_dropped(gateway: Any) -> None:
