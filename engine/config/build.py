@@ -24,6 +24,7 @@ from engine.config.report import Report
 from engine.config.shape import check
 from engine.config.tables import rows
 from engine.errors import Problem, Severity
+from engine.rules.match import specificity
 from engine.snapshot import Parts, RootPart, assemble
 from engine.values import ModelRow, PriceRow, ProviderId, ProviderRow
 
@@ -81,7 +82,7 @@ def _parts(tree: Tree, names: Names, bundle: Bundle, report: Report) -> Parts:
         order=tuple(map(ProviderId, defaults["providers"].value)),
         retry=retry,
         aliases=MappingProxyType({name: target for name, target in aliases.items() if "*" not in name}),
-        alias_patterns=tuple((name, target) for name, target in aliases.items() if "*" in name),
+        alias_patterns=tuple((name, aliases[name]) for name in sorted(aliases, key=specificity) if "*" in name),
         virtual=routes.virtual(tree.routes["models"], retry, names, report),
         rules=routes.rules(tree.rules, names, report),
         callers=policies.callers(tree.policies, report),

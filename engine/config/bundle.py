@@ -1,10 +1,12 @@
 """A configuration root as bytes: which files belong to it, and the one place in `config` that reads them."""
 
 import hashlib
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from stat import S_ISREG
 from types import MappingProxyType
 
 from engine.config.revision import revision
@@ -13,6 +15,7 @@ from engine.errors import ConfigUnreadable
 __all__ = ["Bundle", "laid_over", "overlays", "read", "with_overlay"]
 
 ROOT_FILE = "routes.yaml"
+ROOT_NAMES = (ROOT_FILE, "routes.yml")
 FOLDERS = ("routes.d", "providers.d", "policies", "overlays", "tests/routing")
 SUFFIXES = (".yaml", ".yml")
 """`.yml` is read so that it can be refused by name: a file that is silently skipped would be worse."""
@@ -43,12 +46,13 @@ def read(root: Path) -> Bundle:
     """The configuration under *root*.
 
     Raises:
-        ConfigUnreadable: *root* is not a directory, or a file of it cannot be read.
+        ConfigUnreadable: *root* is not a directory, or a folder or file of it cannot be read: what is in there would
+            otherwise be gone without a word.
     """
-    if not root.is_dir():
-        raise ConfigUnreadable(f"{root} is not a directory")
     try:
-        files = {path.relative_to(root).as_posix(): path.read_bytes() for path in _files(root)}
+        if not root.is_dir():
+            raise ConfigUnreadable(f"{root} is not a directory")
+        files = {path.relative_to(root).as_posix(): _bytes(path) for path in _files(root)}
     except OSError as exc:
         raise ConfigUnreadable(f"{exc.filename}: {exc.strerror}") from exc
     return Bundle(files=_sorted(files), git_rev=revision(root))
@@ -83,9 +87,23 @@ def _sorted(files: Mapping[str, bytes]) -> Mapping[str, bytes]:
 
 def _files(root: Path) -> Iterator[Path]:
     """The files that belong to a configuration. Hidden ones do not: editors and Kubernetes keep their own there."""
-    if (root / ROOT_FILE).is_file():
-        yield root / ROOT_FILE
+    yield from (path for name in ROOT_NAMES if os.path.lexists(path := root / name))
     for folder in FOLDERS:
-        for path in sorted((root / folder).glob("*")):
-            if path.suffix in SUFFIXES and not path.name.startswith(".") and path.is_file():
-                yield path
+        yield from (path for path in _inside(root / folder) if path.suffix in SUFFIXES and path.name[0] != ".")
+
+
+def _inside(folder: Path) -> list[Path]:
+    """What is in *folder*, sorted; nothing where there is none."""
+    try:
+        return sorted(folder.iterdir())
+    except FileNotFoundError:
+        return []
+
+
+def _bytes(path: Path) -> bytes:
+    """The content of a file that can be waited for: not of a pipe, which may never end."""
+    if not path.name.isprintable():
+        raise ConfigUnreadable(f"{str(path)!a}: the name of this file cannot be printed; rename it")
+    if not S_ISREG(path.stat().st_mode):
+        raise ConfigUnreadable(f"{path}: this is not a file")
+    return path.read_bytes()

@@ -32,7 +32,7 @@ BLANKS: Final[Mapping[Kind, Mapping[Path, Any]]] = {
         ("errors", "*", "is"): "server_error",
     },
     Kind.POLICY: {("access", "anonymous", "models"): []},
-    Kind.ROUTING_TEST: {},
+    Kind.ROUTING_TEST: {("tests",): []},
 }
 """Required values whose absence need not take what surrounds them along; `*` is any key or index."""
 

@@ -94,7 +94,8 @@ def _lay_section(documents: list[Document], kind: Kind, key: str, tree: _Tree, f
 def _lay(trees: list[_Tree], path: Path, patch: _Tree) -> None:
     """Put *patch* at *path* of the tree that has it, in place in *trees*; of several, each gets its own part."""
     holders = [i for i, tree in enumerate(trees) if _at(tree, path) is not None]
-    if len(holders) > 1 and isinstance(patch[0], dict):
+    values = [patch[0], *(found[0] for i in holders if (found := _at(trees[i], path)))]
+    if len(holders) > 1 and all(isinstance(value, dict) for value in values):
         for key, value in patch[0].items():
             _lay(trees, (*path, key), (value, patch[1][2][key]))
         return

@@ -136,18 +136,23 @@ def _overlaid(files: Sequence[_Examined], bundle: Bundle, cache: Cache | None) -
         before = readable.get(id(document))
         if before is None:
             first = by_name.get(document.file, _Examined(document))
-            made_of: list[str | bytes] = [
-                "patched",
-                document.kind,
-                document.file,
-                bundle.files.get(document.file, b""),
-                data,
-            ]
+            made_of = _made_of(document, bundle, data)
             shape, gaps = _kept(cache, made_of, partial(_patched_shape, document, first.writing))
             patched = structs.replace(document, gaps=(*first.unread, *gaps))
             before = _Examined(patched, first.writing, shape, first.unread)
         result.append(before)
     return result, [*writing, *misfits]
+
+
+def _made_of(document: Document, bundle: Bundle, patch: bytes) -> Iterator[str | bytes]:
+    """All that a patched *document* depends on.
+
+    A provider's patch goes into its own file; which file of the other kinds a section goes into depends on all of them.
+    """
+    yield from ("patched", document.kind, document.file, patch)
+    for name, data in bundle.files.items():
+        if name == document.file or (document.kind is not Kind.PROVIDER and _kind(name) is document.kind):
+            yield from (name, data)
 
 
 def _patched_shape(document: Document, writing: Sequence[Problem]) -> tuple[list[Problem], list[Path]]:
@@ -172,7 +177,7 @@ def _shape(document: Document, writing: Sequence[Problem]) -> tuple[list[Problem
     return problems, [gap for _, gaps in findings for gap in gaps]
 
 
-def _kept(cache: Cache | None, parts: Sequence[str | bytes], make: Callable[[], Any]) -> Any:
+def _kept(cache: Cache | None, parts: Iterable[str | bytes], make: Callable[[], Any]) -> Any:
     """What *make* returns, from the cache if it was made of the same *parts* before."""
     if cache is None:
         return make()

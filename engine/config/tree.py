@@ -127,6 +127,8 @@ class _Anchor:
     value: Any = EMPTY
     node: Node | None = None
     size: int = 0
+    depth: int = 0
+    """Levels of lists and mappings, its own included."""
 
 
 class _Reader:
@@ -142,6 +144,8 @@ class _Reader:
         self._anchors: dict[str, _Anchor] = {}
         self._nodes = 0
         self._aliased = 0
+        self._deepest = 0
+        """The deepest level so far, within the anchor that is being read; aliases count as what they stand for."""
 
     def document(self) -> tuple[dict[str, Any], Node]:
         """The one document of the file. Raises ConfigInvalid when it cannot be read to its end."""
@@ -191,16 +195,17 @@ class _Reader:
         if event.anchor is None:
             return self._plain_value(event, path, key_spot, spot)
         anchor = self._anchors[event.anchor] = _Anchor()
-        before = self._nodes
+        before, around = self._nodes, self._deepest
+        self._deepest = len(path)
         anchor.value, anchor.node = self._plain_value(event, path, key_spot, spot)
-        anchor.size = self._nodes - before + 1
+        anchor.size, anchor.depth = self._nodes - before + 1, self._deepest - len(path)
+        self._deepest = max(around, self._deepest)
         return anchor.value, anchor.node
 
     def _plain_value(self, event: Any, path: Path, key_spot: Spot, spot: Spot) -> tuple[Any, Node]:
         if isinstance(event, yaml.ScalarEvent):
             return self._scalar(event, spot, path), (key_spot, spot, {})
-        if len(path) >= MAX_DEPTH:
-            _stop("too-deep", Place(*spot), f"nested more than {MAX_DEPTH} levels deep", "flatten it")
+        self._reach(len(path) + 1, spot)
         if isinstance(event, yaml.SequenceStartEvent):
             items, nodes = self._sequence(path)
             return items, (key_spot, spot, nodes)
@@ -215,6 +220,7 @@ class _Reader:
         elif anchor.node is None:
             self._problem("anchor-cycle", spot, path, f"the alias '*{event.anchor}' stands inside its own anchor")
         else:
+            self._reach(len(path) + anchor.depth, spot)
             self._nodes += anchor.size
             self._aliased += anchor.size
             if self._aliased > MAX_ALIASED_NODES:
@@ -222,6 +228,11 @@ class _Reader:
                 _stop("anchor-limit", Place(*spot), message, "write the values out")
             return anchor.value, (key_spot, spot, anchor.node[2])
         return EMPTY, (key_spot, spot, {})
+
+    def _reach(self, level: int, spot: Spot) -> None:
+        if level > MAX_DEPTH:
+            _stop("too-deep", Place(*spot), f"nested more than {MAX_DEPTH} levels deep", "flatten it")
+        self._deepest = max(self._deepest, level)
 
     def _sequence(self, path: Path) -> tuple[list[Any], dict[str | int, Node]]:
         items: list[Any] = []

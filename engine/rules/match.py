@@ -16,7 +16,7 @@ from typing import TypeVar
 from engine.errors import Flaw, PatternInvalid
 from engine.expr.regex import Regex
 
-__all__ = ["Globs", "RuleIndex", "covers"]
+__all__ = ["Globs", "RuleIndex", "covers", "specificity"]
 
 _MOST_EXPANSIONS = 256
 """What the braces of one glob may multiply to: enough for a list of sizes by a list of dates, too few to hurt."""
@@ -27,6 +27,11 @@ V = TypeVar("V")
 _BRACES = re.compile(r"\{([^{}]*)\}")
 _PIECE = re.compile(r"\*+|\?|\[[^\[\]]+\]|[^*?\[\]{}]+")
 _RANGE = re.compile(r"([^\[])-([^\]])")
+
+
+def specificity(glob: str) -> tuple[int, str]:
+    """A key that sorts the most specific pattern first: what a file means must not depend on the order of its keys."""
+    return -len(glob), glob
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from engine.config.compile.prices import on_unpriced, prices
 from engine.config.compile.texts import edit
 from engine.config.placed import Placed
 from engine.config.report import Report
+from engine.rules.match import specificity
 from engine.rules.program import Lifecycle, Modality, Offer, OfferPattern, Provider
 from engine.snapshot import ProviderPart
 from engine.values import CONVERSATIONS, ModelId, Surface
@@ -27,8 +28,8 @@ def part(at: Placed, source_hash: str, report: Report) -> ProviderPart:
         provider=provider,
         offers=tuple(offer for name, offer in offers.items() if "*" not in name),
         patterns=tuple(
-            OfferPattern(glob=name, upstream=offer.upstream_model, template=offer)
-            for name, offer in offers.items()
+            OfferPattern(glob=name, upstream=offers[name].upstream_model, template=offers[name])
+            for name in sorted(offers, key=specificity)
             if "*" in name
         ),
         aliases=MappingProxyType(

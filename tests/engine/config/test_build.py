@@ -122,9 +122,10 @@ def test_one_mistake_is_one_problem(files: dict[str, str], built: Build) -> None
     assert len(built(files, today=date(2026, 11, 23)).problems) == 1
 
 
-def test_a_wrong_routing_test_does_not_stop_serving(built: Build) -> None:
+@pytest.mark.parametrize("text", ["tests: [{name: x}]\n", "tests:\n", "tests: abc\n", "tests: {a: {given: 1}}\n"])
+def test_a_wrong_routing_test_does_not_stop_serving(built: Build, text: str) -> None:
     """Tests are checked with the rest and are not served, so that their mistakes leave the parts alone."""
-    result = built({"tests/routing/a.yaml": "tests: [{name: x}]\n"})
+    result = built({"tests/routing/a.yaml": text})
     assert result.problems
     assert result.parts is not None
 
@@ -144,6 +145,20 @@ def test_comments_and_order_of_keys_change_nothing(built: Build, base: Bundle) -
     result = built({"routes.yaml": shuffled})
     assert result.config_hash == built().config_hash
     assert result.bundle_hash != built().bundle_hash
+
+
+def test_the_most_specific_pattern_counts_wherever_it_stands(built: Build, base: Bundle) -> None:
+    """Mappings have no order, so two that differ by it alone are one configuration and mean the same."""
+    wide, narrow = '"g*": openai/*', '"gp*": openai/g*'
+    routes = base.files["routes.yaml"].decode()
+    results = [
+        built({"routes.yaml": routes.replace("aliases:", f"aliases:\n  {a}\n  {b}", 1)})
+        for a, b in ((wide, narrow), (narrow, wide))
+    ]
+    assert results[0].config_hash == results[1].config_hash
+    for result in results:
+        assert result.parts is not None
+        assert [glob for glob, _ in result.parts.root.alias_patterns][:2] == ["gp*", "g*"]
 
 
 def test_a_default_that_is_written_out_changes_nothing(built: Build, base: Bundle) -> None:

@@ -1,5 +1,7 @@
 """Which files belong to a configuration, and what identifies it."""
 
+import os
+import re
 from pathlib import Path
 
 import pytest
@@ -30,6 +32,34 @@ def test_a_missing_directory_is_said(tmp_path: Path) -> None:
     """It is the tool that cannot run, not a configuration with a problem."""
     with pytest.raises(ConfigUnreadable, match="is not a directory"):
         bundles.read(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize("what", ["link", "pipe", "folder", "name", "no folder"])
+def test_what_cannot_be_read_is_not_passed_over(tmp_path: Path, what: str) -> None:
+    """A rule that is gone without a word would be worse than no answer."""
+    _write(tmp_path, "routes.yaml", "policies/a.yaml")
+    wrong = tmp_path / "policies/b.yaml"
+    match what:
+        case "link":
+            wrong.symlink_to("nowhere")
+        case "pipe":
+            os.mkfifo(wrong)
+        case "folder":
+            wrong.mkdir()
+        case "name":
+            wrong = tmp_path / "policies/b\udcff.yaml"
+            wrong.touch()
+        case _:
+            wrong = tmp_path / "providers.d"
+            wrong.touch()
+    with pytest.raises(ConfigUnreadable, match=re.escape(ascii(wrong.name)[1:-1])):
+        bundles.read(tmp_path)
+
+
+def test_a_root_file_of_the_other_suffix_is_there_to_be_refused(tmp_path: Path) -> None:
+    """`routes.yml` is read, so that its name is a problem."""
+    _write(tmp_path, "routes.yml")
+    assert list(bundles.read(tmp_path).files) == ["routes.yml"]
 
 
 def test_the_hash_is_of_paths_bytes_and_overlay() -> None:

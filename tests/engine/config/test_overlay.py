@@ -50,6 +50,15 @@ def test_a_list_of_the_tree_is_replaced_in_all_its_files() -> None:
     }
 
 
+def test_a_mapping_over_lists_replaces_them() -> None:
+    """What is no list is for the schema to refuse, in the overlay's words."""
+    base = {"routes.yaml": "routes: [{name: a}]\n", "routes.d/x.yaml": "routes: [{name: b}]\nmodels: {}\n"}
+    assert _values(base, "routes: {name: c}\n") == {
+        "routes.yaml": {"routes": {"name": "c"}},
+        "routes.d/x.yaml": {"models": {}},
+    }
+
+
 def test_a_section_that_no_file_has() -> None:
     """With no policy file at all the patch is a document of its own, written in the overlay."""
     assert _values({"routes.yaml": "version: 1\n"}, "teams: {x: {}}\n")["overlays/o.yaml"] == {"teams": {"x": {}}}

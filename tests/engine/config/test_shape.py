@@ -74,6 +74,16 @@ def test_a_check_with_a_cache_says_the_same() -> None:
     assert [d.value for d in first.documents] == [d.value for d in again.documents]
 
 
+def test_a_cached_check_knows_where_an_overlay_went() -> None:
+    """Which file a section is laid over depends on all files of its kind, not on that one alone."""
+    overlay = {"overlays/o": b"teams: {t: {owner: x}}\naccess: {anonymus: {models: [m]}}\n"}
+    one = {"policies/p": b"teams: {t: {owner: t}}\n", "policies/q": b"access: {anonymous: deny}\n", **overlay}
+    other = {**one, "policies/q": b"privacy: {default: {prompts: none}}\n"}
+    cache = Memory()
+    for files in (one, other, one):
+        assert check(_bundle(files, "o"), cache).problems == check(_bundle(files, "o")).problems != ()
+
+
 def test_only_what_changed_is_read_again() -> None:
     """A change of one file leaves the results of the others in use."""
     cache = Memory()
