@@ -90,6 +90,10 @@ class Hot:
     def __exit__(
         self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Undo what is not committed, and checkpoint."""
         self._db.close()
 
     def positions(self) -> dict[str, int]:
@@ -172,7 +176,7 @@ class Hot:
         ]
 
     def next_publication(self) -> int:
-        """A number that no part has, nor any retired file that is kept for readers of an older catalog."""
+        """A number that no listed part has, nor any retired file that is kept for readers of an older catalog."""
         return self._one(NEXT_PUBLICATION)[0]
 
     def retire(self, now: datetime) -> int:

@@ -14,8 +14,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+import duckdb
 import msgspec
 
+from engine.errors import EngineError
 from engine.store.batch import Batch
 from engine.store.catalog import build
 from engine.store.hot import GROWING, Hot, Unloadable
@@ -25,7 +27,7 @@ from engine.store.segments import MAGIC, Segment, Unreadable, is_finished, read,
 from engine.store.status import Status
 from engine.values import Record
 
-__all__ = ["Projector"]
+__all__ = ["Projector", "UsageUnlisted"]
 
 BATCH_RECORDS = 20_000
 """About 10 MB of journal, and less than half a second."""
@@ -35,18 +37,32 @@ MARGIN = timedelta(hours=1)
 """How long what is no longer needed is kept: segments for a second look, parts for readers of an older catalog."""
 
 
+class UsageUnlisted(EngineError):
+    """The database that lists the parts cannot be opened, or lists none of those that are there."""
+
+    def __init__(self, layout: Layout, what: str) -> None:
+        super().__init__(
+            f"{layout.hot} {what}, restore it from a backup,"
+            f" or move it and {layout.parts} away to begin anew without the usage in them"
+        )
+
+
 def _utc_now() -> datetime:
     return datetime.now(UTC)
 
 
 class Projector:
-    """Projects and publishes one data directory. One at a time: whoever makes it holds the lock (`election`)."""
+    """Projects and publishes one data directory. One at a time: whoever makes it holds the lock (`election`).
+
+    Raises:
+        UsageUnlisted: see there. Usage that is there is neither read nor written over.
+    """
 
     def __init__(self, layout: Layout, *, log: Log, now: Callable[[], datetime] = _utc_now) -> None:
         self._layout = layout
         self._log = log
         self._now = now
-        self._hot = Hot(layout.hot, layout.batch)
+        self._hot = _opened(layout)
         self._positions = self._hot.positions()
         self._batch_records = BATCH_RECORDS
         """Fewer for a while after a batch failed to load: each is then committed, so that a failure undoes no other."""
@@ -54,7 +70,7 @@ class Projector:
         """Records that have been loaded since the last commit."""
         self._as_of = now()
         self._published_at: datetime | None = None
-        if not self._hot.parts():
+        if self._is_new():
             # Before anything is loaded: an empty part of each table is never retired, and keeps every view valid.
             self._write_parts(GROWING, 0)
 
@@ -64,7 +80,7 @@ class Projector:
     def __exit__(
         self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._hot.__exit__(kind, exc, trace)
+        self._hot.close()
 
     def project(self) -> bool:
         """Load one batch. Whether everything that was in the journals when it began is loaded now."""
@@ -88,7 +104,7 @@ class Projector:
     def publish(self) -> datetime:
         """Show in the catalog everything that is loaded; the instant up to which it is complete."""
         if waiting := self._hot.waiting():
-            self._write_parts(waiting, self._hot.next_publication())
+            self._write_parts(waiting, self._next_publication())
         self._commit()
         self._hot.retire(self._now())
         build(self._hot, self._layout.parts, self._layout.catalog, self._as_of)
@@ -160,11 +176,44 @@ class Projector:
         self._hot.leave(segment.id)
         self._positions.pop(segment.id, None)
 
+    def _is_new(self) -> bool:
+        """Whether no part is listed, nor is there any with rows in it: these are numbered from 1."""
+        if self._hot.parts():
+            return False
+        if _newest_part(self._layout.parts):
+            self._hot.close()
+            raise UsageUnlisted(self._layout, "is new, and there is usage that it does not list: if it was lost")
+        return True
+
+    def _next_publication(self) -> int:
+        """The number after all that are listed, whose files, if any, a killed process left.
+
+        Files numbered higher were listed by a database that is no longer there, when this one comes from a backup:
+        then the number after theirs, so that they stay as they are.
+        """
+        following, newest = self._hot.next_publication(), _newest_part(self._layout.parts)
+        if newest <= following:
+            return following
+        self._log.error("usage_parts_unlisted", first=following, last=newest, folder=str(self._layout.parts))
+        return newest + 1
+
     def _write_parts(self, tables: Sequence[str], publication: int) -> None:
         self._hot.publish([self._hot.export(table, publication, self._layout.parts) for table in tables])
 
     def _tell(self) -> None:
         Status(as_of=self._as_of, published_at=self._published_at, positions=self._positions).write(self._layout.status)
+
+
+def _opened(layout: Layout) -> Hot:
+    try:
+        return Hot(layout.hot, layout.batch)
+    except duckdb.Error as exc:
+        raise UsageUnlisted(layout, f"cannot be opened ({str(exc).partition(chr(10))[0]}): if it is damaged") from exc
+
+
+def _newest_part(folder: Path) -> int:
+    """The highest number of a publication that has a file there; 0 when none has."""
+    return max((int(path.stem) for path in folder.glob("*/*.parquet") if path.stem.isdecimal()), default=0)
 
 
 def _added(batch: Batch, record: Record) -> str:

@@ -19,7 +19,7 @@ from engine.store.batch import USUAL
 from engine.store.hot import GROWING, STORAGE_VERSION
 from engine.store.journal import SegmentWriter
 from engine.store.layout import Layout
-from engine.store.projector import Projector
+from engine.store.projector import Projector, UsageUnlisted
 from engine.store.segments import HEAD, segments
 from engine.store.status import Status, lag
 from engine.values import ConfigRecord, RequestRecord, Usage
@@ -337,6 +337,75 @@ def test_a_kill_between_files_and_commit_is_written_over(layout: Layout, log: An
     writer.close()
     bring_up(layout, log)
     assert ids(layout) == ["r000001"]
+
+
+@pytest.mark.parametrize(
+    ("bytes_left", "said"),
+    [(None, "is new, .* if it was lost"), (5000, r"cannot be opened \(IO Error: .* if it is damaged")],
+    ids=["deleted", "cut"],
+)
+def test_usage_that_nothing_lists_is_not_written_over(
+    layout: Layout, log: Any, make_request: MakeRequest, bytes_left: int | None, said: str
+) -> None:
+    """Without its database the projector does not begin anew over the parts; it says so, and what to do."""
+    writer = SegmentWriter(layout.journal, "w1", log=log)
+    writer.append(make_request())
+    bring_up(layout, log)
+    kept = layout.hot.read_bytes()
+    if bytes_left is None:
+        layout.hot.unlink()
+    else:
+        layout.hot.write_bytes(kept[:bytes_left])
+    writer.append(make_request())
+    writer.close()
+    for _ in range(2):
+        with pytest.raises(UsageUnlisted, match=f"^{layout.hot} {said}, restore it from a backup, or move it and "):
+            bring_up(layout, log)
+    assert ids(layout) == ["r000001"]
+    layout.hot.write_bytes(kept)
+    bring_up(layout, log)
+    assert ids(layout) == ["r000001", "r000002"]
+
+
+def test_usage_moved_away_begins_anew(layout: Layout, log: Any, make_request: MakeRequest) -> None:
+    """With the database and the parts out of the way, what is still in the journals is projected again."""
+    writer = SegmentWriter(layout.journal, "w1", log=log)
+    writer.append(make_request())
+    writer.close()
+    bring_up(layout, log)
+    layout.hot.unlink()
+    layout.parts.rename(layout.usage / "parts.old")
+    bring_up(layout, log)
+    assert ids(layout) == ["r000001"]
+
+
+def test_a_start_killed_before_its_first_commit_is_no_loss(layout: Layout, log: Any) -> None:
+    """The empty parts that it left are no usage: the next start makes them again."""
+    bring_up(layout, log)
+    layout.hot.unlink()
+    bring_up(layout, log)
+    assert ids(layout) == []
+
+
+def test_parts_that_a_restored_backup_does_not_list_stay(layout: Layout, log: Any, make_request: MakeRequest) -> None:
+    """New parts are numbered after those that only the lost database knew, and these are told of."""
+    writer = SegmentWriter(layout.journal, "w1", log=log)
+    bring_up(layout, log)
+    backup = layout.hot.read_bytes()
+    for _ in range(3):
+        writer.append(make_request())
+        bring_up(layout, log)
+    unlisted = {path: path.read_bytes() for path in layout.parts.glob("requests/*[123].parquet")}
+    layout.hot.write_bytes(backup)
+    writer.append(make_request())
+    writer.close()
+    bring_up(layout, log)
+    assert {path: path.read_bytes() for path in unlisted} == unlisted
+    assert len(unlisted) == 3
+    assert ids(layout) == ["r000001", "r000002", "r000003", "r000004"]
+    assert log.lines == [
+        ("usage_parts_unlisted", {"first": 1, "last": 3, "folder": str(layout.parts)}),
+    ]
 
 
 def test_kills_lose_and_double_nothing(layout: Layout, log: Any, make_request: MakeRequest) -> None:
