@@ -27,11 +27,13 @@ def fresh_catalog(data: Path) -> Path:
     """The catalog of *data*, complete up to now, or as it is with a note on stderr.
 
     Raises:
-        EngineError: there is no usage in *data*.
+        EngineError: there is no usage in *data*, or none has been published and none can be.
     """
     layout = Layout(data)
     if not layout.journal.exists() and not layout.catalog.exists():
         raise EngineError(f"no usage in {data}: is it the data directory that `engine serve` writes to?")
     if refresh(layout, log=logger("console")) is None:
-        click.echo("the projector does not answer; what follows is from its last publication", err=True)
+        if not layout.catalog.exists():
+            raise EngineError(f"no usage has been published in {data}, and now it cannot be")
+        click.echo("usage could not be brought up to date; what follows is from the last publication", err=True)
     return layout.catalog

@@ -9,7 +9,7 @@ from litestar.connection import ASGIConnection
 from litestar.exceptions import HTTPException
 from litestar.handlers import BaseRouteHandler
 
-from engine.errors import CallerFault, Forbidden
+from engine.errors import Bug, CallerFault, Forbidden
 from engine.rules.identify import identify
 from engine.rules.program import Caller
 from engine.server.inference import client_ip
@@ -17,7 +17,7 @@ from engine.server.service import Service
 from engine.wire.openai_chat.error import error_body
 from engine.wire.told import Told
 
-__all__ = ["caller_fault", "caller_of", "http_fault", "named", "needs"]
+__all__ = ["caller_fault", "caller_of", "http_fault", "named", "needs", "our_fault"]
 
 Connection = ASGIConnection[Any, Any, Any, Any]
 
@@ -57,6 +57,14 @@ def named(service: Service) -> Callable[[Response[Any]], Response[Any]]:
 def caller_fault(request: Request[Any, Any, Any], fault: CallerFault) -> Response[bytes]:
     """The caller's fault: OpenAI's envelope on OpenAI's paths, RFC 9457 on the rest."""
     return _reply(request, fault.status, fault.type, fault.reason, fault.message)
+
+
+def our_fault(request: Request[Any, Any, Any], fault: Bug) -> Response[bytes]:
+    """Ours: what happened is for the log alone, by the request id that the caller is told."""
+    service: Service = request.app.state.service
+    answer = _reply(request, fault.status, fault.type, fault.code, "the gateway failed; the request id leads to why")
+    service.log.error("request_failed", request_id=answer.headers["x-request-id"], reason=str(fault))
+    return answer
 
 
 def http_fault(request: Request[Any, Any, Any], fault: HTTPException) -> Response[bytes]:

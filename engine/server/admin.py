@@ -5,12 +5,16 @@ from typing import Any
 import msgspec
 from litestar import Request, Response, get, post
 
-from engine.errors import BadRequest
+from engine.errors import BadRequest, Bug
 from engine.live.current import Result, Status
 from engine.server.access import needs
 from engine.server.service import Service
 
 __all__ = ["ConfigState", "Query", "config", "reload", "sql"]
+
+
+QUERY_FAILED = 2
+"""Exit code of `engine sql` when the query is at fault, and its output says how."""
 
 
 class ConfigState(msgspec.Struct, frozen=True):
@@ -64,8 +68,10 @@ async def sql(request: Request[Any, Any, Any], data: Query) -> Response[bytes]:
     """Rows as JSON, from a read-only process with bounded memory and time. Needs `sql.query`."""
     service: Service = request.app.state.service
     code, output = await service.query(data.query)
-    if code != 0:
+    if code == QUERY_FAILED:
         raise BadRequest(output.decode(errors="replace").strip(), code="invalid_query", param="query")
+    if code != 0:
+        raise Bug(f"a query's process ended with {code}: {output.decode(errors='replace').strip()}")
     return Response(output, media_type="application/json")
 
 

@@ -87,7 +87,10 @@ def _bound(task: Task) -> None:
 def _open(task: Task) -> duckdb.DuckDBPyConnection:
     """The catalog, read-only, with every other door shut; the order matters, since the last setting locks the rest."""
     memory = {"memory_limit": f"{task.memory_bytes // 2}B", "threads": str(THREADS)}
-    db = duckdb.connect(task.catalog, read_only=True, config={**SETTINGS, **memory})
+    try:
+        db = duckdb.connect(task.catalog, read_only=True, config={**SETTINGS, **memory})
+    except duckdb.Error as exc:
+        sys.exit(f"the catalog cannot be opened: {exc}")  # not the query's fault, and not answered as one
     parts = ", ".join(quoted(file) for (file,) in db.execute("SELECT file FROM parts").fetchall())
     db.execute("SET TimeZone = 'UTC'; SET errors_as_json = true")
     db.execute(f"SET allowed_paths = [{parts}]")

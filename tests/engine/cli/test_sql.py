@@ -107,3 +107,42 @@ def test_a_mistake_is_one_error_and_exit_code_2(data: str, tmp_path: Path) -> No
     assert "1:8: Referenced column" in wrong.stderr
     assert "no usage in" in missing.stderr
     assert "Traceback" not in wrong.stderr + missing.stderr
+
+
+@pytest.mark.parametrize("broken", ["projector.lock", "hot.duckdb"], ids=["not ours to write", "damaged"])
+def test_usage_that_cannot_be_refreshed_is_read_as_it_is(data: str, broken: str) -> None:
+    """On a full disk, or for a user who may only read, the last publication answers, with a note on stderr."""
+    event(data, 1)
+    assert engine("sql", "--data", data, "SELECT 1").returncode == 0
+    event(data, 2)
+    path = Path(data, "usage", broken)
+    path.unlink()
+    path.mkdir()  # whoever the tests run as, a folder is no file that one can write
+    done = engine("sql", "--data", data, "--format", "csv", "SELECT record_id FROM events")
+    assert (done.returncode, done.stdout) == (0, "record_id\ne1\n")
+    assert "catalog_not_refreshed" in done.stderr
+    assert done.stderr.endswith("what follows is from the last publication\n")
+    assert "Traceback" not in done.stderr
+
+
+def test_usage_that_was_never_published_and_cannot_be_is_one_error(data: str) -> None:
+    """Without a catalog there is nothing to fall back to."""
+    event(data, 1)
+    Path(data, "usage/projector.lock").mkdir(parents=True)
+    done = engine("sql", "--data", data, "SELECT 1")
+    assert done.returncode == 2
+    assert "no usage has been published in" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_catalog_that_cannot_be_opened_is_no_fault_of_the_query(data: str) -> None:
+    """Scripts tell it by exit code 70, and a person by one line."""
+    event(data, 1)
+    assert engine("sql", "--data", data, "SELECT 1").returncode == 0
+    Path(data, "usage/projector.lock").unlink()
+    Path(data, "usage/projector.lock").mkdir()
+    Path(data, "usage.duckdb").write_bytes(b"nonsense" * 2000)
+    done = engine("sql", "--data", data, "SELECT 1")
+    assert done.returncode == 70
+    assert "the catalog cannot be opened" in done.stderr
+    assert "Traceback" not in done.stderr

@@ -100,6 +100,7 @@ def test_only_one_process_projects(layout: Layout, log: Any) -> None:
         assert (first, second) == (True, False)
         assert bring_up_to_date(layout, log=log) is None
         assert refresh(layout, log=log, timeout_s=0.2) is None
+        assert log.lines == [("catalog_not_refreshed", {"reason": "the projector does not answer"})]
     assert bring_up_to_date(layout, log=log) is not None
 
 
