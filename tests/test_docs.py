@@ -157,6 +157,7 @@ def test_permissions_and_roles_are_documented() -> None:
 def test_headers_are_documented() -> None:
     """Every header of the gateway's own, asked for or given, stands in a table; and none else does."""
     spoken = said_in("engine/gateway", r"\b(x-engine-[a-z-]+|x-should-retry|retry-after(?:-ms)?|x-request-id)\b")
+    spoken |= said_in("engine/server", r"\bx-engine-[a-z-]+\b")
     listed = {name.partition(":")[0] for name in names("Headers")}
     assert spoken == listed - {"request-id"}
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import re
 import signal
 import socket
 import sys
@@ -37,7 +38,7 @@ from engine.sandbox.provider import Sandbox
 from engine.server.app import create, inferences, lanes
 from engine.server.draining import DrainingServer
 from engine.server.protocol import GatewayProtocol
-from engine.server.service import Service
+from engine.server.service import Queried, Service
 from engine.server.uploads import Uploads
 from engine.snapshot import Snapshot
 from engine.store.journal import SegmentWriter
@@ -53,6 +54,8 @@ YOUNG_OBJECTS = 20_000
 """Made and not freed before the collector looks at them. Requests leave no cycles, so that it finds nothing as a rule:
 at 700, where Python begins, that took a thirtieth of the worker's time, and told in the slowest hundredth of requests.
 """
+TRUNCATED = re.compile(rb"^only the first \d+ rows", re.MULTILINE)
+"""What `engine sql` says on stderr when there were more."""
 FIRST_TURNS = 1000
 """Round-robin starts anywhere below this, so that workers do not march in step."""
 
@@ -208,8 +211,8 @@ class Worker:
             self._metrics.dropped(lost - counted)
             counted = lost
 
-    async def _query(self, query: str) -> tuple[int, bytes]:
-        """One SELECT, run by `engine sql` in a process of its own: exit status, and rows as JSON or why not."""
+    async def _query(self, query: str) -> Queried:
+        """One SELECT, run by `engine sql` in a process of its own."""
         words = ("-P", "-m", "engine", "sql", "--format", "json", "--data", self._settings.data, "--", query)
         process = await asyncio.create_subprocess_exec(sys.executable, *words, stdin=DEVNULL, stdout=PIPE, stderr=PIPE)
         try:
@@ -217,7 +220,8 @@ class Worker:
         finally:
             if process.returncode is None:
                 process.kill()
-        return process.returncode or 0, errors if process.returncode else output
+        code = process.returncode or 0
+        return Queried(code=code, output=errors if code else output, truncated=bool(TRUNCATED.search(errors)))
 
 
 def _providers(snapshot: Snapshot) -> Iterator[Provider]:

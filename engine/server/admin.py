@@ -4,6 +4,7 @@ from typing import Any
 
 import msgspec
 from litestar import Request, Response, get, post
+from litestar.datastructures import ResponseHeader
 
 from engine.errors import BadRequest, Bug
 from engine.live.current import Result, Status
@@ -15,6 +16,7 @@ __all__ = ["ConfigState", "Query", "config", "reload", "sql"]
 
 QUERY_FAILED = 2
 """Exit code of `engine sql` when the query is at fault, and its output says how."""
+TRUNCATED = "x-engine-truncated"
 
 
 class ConfigState(msgspec.Struct, frozen=True):
@@ -63,16 +65,31 @@ async def reload(request: Request[Any, Any, Any]) -> Response[ConfigState]:
     return Response(_state(service, status), status_code=422 if status.result is Result.REFUSED else 200)
 
 
-@post("/v1/sql", summary="One SELECT over usage", tags=["operations"], guards=[needs("sql.query")], status_code=200)
+@post(
+    "/v1/sql",
+    summary="One SELECT over usage",
+    tags=["operations"],
+    guards=[needs("sql.query")],
+    status_code=200,
+    response_headers=[
+        ResponseHeader(
+            name=TRUNCATED,
+            description="`1` where there were more rows than are answered; absent where these are all.",
+            documentation_only=True,
+        )
+    ],
+)
 async def sql(request: Request[Any, Any, Any], data: Query) -> Response[bytes]:
-    """Rows as JSON, from a read-only process with bounded memory and time. Needs `sql.query`."""
+    """The first 1000 rows as JSON, from a read-only process with bounded memory and time. Needs `sql.query`."""
     service: Service = request.app.state.service
-    code, output = await service.query(data.query)
-    if code == QUERY_FAILED:
-        raise BadRequest(output.decode(errors="replace").strip(), code="invalid_query", param="query")
-    if code != 0:
-        raise Bug(f"a query's process ended with {code}: {output.decode(errors='replace').strip()}")
-    return Response(output, media_type="application/json")
+    found = await service.query(data.query)
+    said = found.output.decode(errors="replace").strip() if found.code else ""
+    if found.code == QUERY_FAILED:
+        raise BadRequest(said, code="invalid_query", param="query")
+    if found.code != 0:
+        raise Bug(f"a query's process ended with {found.code}: {said}")
+    headers = {TRUNCATED: "1"} if found.truncated else {}
+    return Response(found.output, media_type="application/json", headers=headers)
 
 
 def _state(service: Service, status: Status) -> ConfigState:

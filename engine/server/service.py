@@ -9,7 +9,19 @@ from engine.live.current import Current, Status
 from engine.live.log import Log
 from engine.server.uploads import Uploads
 
-__all__ = ["Service"]
+__all__ = ["Queried", "Service"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Queried:
+    """What became of one SELECT."""
+
+    code: int
+    """Exit code of its process; negative when a signal ended it."""
+    output: bytes
+    """JSON rows, or one line of why not."""
+    truncated: bool = False
+    """There were more rows than are answered."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,8 +34,8 @@ class Service:
     """Content type and body of `/metrics`, all workers merged."""
     reload: Callable[[], Awaitable[Status]]
     """Read the files again; what came of it."""
-    query: Callable[[str], Awaitable[tuple[int, bytes]]]
-    """Run one SELECT over the catalog in a process of its own: exit code, and JSON rows or one line saying why not."""
+    query: Callable[[str], Awaitable[Queried]]
+    """Run one SELECT over the catalog in a process of its own."""
     log: Log
     body_limit_bytes: int
     uploads: Uploads

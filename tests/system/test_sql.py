@@ -200,6 +200,17 @@ def test_anything_but_a_question_is_refused(gateway: Any, key: str, tmp_path: Pa
     assert list(tmp_path.iterdir()) == [secret]
 
 
+@pytest.mark.parametrize(("rows", "truncated"), [(1000, None), (1001, "1")])
+def test_an_answer_that_is_cut_says_so(gateway: Any, key: str, rows: int, truncated: str | None) -> None:
+    """A thousand rows are answered, and a header tells whether there were more."""
+    answer = ask(gateway, key, f"FROM range({rows})")
+
+    assert len(answer.json()) == 1000
+    assert answer.headers.get("x-engine-truncated") == truncated
+    described = httpx.get(f"{gateway.url}/schema/openapi.json", timeout=30).json()
+    assert "x-engine-truncated" in described["paths"]["/v1/sql"]["post"]["responses"]["200"]["headers"]
+
+
 def test_a_body_without_a_query(gateway: Any, key: str) -> None:
     """A body that is not what is asked for is a 400 that names the key."""
     headers = {"authorization": f"Bearer {key}"}

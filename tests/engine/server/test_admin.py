@@ -14,6 +14,7 @@ from engine.errors import Bug, CallerFault
 from engine.rules.program import Caller
 from engine.server.access import caller_fault, our_fault
 from engine.server.admin import sql
+from engine.server.service import Queried
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*kwarg 'data' declared without a body marker")
 """Litestar's word on its own next version; the application itself is made in processes that do not show it."""
@@ -31,8 +32,8 @@ def ask(lines: list[dict[str, object]]) -> Ask:
     """`ask(code, output)`: the answer when the query's process ended so."""
 
     async def answer(code: int, output: bytes) -> httpx.Response:
-        async def query(_: str) -> tuple[int, bytes]:
-            return code, output
+        async def query(_: str) -> Queried:
+            return Queried(code=code, output=output)
 
         service = SimpleNamespace(
             query=query,
