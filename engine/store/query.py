@@ -34,6 +34,7 @@ class Column:
     """A column of an answer."""
 
     name: str
+    """Of no other column of the answer, whatever their case."""
     type: str
     """DuckDB's name for it."""
 
@@ -111,12 +112,27 @@ def _answer(lines: Iterable[bytes], query: str) -> Answer:
             case {"error": error}:
                 raise QueryFailed(_sentence(error, query))
             case {"columns": described}:
-                columns = tuple(Column(name, kind) for name, kind in described)
+                names = _distinct([name for name, _ in described])
+                columns = tuple(Column(name, kind) for name, (_, kind) in zip(names, described, strict=True))
             case {"truncated": bool(more)}:
                 truncated = more
             case row:
                 rows.append(tuple(row))
     return Answer(columns=columns, rows=tuple(rows), truncated=truncated)
+
+
+def _distinct(names: Iterable[str]) -> list[str]:
+    """The names, told apart as DuckDB does it where it makes a table of a query: `ts, ts` becomes `ts, ts_1`."""
+    taken: dict[str, int] = {}
+    distinct = []
+    for name in names:
+        found = name
+        while (key := found.lower()) in taken:
+            found = f"{name}_{taken[name.lower()]}"
+            taken[name.lower()] += 1
+        taken[key] = 1
+        distinct.append(found)
+    return distinct
 
 
 def _sentence(error: Mapping[str, str], query: str) -> str:

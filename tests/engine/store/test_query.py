@@ -3,6 +3,7 @@
 from decimal import Decimal
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from engine.store.layout import Layout
@@ -27,6 +28,19 @@ def test_an_answer_keeps_names_types_and_every_digit(catalog: Path) -> None:
     assert [column.name for column in found.columns] == ["a", "b", "c"]
     assert found.columns[0] == Column("a", "DECIMAL(13,12)")
     assert found.rows == ((Decimal("1.000000000001"), [1, None], 2**127 - 1),)
+
+
+@pytest.mark.parametrize(
+    "names", [("ts", "ts"), ("a", "A", "a_1", "A", "b"), ("a_1", "a", "a", "a"), ("a", "a", "a", "a_2")], ids=str
+)
+def test_columns_of_one_name_are_told_apart(catalog: Path, names: tuple[str, ...]) -> None:
+    """No column hides another, in whatever format: they are called what DuckDB calls them in a table."""
+    query = "SELECT " + ", ".join(f"{value} AS {name}" for value, name in enumerate(names))
+    found = ask(query, catalog)
+    with duckdb.connect() as db:
+        db.execute(f"CREATE TABLE t AS {query}")
+        assert [column.name for column in found.columns] == [name for name, *_ in db.execute("FROM t").description]
+    assert found.rows == (tuple(range(len(names))),)
 
 
 def test_rows_are_bounded_and_said_to_be(catalog: Path) -> None:
