@@ -33,6 +33,9 @@ SETTINGS: Mapping[str, str] = MappingProxyType(
 )
 """The recipe on which `tests/engine/store/test_reader.py` tries its attacks."""
 BATCH_ROWS = 1000
+MOST_BYTES = 64 << 20
+"""Of an answer as JSON, which repeats the names in each row: tens of thousands of requests with all their columns. The
+two processes that pass it on hold it several times over, and one of them serves requests."""
 THREADS = 2
 """Each takes address space of its own."""
 
@@ -54,7 +57,7 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Rejected(Exception):
-    """Not exactly one SELECT."""
+    """Not exactly one SELECT, or one with too large an answer."""
 
 
 def main() -> None:
@@ -103,11 +106,17 @@ def _answer(db: duckdb.DuckDBPyConnection, task: Task) -> None:
     if [statement.type for statement in statements] != [duckdb.StatementType.SELECT]:
         raise Rejected("expected exactly one SELECT")
     db.execute(task.query, task.parameters or None)
-    _say({"columns": [(column[0], str(column[1])) for column in db.description or ()]})
-    left = task.rows
+    columns = [(column[0], str(column[1])) for column in db.description or ()]
+    _say({"columns": columns})
+    left, room = task.rows, MOST_BYTES
+    names_bytes = len(encode([name for name, _ in columns]))
     while left and (rows := db.fetchmany(min(left, BATCH_ROWS))):
         for row in rows:
-            _say(row)
+            line = encode(row)
+            room -= names_bytes + len(line)
+            if room < 0:
+                raise Rejected(f"the answer is larger than {MOST_BYTES >> 20} MiB: select fewer rows or columns")
+            _write(line)
         left -= len(rows)
     _say({"truncated": not left and db.fetchone() is not None})
 
@@ -122,7 +131,11 @@ def _described(exc: duckdb.Error) -> dict[str, str]:
 
 
 def _say(answer: object) -> None:
-    sys.stdout.buffer.write(encode(answer) + b"\n")
+    _write(encode(answer))
+
+
+def _write(line: bytes) -> None:
+    sys.stdout.buffer.write(line + b"\n")
 
 
 if __name__ == "__main__":

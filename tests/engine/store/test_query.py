@@ -92,6 +92,22 @@ def test_a_query_that_runs_too_long_is_stopped(catalog: Path) -> None:
         )
 
 
+@pytest.mark.parametrize(
+    "query",
+    [
+        "SELECT repeat('x', 200000) FROM range(1000)",
+        "SELECT repeat('x', 70000000)",
+        f'SELECT 1 AS "{"n" * 100_000}" FROM range(1000)',
+        "SELECT repeat('x', 100) FROM range(1000000)",
+    ],
+    ids=["wide rows", "one row", "names", "many rows"],
+)
+def test_a_large_answer_is_refused(catalog: Path, query: str) -> None:
+    """The bound on rows is none on bytes, and whoever passes the answer on has to hold it."""
+    with pytest.raises(QueryFailed, match=r"^the answer is larger than 64 MiB: select fewer rows or columns$"):
+        ask(query, catalog, rows=1_000_000)
+
+
 def test_a_query_that_needs_too_much_memory_is_refused(catalog: Path) -> None:
     """Two gigabytes of text, which DuckDB's own limit does not stop, cost a message."""
     with pytest.raises(QueryFailed, match=r"^failed to allocate data of size 2\.0 GiB"):
