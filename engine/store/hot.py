@@ -127,7 +127,7 @@ class Hot:
         return {segment for (segment,) in self._db.execute("SELECT DISTINCT segment FROM unreadable").fetchall()}
 
     def leave(self, segment: str) -> None:
-        """Forget the position of a segment that is deleted."""
+        """The segment is gone, and so is what is known of it."""
         self._db.execute("DELETE FROM positions WHERE segment = $segment", {"segment": segment})
 
     def waiting(self) -> list[str]:

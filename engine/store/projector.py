@@ -5,7 +5,8 @@ publish   writes the new rows as parts, notes the parts, empties the tables and 
           A kill before the commit leaves files that no catalog names, which the next publication overwrites, and
           rows that are read from the journal again; a kill after it leaves a catalog that is one publication old,
           which the next one replaces.
-sweep     deletes segments that are projected and parts that are past retention, both after a margin
+sweep     deletes segments that are projected and parts that are past retention, both after a margin; has what follows
+          damage in a segment projected
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -23,7 +24,16 @@ from engine.store.catalog import build
 from engine.store.hot import GROWING, Hot, Unloadable
 from engine.store.layout import Layout
 from engine.store.log import Log
-from engine.store.segments import MAGIC, Segment, Unreadable, is_finished, read, segments, torn_bytes
+from engine.store.segments import (
+    MAGIC,
+    Segment,
+    Unreadable,
+    is_finished,
+    next_whole,
+    read,
+    segments,
+    torn_bytes,
+)
 from engine.store.status import Status
 from engine.values import Record
 
@@ -119,8 +129,8 @@ class Projector:
         for directory in _writers(self._layout.journal):
             known = segments(directory)
             for segment in known:
-                if _written_at(segment.path) < before and segment.id not in kept and is_finished(segment, known[-1]):
-                    self._delete(segment)
+                if _written_at(segment.path) < before and is_finished(segment, known[-1]):
+                    self._end(segment, is_kept=segment.id in kept)
         for file in self._hot.retired(before):
             (self._layout.parts / file).unlink(missing_ok=True)
             self._hot.forget(file)
@@ -165,16 +175,33 @@ class Projector:
                 self._log.error("journal_frame_unreadable", segment=name, reason=reason)
                 batch.reject(name, end, reason)
 
-    def _delete(self, segment: Segment) -> None:
-        """Delete a finished segment, unless something in it is still to be projected."""
+    def _end(self, segment: Segment, *, is_kept: bool) -> None:
+        """Delete a finished segment unless it is to be kept, or something in it is still to be projected."""
         position = self._positions.get(segment.id, len(MAGIC))
         if next(read(segment.path, position), None):
             return
-        if torn := torn_bytes(segment.path, position):
-            self._log.error("journal_tail_cut", segment=segment.id, torn_bytes=torn)
-        segment.path.unlink()
-        self._hot.leave(segment.id)
-        self._positions.pop(segment.id, None)
+        torn = torn_bytes(segment.path, position)
+        if torn and (following := next_whole(segment.path, position)):
+            self._skip(segment, following, f"{following - position} damaged bytes from {position} on")
+        elif not is_kept:
+            if torn:
+                self._log.error("journal_tail_cut", segment=segment.id, torn_bytes=torn)
+            segment.path.unlink()
+            self._leave(segment.id)
+
+    def _skip(self, segment: Segment, following: int, reason: str) -> None:
+        """Have reading go on with the frame at *following*, and the segment kept for the sake of what is before it."""
+        self._log.error("journal_frame_unreadable", segment=segment.id, reason=reason)
+        noted = Batch()
+        noted.positions[segment.id] = following
+        noted.reject(segment.id, following, reason)
+        self._load(noted)
+        self._commit()
+
+    def _leave(self, segment: str) -> None:
+        """Forget how far a segment was read that is not there any more."""
+        self._hot.leave(segment)
+        self._positions.pop(segment, None)
 
     def _is_new(self) -> bool:
         """Whether no part is listed, nor is there any with rows in it: these are numbered from 1."""

@@ -7,12 +7,14 @@
 A segment has room before it has records: zeros follow its last frame until the writer lets it go, and for good when
 the writer was killed. A frame counts when it is complete and its checksum holds; reading ends at the first that does
 not count, or at a length of zero. A writer holds an exclusive lock on the segment it appends to, and numbers its
-segments upwards, so a segment is finished when it has a successor and nobody holds its lock: then whatever follows its
-last whole frame is torn, and will never be completed.
+segments upwards, so a segment is finished when it has a successor and nobody holds its lock. A frame of a finished
+segment that is not whole never will be: it was torn, and is the last one, or the disk damaged it, and whole ones follow
+(`next_whole`).
 """
 
 import fcntl
 import os
+import re
 import struct
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -33,6 +35,7 @@ __all__ = [
     "encode",
     "extent",
     "is_finished",
+    "next_whole",
     "read",
     "segments",
     "torn_bytes",
@@ -47,6 +50,8 @@ MAX_PAYLOAD_BYTES = 64 << 20
 BLOCK_BYTES = 256 << 10
 """Read at a time: some hundred records, and few enough bytes to stay in a processor's cache."""
 SUFFIX = ".jnl"
+BEGINNING = re.compile(rb"(?=[\x90-\x9f]\xa1[a-z]|\xdc..\xa1[a-z])", re.DOTALL)
+"""Of a payload: an array, short or long, whose first element is a text of one letter, the tag."""
 
 # `MappingProxyType.copy` encodes read-only mappings and raises TypeError for anything else. It is several times as fast
 # as `dict`, which asks a mapping for one key after another, and a request has three of them.
@@ -171,6 +176,23 @@ def torn_bytes(path: Path, offset: int) -> int:
     with path.open("rb") as file:
         file.seek(offset)
         return len(file.read().rstrip(b"\0"))
+
+
+def next_whole(path: Path, offset: int) -> int | None:
+    """Where the next whole frame begins beyond *offset*, at which none does; None where no other follows.
+
+    Only for a finished segment. Payloads are found by how they begin, heads by standing before them and being right.
+    """
+    with path.open("rb") as file:
+        file.seek(offset)
+        rest = memoryview(file.read())
+    for begun in BEGINNING.finditer(rest, HEAD.size + 1):
+        body = begun.start()
+        length, checksum = HEAD.unpack_from(rest, body - HEAD.size)
+        end = body + length
+        if 0 < length <= MAX_PAYLOAD_BYTES and end <= len(rest) and crc32(rest[body:end]) == checksum:
+            return offset + body - HEAD.size
+    return None
 
 
 def _payloads(descriptor: int, position: int) -> Iterator[tuple[memoryview, int]]:

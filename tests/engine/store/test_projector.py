@@ -20,7 +20,7 @@ from engine.store.hot import GROWING, STORAGE_VERSION
 from engine.store.journal import SegmentWriter
 from engine.store.layout import Layout
 from engine.store.projector import Projector, UsageUnlisted
-from engine.store.segments import HEAD, segments
+from engine.store.segments import HEAD, read, segments
 from engine.store.status import Status, lag
 from engine.values import ConfigRecord, RequestRecord, Usage
 
@@ -97,6 +97,11 @@ def bring_up(layout: Layout, log: Any, now: Callable[[], datetime] | None = None
         projector.sweep()
 
 
+def hours_on(hours: int) -> Callable[[], datetime]:
+    """A clock that is ahead."""
+    return lambda: datetime.now(UTC) + timedelta(hours=hours)
+
+
 def test_an_empty_directory_gives_a_catalog_without_rows(layout: Layout, log: Any) -> None:
     """Every view answers before the first request was made."""
     bring_up(layout, log)
@@ -155,6 +160,41 @@ def test_a_torn_tail_is_cut_and_said(layout: Layout, log: Any, make_request: Mak
     bring_up(layout, log, lambda: datetime.now(UTC) + timedelta(minutes=61))
     assert ids(layout) == ["r000001", "r000002"]
     assert log.events == ["journal_tail_cut"]
+
+
+def in_its_length(segment: bytearray, begin: int, _end: int) -> None:
+    segment[begin + 1] ^= 0x40
+
+
+def in_its_payload(segment: bytearray, begin: int, end: int) -> None:
+    segment[(begin + end) // 2] ^= 1
+
+
+def lost_as_zeros(segment: bytearray, begin: int, end: int) -> None:
+    segment[begin:end] = bytes(end - begin)
+
+
+@pytest.mark.parametrize("damage", [in_its_length, in_its_payload, lost_as_zeros])
+def test_damage_in_a_segment_costs_its_own_record(
+    layout: Layout, log: Any, make_request: MakeRequest, damage: Callable[[bytearray, int, int], None]
+) -> None:
+    """What the disk damaged, twice and before a torn end, is noted and kept; what follows it is projected."""
+    writer = SegmentWriter(layout.journal, "w1", log=log)
+    for _ in range(9):
+        writer.append(make_request())
+    writer.close()
+    (old,) = segments(layout.journal / "w1")
+    ends = [end for _, end in read(old.path)]
+    content = bytearray(old.path.read_bytes())
+    for number in (3, 6):
+        damage(content, ends[number - 1], ends[number])
+    old.path.write_bytes(bytes(content[: ends[-1] - 9]))
+    SegmentWriter(layout.journal, "w1", log=log).close()
+    for hours in range(5):
+        bring_up(layout, log, hours_on(hours))
+    assert ids(layout) == [f"r{n:06}" for n in (1, 2, 3, 5, 6, 8)]
+    assert log.events == ["journal_frame_unreadable"] * 2
+    assert old.path.exists()
 
 
 def test_the_room_of_a_killed_writer_is_no_torn_tail(layout: Layout, log: Any, make_request: MakeRequest) -> None:

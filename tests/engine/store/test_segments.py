@@ -22,6 +22,7 @@ from engine.store.segments import (
     encode,
     extent,
     is_finished,
+    next_whole,
     read,
     segments,
     torn_bytes,
@@ -216,3 +217,18 @@ def test_a_segment_is_finished_with_a_successor_and_without_a_writer(tmp_path: P
     os.close(first)
     assert is_finished(older, newest)
     assert older.id == f"{tmp_path.name}/1"
+
+
+@given(spot=st.integers(min_value=0), bit=st.integers(0, 7), cut=st.integers(0, 100))
+def test_whole_frames_are_found_beyond_damage(spot: int, bit: int, cut: int) -> None:
+    """A flipped bit anywhere hides its own frame only; a torn end is no frame, whatever it holds."""
+    records: list[Record] = [event({"n": "\x92\xa1e" * 40}) for _ in range(4)]
+    frames = frames_of(records)
+    body = bytearray(b"".join(frames)[: -1 - cut])
+    hit = spot % len(frames[0])
+    body[hit] ^= 1 << bit
+    with NamedTemporaryFile(suffix=".jnl") as file:
+        file.write(MAGIC + body)
+        file.flush()
+        assert next_whole(Path(file.name), len(MAGIC)) == len(MAGIC) + len(frames[0])
+        assert next_whole(Path(file.name), len(MAGIC) + sum(map(len, frames[:3]))) is None
