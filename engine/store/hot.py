@@ -129,6 +129,7 @@ class Hot:
     def leave(self, segment: str) -> None:
         """The segment is gone, and so is what is known of it."""
         self._db.execute("DELETE FROM positions WHERE segment = $segment", {"segment": segment})
+        self._db.execute("DELETE FROM unreadable WHERE segment = $segment", {"segment": segment})
 
     def waiting(self) -> list[str]:
         """Tables with rows that are not published yet."""

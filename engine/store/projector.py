@@ -33,6 +33,7 @@ from engine.store.segments import (
     read,
     segments,
     torn_bytes,
+    unread_bytes,
 )
 from engine.store.status import Status
 from engine.values import Record
@@ -74,6 +75,7 @@ class Projector:
         self._now = now
         self._hot = _opened(layout)
         self._positions = self._hot.positions()
+        self._leave_lost()
         self._batch_records = BATCH_RECORDS
         """Fewer for a while after a batch failed to load: each is then committed, so that a failure undoes no other."""
         self._uncommitted = 0
@@ -202,6 +204,12 @@ class Projector:
         """Forget how far a segment was read that is not there any more."""
         self._hot.leave(segment)
         self._positions.pop(segment, None)
+
+    def _leave_lost(self) -> None:
+        """Numbers begin anew where the journals were taken away: a segment without records is not the one of before."""
+        begun = {segment.id for segment in self._segments() if unread_bytes(segment.path, len(MAGIC))}
+        for segment in self._positions.keys() - begun:
+            self._leave(segment)
 
     def _is_new(self) -> bool:
         """Whether no part is listed, nor is there any with rows in it: these are numbered from 1."""

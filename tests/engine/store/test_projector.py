@@ -197,6 +197,22 @@ def test_damage_in_a_segment_costs_its_own_record(
     assert old.path.exists()
 
 
+def test_journals_taken_away_begin_anew(layout: Layout, log: Any, make_request: MakeRequest) -> None:
+    """Where usage stays without its journals, the first records of the next segment of that name count."""
+    for lives in (1, 2, 3):
+        if lives < 3:
+            shutil.rmtree(layout.journal, ignore_errors=True)
+        writer = SegmentWriter(layout.journal, "w1", log=log)
+        if lives == 2:
+            with Projector(layout, log=log):  # starts before the first record is written
+                pass
+        for _ in range(5):
+            writer.append(make_request())
+        bring_up(layout, log)
+        writer.close()
+        assert len(ids(layout)) == 5 * lives
+
+
 def test_the_room_of_a_killed_writer_is_no_torn_tail(layout: Layout, log: Any, make_request: MakeRequest) -> None:
     """What is left of a killed writer's segment is deleted without a word once its records are projected."""
     killed = Layout(layout.data / "killed")
