@@ -16,6 +16,9 @@ from engine.values import NO_MEASURES, Measures, Usage, UsageSource
 __all__ = ["PUSD_PER_USD", "Cost", "Price", "Rates", "Tier", "cost", "price_at", "pusd", "rates", "usd"]
 
 PUSD_PER_USD = 10**12
+MOST_PUSD = 2**63 - 1
+"""Nine million US dollars: a usage row has 64 bits for a cost, and no answer costs as much."""
+_BEYOND = f"the counts reported cost more than {MOST_PUSD // PUSD_PER_USD} US dollars, which no answer does"
 _TOKENS_PER_MTOK = 10**6
 _MS_PER_MINUTE = 60_000
 _INPUT_KINDS = ("input", "cached_input", "cache_write", "cache_write_1h", "audio_input", "image_input")
@@ -163,7 +166,8 @@ def cost(usage: Usage, price: Price | None, discount: Fraction, measures: Measur
 
     Every token is priced once: a kind without its own rate at its parent's, and a tier's rates hold for the whole
     request. Only the discount and parts of a minute can leave a fraction of a pico-dollar; it is rounded half to even,
-    once per kind. What has no price makes the whole cost unknown, with the problem said; nothing is guessed.
+    once per kind. What has no price makes the whole cost unknown, with the problem said; nothing is guessed. So does
+    what is reported beyond all measure.
 
     Tokens and measures may count the same: some providers count a picture that was made in tokens as well, and the
     price says which of the two is paid for. So a measure needs no price where the provider reported tokens, and tokens
@@ -179,6 +183,8 @@ def cost(usage: Usage, price: Price | None, discount: Fraction, measures: Measur
     list_pusd = sum(map(mul, counts, rates.known), per_request)
     if measured:
         list_pusd += sum(_half_even(kind.pusd, kind.per) for kind in measured)
+    if list_pusd > MOST_PUSD:
+        return Cost(pusd=None, list_pusd=None, price_id=price.id, problem=_BEYOND)
     if not discount:
         return Cost(pusd=list_pusd, list_pusd=list_pusd, price_id=price.id)
     pusd = _discounted((per_request, *map(mul, counts, rates.known)), measured, discount)

@@ -270,3 +270,14 @@ def test_a_discount_takes_off_its_share(usage: Usage, measures: Measures, price:
     assert found.list_pusd is not None
     kinds = len(KINDS) + len(MEASURED) + 1
     assert abs(found.pusd - found.list_pusd * (1 - discount)) <= Fraction(kinds + 1, 2)
+
+
+@pytest.mark.parametrize(("tokens", "is_known"), [(2**63 // 10**7, True), (2**63 // 10**7 + 1, False), (10**12, False)])
+def test_a_cost_that_no_row_holds_is_a_problem(tokens: int, is_known: bool) -> None:
+    """What a provider claims beyond all measure costs the row its cost, and not the row."""
+    found = cost(Usage(input=tokens), Price(id="p/m/d", from_at=AT, rates=Rates(input=10**7, output=0)), Fraction(1, 2))
+    if is_known:
+        assert found.list_pusd == tokens * 10**7
+    else:
+        problem = "the counts reported cost more than 9223372 US dollars, which no answer does"
+        assert found == Cost(pusd=None, list_pusd=None, price_id="p/m/d", problem=problem)
