@@ -108,6 +108,23 @@ def test_it_is_asked_what_anthropic_is_asked(cloud: str, surface: str, name: str
     assert written(to, caller, name, stream=stream) == (expected | {"anthropic_version": VERSIONS[cloud]}, dropped)
 
 
+def test_a_path_of_what_it_replaces_is_no_way_in() -> None:
+    """Where Vertex's own protocol lies is said for Gemini; Claude is not asked there, nor a Responses model by chat."""
+    vertex = Manner(protocol="vertex", dialect=MESSAGES, paths={Surface.GENERATE: "/gemini"})
+    claude = spoken(Surface.GENERATE, vertex, model="m", stream=False)
+    openai = Manner(protocol="openai", dialect=Dialect(responses=True), paths={Surface.CHAT: "/v1/chat"})
+    reasoner = spoken(Surface.CHAT, openai, model="m", stream=False)
+    beside = spoken(
+        Surface.MESSAGES, msgspec.structs.replace(openai, paths={Surface.MESSAGES: "/m"}), model="m", stream=False
+    )
+    assert claude is not None
+    assert (claude.native, claude.path) == (False, "/publishers/anthropic/models/m:rawPredict")
+    assert reasoner is not None
+    assert (reasoner.native, reasoner.path) == (False, "/responses")
+    assert beside is not None
+    assert (beside.native, beside.path) == (True, "/m")
+
+
 @pytest.mark.parametrize(("cloud", "surface", "name"), STREAMED)
 def test_its_stream_reaches_the_caller_as_anthropics_does(cloud: str, surface: str, name: str) -> None:
     """Whole, byte by byte, and cut anywhere."""

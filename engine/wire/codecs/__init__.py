@@ -47,8 +47,9 @@ def caller_codec(surface: Surface, *, array: bool = False) -> CallerCodec:
 def spoken(surface: Surface, manner: Manner, *, model: str, stream: bool) -> Spoken | None:
     """How a provider of that *manner* is asked for *model*.
 
-    A conversation that has a path there is spoken natively, whatever the provider's main protocol is. None where it
-    cannot be asked at all: then the surface has an estimate, or the provider nothing to offer.
+    A conversation that has a path there is spoken natively, whatever the provider's main protocol is; one whose place
+    its dialect gave to another is not. None where it cannot be asked at all: then the surface has an estimate, or the
+    provider nothing to offer.
     """
     paths = manner.paths
     if manner.template is not None:
@@ -66,7 +67,7 @@ def spoken(surface: Surface, manner: Manner, *, model: str, stream: bool) -> Spo
     main, codec = conversations.main(manner.protocol, manner.dialect)
     path = (stream and codec.stream_path) or codec.path
     if paths:
-        if surface in paths and surface is not main:
+        if surface in paths and conversations.is_beside(surface, manner.protocol, manner.dialect):
             return Spoken(conversations.NATIVE[surface], native=True, path=_filled(paths[surface], model))
         path = (paths.get(main) if main else None) or path
     return Spoken(codec, main is surface, _filled(path, model) if "{" in path else path)
