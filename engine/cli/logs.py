@@ -1,11 +1,13 @@
 """Structured logs: one event name and its fields a line, as JSON or for a terminal. The home of structlog."""
 
+import logging
 import sys
-from typing import Literal, Protocol
+from contextlib import suppress
+from typing import Literal, Protocol, TextIO, cast
 
 import structlog
 
-__all__ = ["FORMATS", "Format", "Logger", "logger"]
+__all__ = ["FORMATS", "Format", "Logger", "logger", "speak_for_libraries"]
 
 Format = Literal["console", "json"]
 FORMATS: tuple[Format, ...] = ("console", "json")
@@ -27,10 +29,38 @@ class Logger(Protocol):
         ...
 
 
+class _BestEffort:
+    """stderr where its reader may have gone, or its disk be full: a line that is lost must stop nothing else."""
+
+    def write(self, text: str) -> None:
+        with suppress(OSError):
+            sys.stderr.write(text)
+
+    def flush(self) -> None:
+        with suppress(OSError):
+            sys.stderr.flush()
+
+
+class _Spoken(logging.Handler):
+    """What libraries say by `logging`, in lines like our own."""
+
+    def __init__(self, log: Logger) -> None:
+        super().__init__(logging.WARNING)
+        self._log = log
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._log.warning("library_warning", library=record.name, message=record.getMessage())
+
+
+def speak_for_libraries(log: Logger) -> None:
+    """From now on what libraries say in this process goes to *log*."""
+    logging.basicConfig(handlers=[_Spoken(log)], force=True)
+
+
 def logger(style: Format, **bound: object) -> Logger:
-    """A logger that writes to stderr and puts *bound* on every line."""
+    """A logger that writes to stderr and puts *bound* on every line. A line that cannot be written is lost."""
     made: Logger = structlog.wrap_logger(
-        structlog.WriteLoggerFactory(file=sys.stderr)(),
+        structlog.WriteLoggerFactory(file=cast(TextIO, _BestEffort()))(),
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),

@@ -7,6 +7,7 @@ import shutil
 import socket
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from ipaddress import ip_network
 from pathlib import Path
@@ -18,8 +19,9 @@ import rich_click as click
 from engine.cli.data import data_option
 from engine.cli.environment import environ
 from engine.cli.keys import new_key
-from engine.cli.logs import FORMATS, Format, Logger, logger
+from engine.cli.logs import FORMATS, Format, Logger, logger, speak_for_libraries
 from engine.cli.worker_settings import WorkerSettings
+from engine.errors import EngineError
 from engine.live.compiled import SecretNeed
 from engine.live.configuration import Source, StartRefused
 from engine.live.supervisor import MOST_WORKERS, Settings, Supervisor
@@ -131,7 +133,12 @@ def command(**words: Any) -> None:
     """
     options = Options(**words)
     log = logger(options.log_format)
-    journal = SegmentWriter(Layout(options.data).journal, "supervisor", log=log)
+    speak_for_libraries(log)
+    try:
+        options.data.mkdir(parents=True, exist_ok=True)
+        journal = SegmentWriter(Layout(options.data).journal, "supervisor", log=log)
+    except OSError as exc:
+        raise EngineError(f"{options.data} cannot be written to: {exc.strerror}") from exc
     try:
         asyncio.run(_supervisor(options, journal, log).run())
     except StartRefused as exc:
@@ -149,7 +156,7 @@ def _supervisor(options: Options, journal: SegmentWriter, log: Logger) -> Superv
         _source(options, demo),
         journal=journal,
         log=log,
-        serving=lambda port: click.echo(_welcome(f"http://{_typed(options.host)}:{port}", options.data, demo)),
+        serving=lambda port: _say(_welcome(f"http://{_typed(options.host)}:{port}", options.data, demo)),
     )
 
 
@@ -234,6 +241,11 @@ def _welcome(url: str, data: Path, demo: Demo | None) -> str:
         return f"serving on {url}"
     python = shlex.quote(_relative(sys.executable))
     return DEMO.format(url=url, key=demo.key, python=python, engine=_engine(), data=shlex.quote(str(data)))
+
+
+def _say(text: str) -> None:
+    with suppress(OSError):  # nobody listens any more, which is no reason not to serve
+        click.echo(text)
 
 
 def _typed(host: str) -> str:

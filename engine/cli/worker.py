@@ -23,7 +23,7 @@ import uvicorn
 import uvloop
 
 from engine.cli.environment import environ
-from engine.cli.logs import logger
+from engine.cli.logs import logger, speak_for_libraries
 from engine.cli.system import SystemClock, SystemEntropy
 from engine.cli.worker_settings import WorkerSettings
 from engine.gateway import Cork, Gateway
@@ -75,6 +75,7 @@ class Worker:
     def __init__(self, settings: WorkerSettings, secrets: EnvAndFiles) -> None:
         self._settings = settings
         self._log = logger(settings.log_format, worker=settings.slot)
+        speak_for_libraries(self._log)
         self._layout = Layout(Path(settings.data))
         self._journal = SegmentWriter(self._layout.journal, f"worker-{settings.slot}", log=self._log)
         self._metrics = Metrics(self._layout.data / "metrics" / f"{settings.slot}{SUFFIX}")

@@ -67,8 +67,9 @@ class Child:
                 return
             if time.monotonic() - started >= PROVEN_AFTER_S:
                 pause_s = FIRST_PAUSE_S
-            self._log.error("process_died", process=self.name, status=code, restart_in_s=pause_s)
-            self._died(code)
+            if code is not None:
+                self._log.error("process_died", process=self.name, status=code, restart_in_s=pause_s)
+                self._died(code)
             await _at_most(self._ending.wait(), pause_s)
             pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
 
@@ -91,17 +92,21 @@ class Child:
         self._ending.set()
         self.signal(signal.SIGKILL)
 
-    async def _run_once(self) -> int:
-        """Start the process, wait for its end and return its status."""
+    async def _run_once(self) -> int | None:
+        """Start the process, wait for its end and return its status; None when the system would not start it."""
         launch = self._launch()
-        self.process = await asyncio.create_subprocess_exec(
-            *launch.command,
-            stdin=DEVNULL,
-            pass_fds=launch.fds,
-            env=self._environ,
-            # A group of its own: Ctrl-C is for the supervisor, which then drains its children.
-            process_group=0,
-        )
+        try:
+            self.process = await asyncio.create_subprocess_exec(
+                *launch.command,
+                stdin=DEVNULL,
+                pass_fds=launch.fds,
+                env=self._environ,
+                # A group of its own: Ctrl-C is for the supervisor, which then drains its children.
+                process_group=0,
+            )
+        except OSError as exc:
+            self._log.error("process_not_started", process=self.name, reason=str(exc))
+            return None
         if self._ending.is_set():
             # Asked to end while it was being started: it has not begun anything.
             self.process.kill()

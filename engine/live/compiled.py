@@ -126,11 +126,15 @@ async def compile_beside(
     *known* maps the names of parts to the digests whose parts need not be sent back.
 
     Raises:
-        CompileFailed: it ended with a status other than 0, took longer than *timeout_s*, or wrote something else.
+        CompileFailed: it did not start, ended with a status other than 0, took longer than *timeout_s*, or wrote
+            something else.
     """
-    process = await asyncio.create_subprocess_exec(
-        *command, stdin=PIPE, stdout=PIPE, stderr=PIPE, env=environ, process_group=0
-    )
+    try:
+        process = await asyncio.create_subprocess_exec(
+            *command, stdin=PIPE, stdout=PIPE, stderr=PIPE, env=environ, process_group=0
+        )
+    except OSError as exc:
+        raise CompileFailed(f"its process could not be started: {exc}") from exc
     try:
         _make_way(process.pid)
         async with asyncio.timeout(timeout_s):

@@ -126,8 +126,15 @@ class Configuration:
             return False
         self._accept(compiled, parts)
         if root == self._source.root:
-            self._last_good.keep(compiled.files)
+            self._keep(compiled.files)
         return True
+
+    def _keep(self, files: Mapping[str, bytes]) -> None:
+        """Have the files at hand for a start on broken ones. What is served does not depend on it."""
+        try:
+            self._last_good.keep(files)
+        except OSError as exc:
+            self._log.error("last_good_configuration_not_kept", reason=str(exc))
 
     def _missing(self, compiled: Compiled) -> list[SecretNeed]:
         """Secrets that are needed and not there."""

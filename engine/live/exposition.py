@@ -113,7 +113,7 @@ def _histogram(family: Family, counted: Counted) -> Metric:
     for (*labels, bucket), value in counted.items():
         by_labels[tuple(labels)][bucket] = value
     for values, buckets in sorted(by_labels.items()):
-        total = buckets.pop(SUM)
+        total = buckets.pop(SUM, 0.0)
         metric.add_metric(values, _cumulative(buckets), sum_value=total)
     return metric
 

@@ -20,7 +20,11 @@ class LastGood:
         return self._at if self._at.is_dir() else None
 
     def keep(self, files: Mapping[str, bytes]) -> None:
-        """Replace what was kept before with *files*. If killed half-way, it leaves the old copy or none."""
+        """Replace what was kept before with *files*. If killed half-way, it leaves the old copy or none.
+
+        Raises:
+            OSError: it could not be written; the old copy is still there.
+        """
         beside = self._at.with_name(f"{self._at.name}.new")
         old = self._at.with_name(f"{self._at.name}.old")
         for stale in (beside, old):
@@ -30,7 +34,11 @@ class LastGood:
             _put(beside / path, data, self._at / path)
         if self._at.exists():
             self._at.rename(old)
-        beside.rename(self._at)
+        try:
+            beside.rename(self._at)
+        except OSError:
+            old.rename(self._at)
+            raise
         shutil.rmtree(old, ignore_errors=True)
 
 

@@ -27,7 +27,7 @@ from engine.live.last_good import LastGood
 from engine.live.log import Log
 from engine.live.sockets import listen
 from engine.live.token_broker import Said, TokenBroker
-from engine.live.watch import changes, signature
+from engine.live.watch import Signature, changes, signature
 from engine.live.worker_child import WorkerChild, WorkerCommand
 from engine.values import EventRecord
 
@@ -86,6 +86,8 @@ class Supervisor:
         Raises:
             StartRefused, DataInUse, CannotListen: nothing was started.
         """
+        # From the first moment: who starts a process and asks it to read its files at once must not end it.
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._wanted.set)
         with _exclusive(self._settings.data):
             self._board = Board.create(self._settings.data / "board")
             self._configuration = Configuration(
@@ -100,7 +102,7 @@ class Supervisor:
             await self._configuration.start()
             await self._serve(seen)
 
-    async def _serve(self, seen: frozenset[tuple[str, int, int, int]]) -> None:
+    async def _serve(self, seen: Signature) -> None:
         """Run all children until the end."""
         settings = self._settings
         listeners = listen(settings.host, settings.port, settings.workers)
@@ -150,7 +152,6 @@ class Supervisor:
 
     def _listen_to_signals(self) -> None:
         loop = asyncio.get_running_loop()
-        loop.add_signal_handler(signal.SIGHUP, self._wanted.set)
         loop.add_signal_handler(signal.SIGTERM, self._end)
         loop.add_signal_handler(signal.SIGINT, self._end)
 
@@ -168,7 +169,7 @@ class Supervisor:
         self._log.info("serving", host=self._settings.host, port=port, workers=len(self._workers))
         self._serving(port)
 
-    async def _watch(self, seen: frozenset[tuple[str, int, int, int]]) -> None:
+    async def _watch(self, seen: Signature) -> None:
         """Want a reload whenever the files have changed."""
         async for _ in changes(self._source.root, self._configuration.secret_files, seen, asyncio.Event()):
             self._wanted.set()

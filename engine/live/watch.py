@@ -1,7 +1,7 @@
 """Says when the files of a configuration have changed, however they were changed. The home of watchfiles.
 
 Events are only hints: editors rename over a file, Kubernetes swaps a symlink above it, some file systems send none.
-What counts is the *signature*: path, inode, size and time of each file that would be read. It is compared after each
+What counts is the *signature*: path, inode, size and times of each file that would be read. It is compared after each
 event and every `POLL_S` without one, so a missed event delays a reload but never loses it.
 """
 
@@ -11,10 +11,13 @@ from contextlib import aclosing
 from pathlib import Path
 
 import watchfiles
+from watchfiles._rust_notify import WatchfilesRustInternalError
 
 __all__ = ["Signature", "changes", "mark", "signature"]
 
-Signature = frozenset[tuple[str, int, int, int]]
+Mark = tuple[str, int, int, int, int]
+"""What tells one state of a file from another: path, inode, size, and when content and permissions changed."""
+Signature = frozenset[Mark]
 
 FOLDERS = ("routes.d", "providers.d", "policies", "overlays")
 ROOT_FILE = "routes.yaml"
@@ -70,18 +73,29 @@ async def _hints(directories: set[Path], stop: asyncio.Event) -> AsyncGenerator[
             # A directory went away between the look and the watch; the next look will not find it.
             await asyncio.sleep(STEP_MS / 1000)
             yield
+        except (OSError, WatchfilesRustInternalError):
+            # The system lends no more watches, or not of this directory: looking from time to time needs none.
+            await asyncio.sleep(POLL_S)
+            yield
 
 
-def mark(path: Path) -> tuple[str, int, int, int] | None:
-    """Path, inode, size and time of a file, symlinks followed; None when there is none (any more)."""
+def mark(path: Path) -> Mark | None:
+    """The state of a file, symlinks followed; None when there is none (any more), or none that may be seen."""
     try:
         found = path.stat()
     except OSError:
         return None
-    return str(path), found.st_ino, found.st_size, found.st_mtime_ns
+    return str(path), found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
 
 def _watched(root: Path, others: Iterable[Path]) -> set[Path]:
     """The directories to watch: the root (not what is below it: `data/` may be), its folders, and those of *others*."""
     candidates = {root, *(root / name for name in FOLDERS), *(path.parent for path in others)}
-    return {path for path in candidates if path.is_dir()}
+    return {path for path in candidates if _is_directory(path)}
+
+
+def _is_directory(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:  # below a directory that may not be entered
+        return False

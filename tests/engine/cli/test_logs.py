@@ -1,6 +1,8 @@
 """Log lines are one event and its fields."""
 
 import json
+import os
+from contextlib import suppress
 
 import pytest
 
@@ -22,6 +24,18 @@ def test_json_lines(capfd: pytest.CaptureFixture[str]) -> None:
         "worker": 1,
         "diagnostics": "routes.yaml:1:1: no\nsecond line",
     }
+
+
+def test_a_line_that_cannot_be_written_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A reader that has gone, or a full disk, stops nothing but the line."""
+    readable, writable = os.pipe()
+    os.close(readable)
+    with os.fdopen(writable, "w", buffering=1) as stderr:
+        monkeypatch.setattr("sys.stderr", stderr)
+        logger("json").error("configuration_refused")
+        monkeypatch.undo()
+        with suppress(BrokenPipeError):
+            stderr.close()
 
 
 def test_console_lines(capfd: pytest.CaptureFixture[str]) -> None:

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -161,9 +162,14 @@ def test_a_second_signal_ends_at_once(serve: Callable[..., Gateway]) -> None:
 
 
 def test_one_log_format(serve: Callable[..., Gateway]) -> None:
-    """Supervisor, workers and projector write their lines as `--log-format` says."""
+    """Supervisor, workers and projector write their lines as `--log-format` says; so do libraries in them."""
     gateway = serve("--workers", "1")
     gateway.ask()
+    url = gateway.client.base_url
+    with socket.create_connection((url.host, url.port or 80), timeout=PATIENCE_S) as peer:
+        peer.sendall(b"RUBBISH\r\n\r\n")
+        assert peer.recv(100).startswith(b"HTTP/1.1 400")
+    _until(lambda: gateway.events("library_warning") != [])
     _until(lambda: gateway.events("projector_started") != [])
     gateway.end()
 
@@ -241,6 +247,34 @@ def test_metrics_and_readiness(serve: Callable[..., Gateway]) -> None:
     assert f'engine_config_info{{config_hash="{ready["config_hash"]}",git_rev=""}} 1.0' in text
     assert "engine_workers 2.0" in text
     assert 'engine_attempts_total{model="sandbox/echo",outcome="ok",provider="sandbox"} 1.0' in text
+
+
+def test_what_cannot_be_kept_does_not_stop_it(serve: Callable[..., Gateway]) -> None:
+    """A copy of the configuration that cannot be written (a full disk) is told, and the edit is served all the same."""
+    gateway = serve("--workers", "1")
+    (gateway.data / "last-good.new").write_text("in the way")
+    (gateway.root / "routes.d").mkdir(exist_ok=True)
+    (gateway.root / "routes.d" / "more.yaml").write_text("models: {more: {targets: [sandbox/echo@sandbox]}}\n")
+    _until(lambda: gateway.ask("more").status_code == 200)
+
+    assert gateway.events("last_good_configuration_not_kept") != []
+
+
+def test_data_that_cannot_be_written(tmp_path: Path) -> None:
+    """One line and exit code 2."""
+    words = ["serve", "--demo", "--port", "0", "--data", "/dev/null/data"]
+    done = subprocess.run(
+        [sys.executable, "-m", "engine", *words],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+        cwd=tmp_path,
+        check=False,
+    )
+
+    assert done.returncode == 2
+    assert "cannot be written to" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_a_port_that_is_taken(serve: Callable[..., Gateway], tmp_path: Path) -> None:

@@ -61,6 +61,12 @@ async def test_a_process_that_fails(code: str, said: str) -> None:
         await compile_beside([sys.executable, "-c", code], dict(os.environ), {}, timeout_s=2.0)
 
 
+async def test_a_process_that_does_not_start() -> None:
+    """An interpreter that is gone, or no more processes allowed, is a failure like any other."""
+    with pytest.raises(CompileFailed, match="could not be started"):
+        await compile_beside(["/nowhere/python"], dict(os.environ), {})
+
+
 ECHO = """
 import os, sys
 from engine.live.compiled import Compiled, decode_known, encode

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from engine.live.last_good import LastGood
 
 
@@ -37,6 +39,17 @@ def test_left_overs_of_a_kill_do_not_matter(tmp_path: Path) -> None:
     kept.keep({"routes.yaml": b"one"})
 
     assert [p.name for p in (tmp_path / "last-good").iterdir()] == ["routes.yaml"]
+
+
+def test_what_cannot_be_written_leaves_the_old_copy(tmp_path: Path) -> None:
+    """A full disk, or something in the way, costs the newer copy alone."""
+    kept = LastGood(tmp_path / "last-good")
+    kept.keep({"routes.yaml": b"one"})
+    (tmp_path / "last-good.new").write_text("in the way")
+    with pytest.raises(OSError, match=r"last-good\.new"):
+        kept.keep({"routes.yaml": b"two"})
+
+    assert (tmp_path / "last-good" / "routes.yaml").read_bytes() == b"one"
 
 
 def test_what_has_not_changed_is_not_written_again(tmp_path: Path) -> None:

@@ -35,6 +35,14 @@ def test_the_signature_sees_what_is_read_and_nothing_else(root: Path) -> None:
     assert signature(root) != after
 
 
+def test_permissions_are_part_of_the_signature(root: Path) -> None:
+    """A file that may be read again is taken up, though its content was never touched."""
+    before = signature(root)
+    (root / "routes.yaml").chmod(0o600)
+
+    assert signature(root) != before
+
+
 def test_nothing_there_is_a_signature_too(tmp_path: Path) -> None:
     """A root that was deleted is a change like any other, not an error."""
     assert signature(tmp_path / "gone") == frozenset()
