@@ -78,11 +78,9 @@ class GatewayProtocol(HttpToolsProtocol):
         self.cork.heard()
         self._read_bytes = len(data)
         try:
-            self.parser.feed_data(data)
+            self._parse(data)
         except httptools.HttpParserError as exc:
-            self._refuse(str(exc))
-        except httptools.HttpParserUpgrade:
-            self.logger.warning("Unsupported upgrade request.")
+            self._refuse(str(exc.__context__ or exc))
         else:
             if self._is_incomplete:
                 self._watch()
@@ -103,6 +101,8 @@ class GatewayProtocol(HttpToolsProtocol):
         may_be_large = self._grown_bytes >= 0 or self._read_bytes > HEAD_LIMIT_BYTES  # else the read bounds it
         if len(self.headers) > HEADERS_LIMIT or (may_be_large and self._is_large()):
             raise httptools.HttpParserError("head too large")  # httptools turns it into one of its own
+        if self.parser.should_upgrade():
+            return
         self._awaits_head = False
         self._grown_bytes = -1
         inference = self._lanes.get(self.url)
@@ -125,6 +125,8 @@ class GatewayProtocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """The request is whole."""
+        if self.parser.should_upgrade():
+            return
         self._is_incomplete = False
         lane = self._lane
         if lane is None:
@@ -148,13 +150,36 @@ class GatewayProtocol(HttpToolsProtocol):
         self.cork.flush()
         self.transport.close()
 
+    def _parse(self, data: bytes) -> None:
+        """Have *data* parsed; raises HttpParserError.
+
+        An offer of another protocol is declined by not taking it up (RFC 9110, 7.8). httptools stops after a head that
+        makes one, and takes what follows for that protocol's; so the head is parsed once more, without the offer.
+        """
+        while True:
+            try:
+                self.parser.feed_data(data)
+            except httptools.HttpParserUpgrade as exc:
+                data = self._without_offer() + data[exc.args[0] :]
+                self.parser = httptools.HttpRequestParser(self)
+            else:
+                return
+
+    def _without_offer(self) -> bytes:
+        """The head that was just parsed, without `Upgrade`."""
+        parser, kept = self.parser, [header for header in self.headers if header[0] != b"upgrade"]
+        if len(kept) == len(self.headers):
+            raise httptools.HttpParserError("CONNECT is for proxies")
+        version = parser.get_http_version().encode()
+        lines = b"".join(b"%b: %b\r\n" % header for header in kept)
+        return b"%b %b HTTP/%b\r\n%b\r\n" % (parser.get_method(), self.url, version, lines)
+
     def _is_plain(self, inference: Inference) -> bool:
         """Whether the request needs nothing that only the application can do, such as to refuse its declared length."""
         parser, previous, headers = self.parser, cast("Any", self.cycle), dict(self.headers)
         return (
             parser.get_method() == b"POST"
             and parser.get_http_version() == "1.1"
-            and not parser.should_upgrade()
             and b"expect" not in headers
             and int(headers.get(b"content-length", 0)) <= inference.body_limit_bytes
             and (previous is None or previous.response_complete)

@@ -497,3 +497,29 @@ async def test_an_answer_is_whole_when_the_server_ends(serve: Serve) -> None:
         writer.close()
 
     assert [answer.endswith(b"5 bytes") for answer in answers] == [True, True]
+
+
+@BOTH
+@pytest.mark.parametrize("pause_s", [0.0, 0.05], ids=["whole", "split"])
+async def test_an_offer_of_another_protocol_is_declined(serve: Serve, path: str, pause_s: float) -> None:
+    """Java's client and `curl --http2` offer h2c: the body is that of the request, and no request itself."""
+    offer = b"connection: upgrade, close, http2-settings\r\nupgrade: h2c\r\nhttp2-settings: AA\r\n"
+    inner = b"POST %b HTTP/1.1\r\nhost: x\r\ncontent-length: 0\r\n\r\n" % path.encode()
+    head = b"POST %b HTTP/1.1\r\nhost: x\r\n%bcontent-length: %d\r\n\r\n" % (path.encode(), offer, len(inner))
+    reader, writer = await (await serve(tell)).open()
+    writer.write(head)
+    await asyncio.sleep(pause_s)
+    writer.write(inner)
+    async with asyncio.timeout(10):
+        answer = await reader.read()
+    writer.close()
+
+    assert answer.count(b"HTTP/1.1 ") == 1
+    assert answer.endswith(b"%d bytes" % len(inner))
+
+
+async def test_a_tunnel_is_refused(serve: Serve) -> None:
+    """CONNECT asks for a proxy, which this is not."""
+    answer = await (await serve(tell)).exchange(b"CONNECT example.com:443 HTTP/1.1\r\nhost: example.com\r\n\r\n")
+
+    assert answer.startswith(b"HTTP/1.1 400")
