@@ -7,7 +7,7 @@ import signal
 import socket
 import sys
 import uuid
-from asyncio.subprocess import DEVNULL, PIPE
+from asyncio.subprocess import PIPE
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from functools import partial
@@ -214,10 +214,10 @@ class Worker:
 
     async def _query(self, query: str) -> Queried:
         """One SELECT, run by `engine sql` in a process of its own."""
-        words = ("-P", "-m", "engine", "sql", "--format", "json", "--data", self._settings.data, "--", query)
-        process = await asyncio.create_subprocess_exec(sys.executable, *words, stdin=DEVNULL, stdout=PIPE, stderr=PIPE)
+        words = ("-P", "-m", "engine", "sql", "--format", "json", "--data", self._settings.data)
+        process = await asyncio.create_subprocess_exec(sys.executable, *words, stdin=PIPE, stdout=PIPE, stderr=PIPE)
         try:
-            output, errors = await process.communicate()
+            output, errors = await process.communicate(query.encode())
         finally:
             if process.returncode is None:
                 process.kill()

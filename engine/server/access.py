@@ -9,7 +9,7 @@ from litestar.connection import ASGIConnection
 from litestar.exceptions import HTTPException
 from litestar.handlers import BaseRouteHandler
 
-from engine.errors import Bug, CallerFault, Forbidden
+from engine.errors import BadRequest, Bug, CallerFault, Forbidden
 from engine.rules.identify import identify
 from engine.rules.program import Caller
 from engine.server.inference import client_ip
@@ -18,6 +18,9 @@ from engine.wire.openai_chat.error import error_body
 from engine.wire.told import Told
 
 __all__ = ["caller_fault", "caller_of", "http_fault", "named", "needs", "our_fault"]
+
+CODES = {404: "unknown_path", 405: "method_not_allowed", 413: "request_too_large"}
+"""Of faults that the framework finds, by status; the others are `bad_request`."""
 
 Connection = ASGIConnection[Any, Any, Any, Any]
 
@@ -56,21 +59,26 @@ def named(service: Service) -> Callable[[Response[Any]], Response[Any]]:
 
 def caller_fault(request: Request[Any, Any, Any], fault: CallerFault) -> Response[bytes]:
     """The caller's fault: OpenAI's envelope on OpenAI's paths, RFC 9457 on the rest."""
-    return _reply(request, fault.status, fault.type, fault.reason, fault.message)
+    return _reply(request, fault.status, fault.type, fault.reason, fault.message, param=fault.param)
 
 
-def our_fault(request: Request[Any, Any, Any], fault: Bug) -> Response[bytes]:
+def our_fault(request: Request[Any, Any, Any], fault: Exception) -> Response[bytes]:
     """Ours: what happened is for the log alone, by the request id that the caller is told."""
+    if isinstance(fault, UnicodeDecodeError | RecursionError):  # of the framework's, which takes them for its own
+        return _reply(request, 400, BadRequest.type, "invalid_json", "the body cannot be read as JSON")
     service: Service = request.app.state.service
-    answer = _reply(request, fault.status, fault.type, fault.code, "the gateway failed; the request id leads to why")
-    service.log.error("request_failed", request_id=answer.headers["x-request-id"], reason=str(fault))
+    answer = _reply(request, Bug.status, Bug.type, Bug.code, "the gateway failed; the request id leads to why")
+    why: dict[str, Any] = {"reason": str(fault)} if isinstance(fault, Bug) else {"exc_info": fault}
+    service.log.error("request_failed", request_id=answer.headers["x-request-id"], **why)
     return answer
 
 
 def http_fault(request: Request[Any, Any, Any], fault: HTTPException) -> Response[bytes]:
     """A fault that the framework found: an unknown path, a wrong method."""
-    code = {404: "unknown_path", 405: "method_not_allowed"}.get(fault.status_code, "bad_request")
-    return _reply(request, fault.status_code, "invalid_request_error", code, _sentence(request, fault))
+    code = CODES.get(fault.status_code, "bad_request")
+    answer = _reply(request, fault.status_code, "invalid_request_error", code, _sentence(request, fault))
+    answer.headers.update({name: value for name, value in (fault.headers or {}).items() if name.lower() == "allow"})
+    return answer
 
 
 def _naming(request_id: str) -> dict[str, str]:
@@ -89,12 +97,15 @@ def _details(fault: HTTPException) -> Iterator[str]:
         yield f"{one.get('key', 'body')}: {one.get('message', '')}"
 
 
-def _reply(request: Request[Any, Any, Any], status: int, kind: str, code: str, message: str) -> Response[bytes]:
+def _reply(
+    request: Request[Any, Any, Any], status: int, kind: str, code: str, message: str, *, param: str | None = None
+) -> Response[bytes]:
     service: Service = request.app.state.service
     request_id = service.gateway.entropy.request_id()
     headers = _naming(request_id) | {"x-should-retry": "false"}
     if request.url.path.startswith(("/v1/", "/chat/")):
-        body = error_body(Told(status=status, type=kind, code=code, message=message, request_id=request_id))
+        told = Told(status=status, type=kind, code=code, message=message, param=param, request_id=request_id)
+        body = error_body(told)
         return Response(body, status_code=status, media_type="application/json", headers=headers)
     problem = {"title": code, "status": status, "detail": message, "code": code, "request_id": request_id}
     encoded = msgspec.json.encode(problem)

@@ -11,7 +11,7 @@ from litestar.openapi import OpenAPIConfig
 from litestar.types import Receive, Scope, Send
 
 from engine import __version__
-from engine.errors import Bug, CallerFault
+from engine.errors import CallerFault
 from engine.server.access import caller_fault, http_fault, named, our_fault
 from engine.server.admin import config, reload, sql
 from engine.server.discovery import models
@@ -63,7 +63,7 @@ def create(service: Service, surfaces: Inferences) -> ModelPaths:
             reload,
             sql,
         ],
-        exception_handlers={CallerFault: caller_fault, HTTPException: http_fault, Bug: our_fault},
+        exception_handlers={CallerFault: caller_fault, HTTPException: http_fault, Exception: our_fault},
         openapi_config=OpenAPIConfig(title="engine", version=__version__, use_handler_docstrings=True),
         after_request=named(service),
         state=State({"service": service}),

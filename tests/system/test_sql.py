@@ -218,3 +218,24 @@ def test_a_body_without_a_query(gateway: Any, key: str) -> None:
 
     assert answer.status_code == 400
     assert "query" in answer.text
+
+
+@pytest.mark.parametrize(
+    "body", [b'{"query":"\xff"}', b'{"query":' + b"[" * 5000 + b"]" * 5000 + b"}"], ids=["no-utf-8", "deep"]
+)
+def test_a_body_that_cannot_be_read_is_the_callers(gateway: Any, key: str, body: bytes) -> None:
+    """What the framework stumbles over is a 400 like every other."""
+    headers = {"authorization": f"Bearer {key}", "content-type": "application/json"}
+    answer = httpx.post(f"{gateway.url}/v1/sql", content=body, headers=headers, timeout=30)
+
+    assert answer.status_code == 400
+    assert answer.json()["error"]["request_id"] == answer.headers["x-request-id"]
+
+
+def test_a_long_query_is_a_query(gateway: Any, key: str) -> None:
+    """Its length is not bounded by what a command line takes."""
+    query = "SELECT 1 AS n WHERE 1 IN (" + ",".join("1" for _ in range(100_000)) + ")"
+    headers = {"authorization": f"Bearer {key}"}
+    answer = httpx.post(f"{gateway.url}/v1/sql", json={"query": query}, headers=headers, timeout=60)
+
+    assert answer.json() == [{"n": 1}]
