@@ -16,7 +16,7 @@ _ENCODER = msgspec.json.Encoder()
 
 
 def citations(annotations: object) -> tuple[hub.Citation, ...]:
-    """What `annotations` cite; a place of 0 to 0 is none (OpenRouter)."""
+    """What `annotations` cite. OpenRouter writes 0 to 0 where it has no place, so that is read as none."""
     if not isinstance(annotations, list):
         return ()
     return tuple(_citation(entry) for entry in annotations if isinstance(entry, dict))

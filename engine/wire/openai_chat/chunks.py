@@ -1,7 +1,7 @@
 """The hub's events → a stream of `chat.completion.chunk` that OpenAI's SDKs can put together again.
 
-In the order that their accumulators want: the role first, deltas, one finish for each answer, usage only for those who
-asked, `[DONE]`. Thoughts go out in both spellings that are about, `reasoning_content` and `reasoning_details`.
+In the order that their accumulators want: the role, the deltas, one finish for each answer, usage if it was asked for,
+`[DONE]`. Thoughts go out in both spellings that are in use, `reasoning_content` and `reasoning_details`.
 
 Source: https://platform.openai.com/docs/api-reference/chat/streaming, read 2026-11.
 """
@@ -24,7 +24,7 @@ _ENCODE = msgspec.json.Encoder().encode
 
 
 class _Written:
-    """One of the answers, as far as it has gone out."""
+    """What has gone out of one of the answers."""
 
     __slots__ = ("calls", "finished", "images", "start", "thoughts")
 
@@ -32,9 +32,9 @@ class _Written:
         self.start = start
         """What every chunk of this answer begins with, up to the delta."""
         self.calls: dict[int, bool] = {}
-        """Those that have begun → whether they are a custom tool's."""
+        """Number of a call that has begun → whether it is a custom tool's."""
         self.thoughts = 0
-        """How many have been closed by a signature: the `index` of the next."""
+        """How many thoughts a signature has closed: the `index` of the next."""
         self.images = 0
         self.finished: hub.Finished | None = None
 
@@ -42,9 +42,9 @@ class _Written:
 class Encoder:
     """One answer on its way out: `encode` each event, `close` at a clean end.
 
-    *model* stands where the answer names none. Finishes wait for `close`, so that none stands before the last delta.
-    After `Failed`, send `error.error_event` and do not close. Pictures and sound have a place; other media, and what
-    only another protocol knows, have none and are left out.
+    *model* is written where the answer names none. Finishes wait for `close`, so that none comes before the last delta.
+    After `Failed`, send `error.error_event` and do not close. Pictures and sound have a place; other media have none
+    and are left out, as is what only another protocol knows.
     """
 
     __slots__ = ("_ask_usage", "_choices", "_head", "_model", "_tail", "_usage")
@@ -58,7 +58,7 @@ class Encoder:
         self._head = self._open(hub.Opened())
 
     def encode(self, event: hub.Event) -> bytes:  # noqa: C901, PLR0911, PLR0912 - one case for each kind of event
-        """The bytes that *event* is; b"" when nothing goes out (yet)."""
+        """The bytes for *event*; b"" when nothing goes out (yet)."""
         match event:
             case hub.TextDelta():
                 return self._text(event)
@@ -95,7 +95,7 @@ class Encoder:
         return b""
 
     def close(self) -> bytes:
-        """The end of a clean stream: a finish for each answer, usage where it was asked for and is known, `[DONE]`."""
+        """The end of a clean stream: each answer's finish, the usage if it was asked for and is known, `[DONE]`."""
         begun = b"" if self._choices else self._begin(0, b'""')
         finishes = b"".join(self._finish(written) for written in self._choices.values())
         usage = b""
@@ -104,7 +104,7 @@ class Encoder:
         return begun + finishes + usage + b"data: [DONE]\n\n"
 
     def _no_usage(self) -> bytes:
-        """Those who ask for usage get `null` on every chunk but the last."""
+        """A chunk's end. Callers who asked for usage get `null` on every chunk but the last."""
         return b',"usage":null}\n\n' if self._ask_usage else b"}\n\n"
 
     def _open(self, opened: hub.Opened) -> bytes:
@@ -112,7 +112,7 @@ class Encoder:
         return b"data: " + _ENCODE({**head, "model": opened.model or self._model})[:-1] + b',"choices":['
 
     def _begin(self, choice: int, content: bytes = b"null") -> bytes:
-        """The chunk with the role, when this is the first that is heard of *choice*.
+        """The chunk with the role, if *choice* has not begun yet; else b"".
 
         It holds nothing else: some readers lose text that comes in the same chunk.
         """
@@ -164,7 +164,7 @@ class Encoder:
     def _argue(self, event: hub.CallDelta) -> bytes:
         written = self._choices.get(event.choice)
         custom = written.calls.get(event.call) if written else None
-        if written is None or custom is None or not event.arguments:  # of no call that has begun
+        if written is None or custom is None or not event.arguments:  # no such call has begun
             return b""
         delta = b'{"tool_calls":[{"index":%d,"custom":{"input":%b}}]}' if custom else _FUNCTION
         return written.start + delta % (event.call, _ENCODE(event.arguments)) + self._tail

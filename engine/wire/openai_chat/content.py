@@ -29,7 +29,7 @@ _ENCODER = msgspec.json.Encoder()
 
 
 def read_content(content: str | list[Any] | None) -> list[hub.Part]:
-    """The parts that a message's `content` says; empty texts say nothing.
+    """The parts of a message's `content`; empty texts are left out.
 
     Raises:
         BadRequest: a part of a known type that lacks what the type needs.
@@ -60,7 +60,7 @@ def _read_part(part: Any) -> hub.Part | None:
 
 
 def read_media(part: Any) -> hub.Media | None:
-    """What a part with a picture, sound, document or film carries; None where it is no such part.
+    """The picture, sound, document or film that a part carries; None where it is a part of another kind.
 
     Raises:
         BadRequest: it carries nothing.
@@ -79,7 +79,7 @@ def read_media(part: Any) -> hub.Media | None:
 
 
 def _by_address(kind: str, part: dict[str, Any]) -> hub.Media:
-    """`{"image_url": {"url", "detail"}}`; at Mistral the address may stand there bare."""
+    """`{"image_url": {"url", "detail"}}`; Mistral also allows the bare address."""
     inner = part.get(kind)
     address = inner.get("url") if isinstance(inner, dict) else inner
     if not isinstance(address, str) or not address:
@@ -100,7 +100,7 @@ _KINDS: dict[str, Any] = {"image_url": "image", "video_url": "video", "document_
 
 
 def _audio(data: str, form: object, part: dict[str, Any]) -> hub.Media:
-    """Base64; at Qwen an address, or a data URL, stands in its place."""
+    """Sound in base64; Qwen has an address or a data URL in its place."""
     url, inline, media_type = _split(data) if data.startswith(("data:", "http://", "https://")) else ("", data, "")
     if isinstance(form, str) and form:
         media_type = AUDIO_TYPES.get(form, f"audio/{form}")
@@ -118,7 +118,7 @@ def _file(file: dict[str, Any], part: dict[str, Any]) -> hub.Media:
 
 
 def _split(address: str) -> tuple[str, str, str]:
-    """url, base64 data and media type: a data URL is taken apart, any other address is left."""
+    """URL, base64 data and media type: a data URL is taken apart, any other address is left as it is."""
     if not address.startswith("data:"):
         return address, "", ""
     head, comma, data = address[5:].partition(",")
@@ -155,7 +155,7 @@ def _cache(part: dict[str, Any]) -> msgspec.Raw | None:
 
 
 def write_content(parts: Iterable[hub.Part], *, cache: bool, dropped: list[str]) -> str | list[Any]:
-    """`content` for *parts*: a string where one text is all, else a list; `""` for none.
+    """`content` for *parts*: a string where they are a single text, else a list; `""` for none.
 
     Foreign parts of another protocol are left out and their kinds added to *dropped*. With *cache*, `cache_control`
     is written (OpenRouter and Vercel pass it on to Anthropic).
@@ -199,7 +199,7 @@ def media_part(media: hub.Media) -> dict[str, Any]:
     """The content part that carries *media*.
 
     Raises:
-        BadRequest: `content_not_supported`, it comes in a way that this kind cannot: a picture by file id, say.
+        BadRequest: `content_not_supported`, this kind cannot be sent in the way it comes: a picture by file id, say.
     """
     address = media.url or (f"data:{media.media_type};base64,{media.data}" if media.data else "")
     match media.kind:

@@ -1,7 +1,7 @@
 """One answer of a stream while it comes in: deltas → the hub's events, tool calls told apart.
 
-Calls come in pieces that name their call by `index`; look-alikes leave the index out (old Mistral), give every call the
-same, repeat id and name on each piece, or leave them empty on later ones (Mistral, DashScope).
+Calls come in pieces that name their call by `index`. Look-alikes leave the index out (old Mistral), give every call the
+same one, repeat id and name on each piece, or leave them empty on later pieces (Mistral, DashScope).
 """
 
 from typing import Any
@@ -18,7 +18,7 @@ from engine.wire.openai_chat.reply import finish_of
 __all__ = ["ChoiceDelta", "OpenChoice"]
 
 LEGACY = -1
-"""The index of a `function_call`, which has none and is alone."""
+"""Stands for the index of a `function_call`, which has none, since there is only one."""
 
 _NAMELESS = Named()
 
@@ -35,7 +35,7 @@ class ChoiceDelta(msgspec.Struct, gc=False):
 
 
 class _OpenCall:
-    """A tool call on its way in. It is told once its name is known."""
+    """A tool call on its way in. Its `CallOpened` goes out once its name is known."""
 
     __slots__ = ("argued", "custom", "held", "number", "signature", "told", "wire_id")
 
@@ -52,7 +52,7 @@ class _OpenCall:
 
 
 class OpenChoice:
-    """One of the answers. `take` what chunks say of it, then `close` it; events are appended to a list."""
+    """One of the answers. `take` its part of each chunk, then `close` it; events are appended to a list."""
 
     __slots__ = ("_by_index", "_calls", "_finished", "_index", "_names", "_signatures", "_thinks")
 
@@ -62,9 +62,9 @@ class OpenChoice:
         self._calls: list[_OpenCall] = []
         self._by_index: dict[int, _OpenCall] = {}
         self._signatures: dict[str, Detail] = {}
-        """Of calls yet to come, by id: OpenRouter sends Gemini's ahead of the call."""
+        """Signatures of calls yet to come, by the call's id: OpenRouter sends Gemini's ahead of the call."""
         self._thinks = False
-        """Whether there are words of reasoning that a signature may still close."""
+        """Whether a signature may still close the words of reasoning that have come."""
         self._finished = False
 
     @property
@@ -73,7 +73,7 @@ class OpenChoice:
         return self._finished
 
     def take(self, choice: ChoiceDelta, out: list[hub.Event]) -> None:
-        """Appends the events of one chunk. The first finish counts: OpenRouter sends it twice."""
+        """Append the events of one chunk. Only the first finish counts: OpenRouter sends it twice."""
         if memoryview(choice.logprobs)[0] == ord("{"):
             out.append(hub.LogProbs(logprobs=choice.logprobs, choice=self._index))
         if choice.delta is not None:
@@ -87,7 +87,7 @@ class OpenChoice:
             out.append(hub.Finished(finish=finish, finish_raw=raw, stop_sequence=met, choice=self._index))
 
     def close(self, out: list[hub.Event]) -> None:
-        """Appends what was held back: `{}` for calls without arguments, signatures that no call has claimed."""
+        """Append what was held back: nameless calls, `{}` for calls without arguments, signatures no call claimed."""
         for call in self._calls:
             if not call.told:
                 self._tell(call, "", out)
@@ -122,7 +122,7 @@ class OpenChoice:
             out.append(hub.TextDelta(text="", choice=self._index, signature=signature))
 
     def _think(self, said: Said, out: list[hub.Event]) -> None:
-        """Words count where the details have none: where both have them they tell the same."""
+        """The words count only where the details have none: where both have them, they say the same."""
         details = list(read_details(said.reasoning_details)) if said.reasoning_details else []
         if said.words and not any(detail.text for detail in details):
             details.insert(0, Detail(text=said.words))
@@ -197,7 +197,7 @@ class OpenChoice:
             out.append(hub.CallDelta(call=call.number, arguments=arguments, choice=self._index))
 
     def _of(self, piece: Call, name: str) -> _OpenCall:
-        """The call that *piece* belongs to, a new one where it begins one."""
+        """The call that *piece* belongs to; a new one if it begins one."""
         known = self._known(piece, name)
         if known is None or (name and piece.id and known.wire_id and piece.id != known.wire_id):
             known = _OpenCall(len(self._calls))
@@ -232,6 +232,6 @@ class OpenChoice:
 
 
 def _legacy(said: Said) -> list[Call]:
-    """What a `function_call` says, as a piece of a tool call."""
+    """A `function_call` as a piece of a tool call; empty where there is none."""
     legacy = said.function_call
     return [Call(index=LEGACY, function=legacy)] if legacy and (legacy.name or legacy.arguments) else []

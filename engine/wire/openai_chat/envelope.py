@@ -1,7 +1,7 @@
 """OpenAI's chat completions: requests and whole answers. Streams are in `relay`.
 
 A request is read only as far as routing needs and written again around the caller's own bytes, so unknown fields
-survive. It is always written from what was read: where a key stood twice, the provider sees the one that we saw.
+survive. It is always written from what was read: if a key came twice, the provider sees the value that we saw.
 """
 
 from collections.abc import Mapping
@@ -58,7 +58,7 @@ _Number = Annotated[float, msgspec.Meta(gt=-(2.0**MOST_BITS), lt=2.0**MOST_BITS)
 class _Plain(msgspec.Struct, gc=False):
     """The fields that most requests have, with the values that they mostly have.
 
-    Narrower than what a caller may say, so that nothing is left to check of what is read; the rest is for `_checked`.
+    Narrower than what a caller may send, so that what is read needs no further check; `_checked` takes the rest.
     """
 
     model: Annotated[str, msgspec.Meta(min_length=1)]
@@ -85,7 +85,7 @@ _ENCODER = msgspec.json.Encoder()
 
 
 def read_envelope(body: bytes) -> Envelope:
-    """The request that *body* is.
+    """The request in *body*.
 
     Raises:
         BadRequest: not UTF-8, not JSON (NaN, lone surrogates, too deep), not an object, a field that routing needs is
@@ -102,13 +102,13 @@ def _decode(body: bytes) -> Envelope:
     if fields.keys() <= PLAIN:
         try:
             return _plain(body, fields)
-        except msgspec.ValidationError:  # not plain, which is not to say wrong
+        except msgspec.ValidationError:  # not plain, but not necessarily wrong
             pass
     return _checked(body, fields)
 
 
 def _plain(body: bytes, fields: Fields) -> Envelope:
-    """The request in one go. Raises msgspec.ValidationError where it is not plain."""
+    """The request, read in one go. Raises msgspec.ValidationError where it is not plain."""
     said = _PLAIN.decode(body)
     carried = _media(said.messages) if body.count(b"[") > 1 else estimate.NO_MEDIA
     low, likely, high = estimate.estimate(len(body), carried)
@@ -129,7 +129,7 @@ def _plain(body: bytes, fields: Fields) -> Envelope:
 
 
 def _checked(body: bytes, fields: Fields) -> Envelope:
-    """The request, field by field. Raises BadRequest."""
+    """The request, read field by field. Raises BadRequest."""
     known = read_small(fields, unread=UNREAD)
     carried = _carried(fields)
     low, likely, high = estimate.estimate(len(body), carried)
@@ -159,7 +159,7 @@ def _checked(body: bytes, fields: Fields) -> Envelope:
 def finish(fields: Fields, *, model: str, stream: bool, ask_usage: bool = True) -> bytes:
     """The body that goes to a provider: *fields* with its own name for the model, without our `provider` wishes.
 
-    Whoever streams is asked to report usage at the end of the stream, unless *ask_usage* is false: then nobody asks.
+    A stream is asked to end with its usage; with *ask_usage* false it is not, even where the caller asked for that.
     """
     sent: dict[str, Any] = {**fields, "model": model}
     sent.pop(WISHES, None)
@@ -189,7 +189,7 @@ def _carried(fields: Fields) -> estimate.Media:
 
 
 def _media(messages: list[_Message]) -> estimate.Media:
-    """What those contents carry that are lists of parts."""
+    """What the messages carry beside text; only a content that is a list of parts can."""
     lists = [message.content for message in messages if memoryview(message.content)[0] == LIST]
     return estimate.media(lists) if lists else estimate.NO_MEDIA
 
@@ -220,7 +220,7 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     model: str
     finish_reason: str | None
-    """Of the first choice, in the provider's word."""
+    """The first choice's, in the provider's word."""
     usage: Usage | None
 
 
@@ -240,7 +240,7 @@ _COMPLETION = msgspec.json.Decoder(_Completion)
 
 
 def read_reply(body: bytes) -> Reply | Outcome:
-    """What *body*, an answer with status 200, says of itself, or the failure that it tells of.
+    """What *body*, an answer with status 200, says of itself, or the failure that it reports.
 
     Raises:
         UpstreamMalformed: it is no chat completion, or has no choices.

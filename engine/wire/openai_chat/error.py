@@ -38,7 +38,7 @@ _BY_CODE = {
     "invalid_prompt": OutcomeKind.CONTENT_FILTER,
     "responsibleaipolicyviolation": OutcomeKind.CONTENT_FILTER,
 }
-"""Codes and types that say more than the status does, in lower case."""
+"""Codes and types, in lower case, that say more than the status does."""
 
 
 def read_error(status: int, headers: Headers, body: bytes) -> Outcome:
@@ -47,7 +47,7 @@ def read_error(status: int, headers: Headers, body: bytes) -> Outcome:
 
 
 def read_reply_error(body: bytes) -> Outcome | None:
-    """The error inside an answer with status 200; None where there is none, or no JSON object."""
+    """The error inside an answer with status 200; None where there is none, or the body is no JSON object."""
     if b'"error"' not in body:
         return None
     answer = classing.read_json(body)
@@ -57,7 +57,7 @@ def read_reply_error(body: bytes) -> Outcome | None:
 
 
 def outcome_of(answer: dict[str, Any]) -> Outcome:
-    """How an error is classed that arrived, decoded, inside an answer with status 200."""
+    """How an error that arrived inside an answer with status 200 is classed; *answer* is that answer, decoded."""
     return classing.outcome_inside(_said(answer), _BY_CODE)
 
 
@@ -98,7 +98,7 @@ def _raw(error: dict[str, Any]) -> str:
 
 
 def error_body(told: Told) -> bytes:
-    """OpenAI's error object; *rule* (`file:line`) only where the caller may see it."""
+    """OpenAI's error object; with `rule` (`file:line`) only where the caller may see it."""
     error = {
         "message": told.message,
         "type": told.type,

@@ -1,6 +1,7 @@
 """Assistant messages, of requests and of answers ↔ the hub's parts.
 
-Order is lost on the way out, since the format has none: reasoning, then text, then what else there is, then tool calls.
+The order of parts is lost on the way out, since each kind has a field of its own. Read again, they come as reasoning,
+text, whatever else there is, tool calls.
 
 Source: https://platform.openai.com/docs/api-reference/chat/object, read 2026-11.
 """
@@ -42,7 +43,7 @@ class Named(msgspec.Struct, gc=False):
 
     name: str | None = None
     arguments: Any = None
-    """JSON text; at some look-alikes an object."""
+    """JSON text; some look-alikes send an object."""
     input: str | None = None
 
     @property
@@ -54,7 +55,7 @@ class Named(msgspec.Struct, gc=False):
 
 
 class Call(msgspec.Struct, gc=False):
-    """An entry of `tool_calls`, whole or a delta."""
+    """An entry of `tool_calls`, whole or as a delta."""
 
     index: int | None = None
     id: str | None = None
@@ -85,7 +86,7 @@ class Said(msgspec.Struct, gc=False):
 
 
 class CallNames:
-    """Ids for the calls of one answer: the provider's own, or made up where it sends none or the same one twice."""
+    """Ids for the calls of one answer: the provider's own, or a made-up one if it sends none or one a second time."""
 
     def __init__(self, reply_id: str) -> None:
         self._tail = "".join(letter for letter in reply_id if letter.isascii() and letter.isalnum())[-12:]
@@ -102,7 +103,7 @@ class CallNames:
 
 
 def read_assistant(said: Said, name_call: Callable[[str, str], str]) -> tuple[hub.Part, ...]:
-    """The parts of a whole message; *name_call* gives the id of a call for the id and name on the wire.
+    """The parts of a whole message; *name_call* gives a call its id, from the id and name on the wire.
 
     Raises:
         BadRequest: a content part that is not of its type's shape.
@@ -130,7 +131,7 @@ def _content(said: Said) -> list[hub.Part]:
 
 
 def _signed(parts: list[hub.Part], calls: list[hub.ToolCall], signature: str) -> list[hub.Part]:
-    """Gemini's signature of a whole message belongs to its text; where there is none, to its first call."""
+    """*parts* with Gemini's signature of the whole message on their text; without a text, the first call gets it."""
     if not signature:
         return parts
     if calls and not parts:
@@ -141,7 +142,7 @@ def _signed(parts: list[hub.Part], calls: list[hub.ToolCall], signature: str) ->
 
 
 def _calls(said: Said, details: list[Detail], name_call: Callable[[str, str], str]) -> list[hub.ToolCall]:
-    """The calls. OpenRouter sends the signature that Gemini gave a call as a detail with the call's id."""
+    """The tool calls. OpenRouter sends Gemini's signature of a call as a detail with the call's id."""
     signatures = {detail.id: detail.redacted for detail in details if detail.id and detail.origin == "gemini"}
     calls = []
     for call in said.tool_calls or ():
@@ -163,7 +164,7 @@ def _calls(said: Said, details: list[Detail], name_call: Callable[[str, str], st
 
 
 def _is_custom(call: Call) -> bool:
-    """Snowflake writes an empty `custom` beside every function."""
+    """Whether *call* is a custom tool's. Snowflake writes an empty `custom` beside every function."""
     return call.custom is not None and bool(call.custom.name)
 
 
@@ -186,7 +187,8 @@ def write_assistant(
 ) -> dict[str, Any]:
     """The fields of a message that says *parts*, all but `role`. *thoughts* is `Dialect.thoughts`.
 
-    What an answer has no place for, documents and films, is left out; of foreign parts the kind is added to *dropped*.
+    Documents and films, for which a message has no place, are left out; the kinds of foreign parts of another protocol
+    are added to *dropped*.
     """
     parts = tuple(parts)
     calls = [write_call(part) for part in parts if isinstance(part, hub.ToolCall)]
@@ -214,7 +216,7 @@ def write_assistant(
 
 
 def _content_of(parts: Iterable[hub.Part], thoughts: str) -> list[hub.Part]:
-    """What stands in `content`: texts that say something, and parts of the protocol's own."""
+    """What goes into `content`: texts that say something, foreign parts, and thoughts where they go out as parts."""
     return [
         part
         for part in parts
@@ -225,7 +227,7 @@ def _content_of(parts: Iterable[hub.Part], thoughts: str) -> list[hub.Part]:
 
 
 def write_sound(sound: hub.Media) -> dict[str, Any]:
-    """An `audio`: of an earlier turn its id alone; of an answer its data, until a time that we cannot say."""
+    """An `audio`: an earlier turn's id alone, or an answer's data; when that expires we do not know."""
     if sound.file_id:
         return {"id": sound.file_id}
     return {"id": sound.name, "data": sound.data, "expires_at": 0, "transcript": ""}
@@ -242,5 +244,5 @@ def write_call(call: hub.ToolCall) -> dict[str, Any]:
 
 
 def write_image(image: hub.Media) -> dict[str, Any] | None:
-    """An entry of `images`; None for what is no picture, or is one in another place."""
+    """An entry of `images`; None for what is no picture, or one that comes by file id."""
     return media_part(image) if image.kind == "image" and not image.file_id else None

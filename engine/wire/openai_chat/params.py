@@ -1,4 +1,4 @@
-"""The answer's shape, and reasoning, as a request asks for them.
+"""The shape of the answer, and the reasoning, that a request asks for.
 
 Source: https://platform.openai.com/docs/api-reference/chat/create and
 https://openrouter.ai/docs/use-cases/reasoning-tokens, read 2026-11.
@@ -23,8 +23,8 @@ DEFAULT_SCHEMA_NAME = "response"
 """OpenAI demands a name for a schema; Mistral and others do without."""
 
 EFFORT_BUDGETS = ((2_048, "low"), (8_192, "medium"))
-"""A budget of tokens up to this much is this effort, a larger one is `high`: our own reckoning, after OpenRouter, which
-turns efforts into 20, 50 and 80 per cent of the output."""
+"""(Largest budget in tokens, its effort); a larger budget is `high`. Our own reckoning, after OpenRouter, which turns
+efforts into 20, 50 and 80 per cent of the output."""
 
 
 class _Schema(msgspec.Struct):
@@ -43,7 +43,7 @@ _FORMAT = msgspec.json.Decoder(_Format)
 
 
 def read_format(raw: msgspec.Raw) -> hub.OutputFormat | str:
-    """What `response_format` asks for; its type where that is neither JSON nor a schema (`text` asks for nothing).
+    """What `response_format` asks for; only its type if that is neither JSON nor a schema (`text` asks for nothing).
 
     Raises:
         msgspec.DecodeError: it is not of the protocol's shape.
@@ -89,7 +89,7 @@ _REASONING = msgspec.json.Decoder(_Reasoning | None)
 
 
 def read_reasoning(effort: str | None, asked: msgspec.Raw | None) -> hub.Reasoning | None:
-    """What `reasoning_effort` and OpenRouter's `reasoning` say together; None where nothing is said.
+    """What `reasoning_effort` and OpenRouter's `reasoning` say together; None where they say nothing.
 
     Raises:
         msgspec.DecodeError: `reasoning` is not of its shape.
@@ -120,8 +120,8 @@ def write_reasoning(reasoning: hub.Reasoning) -> dict[str, Any]:
 def write_effort(reasoning: hub.Reasoning) -> str:
     """`reasoning_effort`; empty where it is better left out.
 
-    A budget is turned into the effort that comes near it. That thinking is wanted, without how much, is what a model
-    that thinks does anyway.
+    A budget becomes the effort nearest to it. Where thinking is wanted, but not how much is said, there is nothing to
+    write: a model that thinks does so anyway.
     """
     if reasoning.effort:
         return reasoning.effort

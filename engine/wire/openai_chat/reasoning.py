@@ -26,7 +26,7 @@ __all__ = [
 ]
 
 ORIGINS = {"anthropic-claude-v1": "anthropic", "google-gemini-v1": "gemini", "openai-responses-v1": "openai-responses"}
-"""`format` → the protocol that can use the signature. A format that is not here is its own origin."""
+"""`format` → the protocol that can use the signature. A format that is not listed is its own origin."""
 FORMATS = {origin: form for form, origin in ORIGINS.items()}
 NO_FORMAT = "unknown"
 """OpenRouter's word for reasoning that carries no signature."""
@@ -43,7 +43,7 @@ class Detail(NamedTuple):
 
 
 def read_details(details: object) -> Iterator[Detail]:
-    """The entries of `reasoning_details` that say something; what is not of its shape is passed over."""
+    """The entries of `reasoning_details` that say something; malformed ones are passed over."""
     if not isinstance(details, list):
         return
     for entry in details:
@@ -61,7 +61,7 @@ def read_details(details: object) -> Iterator[Detail]:
 
 
 def read_thoughts(words: str, details: Iterable[Detail]) -> list[hub.Part]:
-    """The reasoning of a whole message. *words* count where the details have none: they tell the same."""
+    """The reasoning of a whole message. *words* count only where the details have none: both say the same."""
     details = list(details)
     if words and not any(detail.text for detail in details):
         details.insert(0, Detail(text=words))
@@ -79,19 +79,19 @@ def read_thoughts(words: str, details: Iterable[Detail]) -> list[hub.Part]:
 
 
 def is_seal(detail: Detail) -> bool:
-    """Whether this is the encrypted reasoning of which OpenAI's Responses, and xAI's, show a summary before it."""
+    """Whether this is the encrypted reasoning that OpenAI's and xAI's Responses API send after a summary of it."""
     return bool(detail.redacted) and "responses" in detail.origin
 
 
 def _thinking(detail: Detail) -> hub.Thinking:
-    """Who made it, and its id, matter only for what is signed or withheld."""
+    """*detail* as the hub has it. Its origin and id matter only if it is signed or withheld."""
     if not (detail.signature or detail.redacted):
         return hub.Thinking(text=detail.text)
     return hub.Thinking(**detail._asdict())
 
 
 def write_thoughts(thoughts: Iterable[hub.Thinking]) -> dict[str, Any]:
-    """The fields of a message that say *thoughts*: the words, and details where something is signed or withheld."""
+    """The fields of a message for *thoughts*: the words, and details if anything is signed or withheld."""
     thoughts = list(thoughts)
     words = "".join(thought.text for thought in thoughts)
     fields: dict[str, Any] = {"reasoning_content": words} if words else {}
@@ -116,7 +116,7 @@ def entries(thought: hub.Thinking) -> Iterator[dict[str, Any]]:
 
 
 def format_of(origin: str) -> str:
-    """The `format` that says *origin*."""
+    """The `format` for *origin*."""
     return FORMATS.get(origin, origin) or NO_FORMAT
 
 

@@ -1,7 +1,7 @@
 """OpenAI's chat streams, relayed: bytes in, the bytes that may go out now, and what they said on the way.
 
-Until the first content everything is looked at and held, since an error may come inside a 200 and another target may
-still take over. After it bytes pass as they are; only events that say usage, the finish or an error are parsed.
+Until the first content everything is parsed and held, since an error may come inside a 200 and another target may still
+take over. After it bytes pass as they are; only events that may tell usage, the finish or an error are parsed.
 """
 
 import re
@@ -19,16 +19,16 @@ from engine.wire.openai_chat.usage import read_usage
 __all__ = ["ChatStream"]
 
 MOST_HELD_BYTES = 16 * 1024
-"""What is held before the first content; beyond it the stream is relayed as it is."""
+"""How much is held before the first content; beyond it the stream is relayed as it is."""
 
 _FINISHED = re.compile(rb'_reason"\s*:\s*"')
 _USAGE = b'"usage"'
 _USED = re.compile(_USAGE + rb"\s*:\s*[^\sn]")
-"""A finish or a usage that is not null, however the JSON is spaced. In a text these quotes would be escaped; where one
-matches all the same, parsing does no harm."""
+"""A finish (`_FINISHED`) or a usage that is not null, however the JSON is spaced. Inside a text the quotes would be
+escaped; where one matches all the same, parsing does no harm."""
 
 _ERROR = b'"error"'
-"""A key, or a value that costs one parsing."""
+"""The key; or else a value, which costs only a needless parse."""
 
 _CONTENT = (
     "content",
@@ -65,9 +65,9 @@ _CHUNK = msgspec.json.Decoder(_Chunk)
 class ChatStream(msgspec.Struct, kw_only=True, eq=False):
     """One answer on its way through. Feed it every read; stop when `error` is set; `close` it at the end of the body.
 
-    An error inside the stream, a chunk that cannot be read and an event without end set `error`, and nothing after it
-    goes out. `[DONE]` waits for `close`, so that something can still be said before it. With *strip_usage* the chunk
-    that carries nothing but usage is taken out, since we asked for it and the caller did not.
+    An error inside the stream, a chunk that cannot be read or an event that does not end sets `error`, and nothing goes
+    out after it. `[DONE]` waits for `close`, so that something can still be said before it. With *strip_usage* a chunk
+    that carries only usage is taken out: we asked for it, the caller did not.
     """
 
     strip_usage: bool
@@ -83,7 +83,7 @@ class ChatStream(msgspec.Struct, kw_only=True, eq=False):
     finish_reason: str | None = None
     error: Outcome | None = None
     reply_id: str = ""
-    """Of the first chunk that names one; Azure's first does not."""
+    """From the first chunk that has one; Azure's very first has none."""
     reply_model: str = ""
     _blocks: sse.EventBlocks = msgspec.field(default_factory=sse.EventBlocks)
     _held: bytes = b""
@@ -140,7 +140,7 @@ class ChatStream(msgspec.Struct, kw_only=True, eq=False):
         return b""
 
     def _relay(self, block: bytes) -> bytes:
-        """After it: all before the first telling event goes out unread, and from there on events are told apart."""
+        """After it: what precedes the first event to be parsed goes out unread; from there on each is looked at."""
         first = _first_telling(block)
         if first == len(block):
             return self._unread(block)
@@ -158,7 +158,7 @@ class ChatStream(msgspec.Struct, kw_only=True, eq=False):
         return events
 
     def _read(self, event: bytes) -> bytes:
-        """One event, parsed; the bytes that go out for it."""
+        """The bytes that go out for one event, once it has been parsed."""
         data = sse.data_of(event)
         if not data:
             return event
@@ -199,9 +199,9 @@ class ChatStream(msgspec.Struct, kw_only=True, eq=False):
 
 
 def _first_telling(events: bytes) -> int:
-    """Where it first shows that one of *events* has to be parsed; their length when none has to.
+    """Offset of the first sign that one of *events* has to be parsed; their length when none has to.
 
-    One word after the other: an expression for all of them takes three times as long.
+    It searches for one word after the other: an expression for all of them takes three times as long.
     """
     first = len(events)
     for word in (sse.DONE, _ERROR):
@@ -215,7 +215,7 @@ def _first_telling(events: bytes) -> int:
 
 
 def _usage(chunk: _Chunk) -> Usage | None:
-    """At the top; at Groq, when not asked for, in `x_groq` alone; at Moonshot in the choice."""
+    """The usage in *chunk*: at its top; at Groq, if not asked for, in `x_groq` alone; at Moonshot in the choice."""
     if chunk.usage:
         return read_usage(chunk.usage)
     if isinstance(chunk.x_groq, dict):

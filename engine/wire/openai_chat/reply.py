@@ -35,10 +35,10 @@ WORDS = {
     hub.Finish.CONTENT_FILTER: "content_filter",
     hub.Finish.ERROR: "length",
 }
-"""OpenAI's SDKs know no word for an answer that broke off; of those that they know, `length` says it is not whole."""
+"""OpenAI's SDKs have no word for an answer that broke off; of the words they know, `length` says it is incomplete."""
 
 OWN = frozenset({"id", "object", "created", "model", "choices", "usage", "service_tier"})
-"""Top-level fields that are read; the others are `extra`."""
+"""Top-level fields that are read; all others are `extra`."""
 
 _ENCODER = msgspec.json.Encoder()
 _FIELDS = msgspec.json.Decoder(dict[str, msgspec.Raw])
@@ -49,7 +49,7 @@ class _Choice(msgspec.Struct):
     message: Said | None = None
     finish_reason: str | None = None
     stop_reason: Any = None
-    """vLLM: the stop sequence that was met, or the number of a token."""
+    """vLLM's: the stop sequence that was met, or the number of a stop token."""
     logprobs: msgspec.Raw = msgspec.Raw(b"null")
 
 
@@ -68,7 +68,7 @@ _COMPLETION = msgspec.json.Decoder(_Completion)
 
 
 def decode_reply(body: bytes) -> hub.Reply:
-    """The answer that *body* is. Ask `error.read_reply_error` first.
+    """The answer in *body*. Ask `error.read_reply_error` first.
 
     Raises:
         UpstreamMalformed: it is no chat completion, or has no choices.
@@ -117,7 +117,7 @@ def _choice(
 
 
 def _cited(parts: tuple[hub.Part, ...], cited: tuple[hub.Citation, ...]) -> tuple[hub.Part, ...]:
-    """*parts*, the first text of them with the answer's citations where it has none of its own."""
+    """*parts*, whose first text gets the answer's citations, *cited*, unless it has citations of its own."""
     if not cited:
         return parts
     at = next((at for at, part in enumerate(parts) if isinstance(part, hub.Text)), -1)
@@ -128,7 +128,7 @@ def _cited(parts: tuple[hub.Part, ...], cited: tuple[hub.Citation, ...]) -> tupl
 
 
 def finish_of(raw: str, *, has_calls: bool) -> hub.Finish | None:
-    """Why it ended; None where the provider does not say. Calls after `stop` are what it stopped for."""
+    """Why the answer ended; None if the provider does not say. `stop` beside tool calls means it stopped for them."""
     if not raw:
         return None
     finish = FINISHES.get(raw.lower(), hub.Finish.ERROR)
@@ -136,16 +136,16 @@ def finish_of(raw: str, *, has_calls: bool) -> hub.Finish | None:
 
 
 def write_finish(finish: hub.Finish | None, *, has_calls: bool) -> str:
-    """OpenAI's word for it."""
+    """OpenAI's word for *finish*."""
     if finish is None:
         return "tool_calls" if has_calls else "stop"
     return WORDS.get(finish, "stop")
 
 
 def encode_reply(reply: hub.Reply, *, created: int = 0) -> bytes:
-    """*reply* as a `chat.completion`; *created*, in seconds since 1970, stands where it does not say when it was made.
+    """*reply* as a `chat.completion`; *created*, in seconds since 1970, is used if it does not say when it was made.
 
-    Fields of another protocol's own are left out, as are parts that only it knows.
+    Another protocol's own fields are left out, as are parts that only that protocol knows.
     """
     own = reply.extra if reply.origin == PROTOCOL else {}
     completion: dict[str, Any] = {
@@ -176,7 +176,7 @@ def _write_choice(choice: hub.Choice) -> dict[str, Any]:
 
 
 def _joined(content: Any) -> Any:
-    """Texts as one, which is all that readers of answers expect; lists with anything else are a look-alike's own."""
+    """A list of texts as one string, the only form that readers expect; a list with anything else stays as it is."""
     if not isinstance(content, list):
         return content
     texts = [part["text"] for part in content if isinstance(part, dict) and part.get("type") == "text"]

@@ -1,4 +1,4 @@
-"""Requests for chat completions, whole ↔ the hub's `Request`. What routing looks at is read in `envelope`."""
+"""Whole requests for chat completions ↔ the hub's `Request`. What routing looks at is read in `envelope`."""
 
 import re
 from typing import Any
@@ -33,7 +33,7 @@ PLAIN = (
     "logprobs",
     "top_logprobs",
 )
-"""Parameters that the hub calls the same, and that say nothing when they are null."""
+"""Parameters that have the same name in the hub, and that say nothing when they are null."""
 
 READ = frozenset(
     {
@@ -43,21 +43,21 @@ READ = frozenset(
         *("max_tokens", "max_completion_tokens", "top_k", "stop", "user", "service_tier"),
         *("reasoning", "reasoning_effort"),
         "stream_options",  # whether usage is asked for is the gateway's own affair: `envelope`
-        "provider",  # wishes, which are read by us and not sent on: `envelope`
+        "provider",  # wishes, which we read and do not send on: `envelope`
     }
 )
-"""The fields that are read. Any other is `extra`."""
+"""The fields that are read; all others are `extra`."""
 
 DROPPED = {
     "top_k": "OpenAI has no such parameter; look-alikes that do are told by `Dialect.top_k`.",
     "reasoning.summary": "Whether reasoning is shown, and how, cannot be asked for with `reasoning_effort`.",
     "is_error": "A tool's message has no mark for failure; what it says has to say it.",
 }
-"""What the format cannot say → why. Fields and tools of another protocol's own are dropped by their names as well."""
+"""What the format cannot say → why. Another protocol's own fields and tools are dropped too, under their own names."""
 
 
 EFFORTS = {"max": "xhigh"}
-"""Anthropic's highest word → OpenAI's. Callers of this protocol are taken at their word."""
+"""Anthropic's highest effort → OpenAI's. What callers of this protocol ask for is sent as they said it."""
 
 
 class _Small(msgspec.Struct, omit_defaults=True):
@@ -120,7 +120,7 @@ def _given(fields: Fields, name: str) -> bool:
 
 
 def _wrong(name: str, detail: str) -> BadRequest:
-    """*name* is the field that was being read; of the small ones the message says which."""
+    """The error for the field *name*; *name* is empty while the small ones are read, then *detail* says which."""
     at = _AT.search(detail)
     param = name or (at[1] if at else "")
     return BadRequest(f"{param or 'the body'}: {detail}", code="invalid_type", param=param or None)
@@ -164,10 +164,10 @@ def _request(
 
 
 def encode_request(request: hub.Request, *, dialect: Dialect = OPENAI) -> Encoded:
-    """*request* as OpenAI's chat completions has it, or a look-alike in its *dialect*; without model and stream.
+    """*request* for OpenAI's chat completions, or for a look-alike in its *dialect*; without model and stream.
 
     Raises:
-        BadRequest: `content_not_supported`, the messages carry what the format has no place for.
+        BadRequest: `content_not_supported`, the messages carry something that the format has no place for.
     """
     dropped: list[str] = []
     sent: dict[str, Any] = {"messages": write_turns(request.messages, dialect, dropped)}
@@ -188,7 +188,7 @@ def encode_request(request: hub.Request, *, dialect: Dialect = OPENAI) -> Encode
 
 
 def _tools(request: hub.Request, dialect: Dialect, dropped: list[str]) -> dict[str, Any]:
-    """Tools, and what is said about them: nothing, where none of those that were sent are left."""
+    """Tools, and what is said about them; nothing if tools were sent but none of them is left."""
     tools = write_tools(request.tools, cache=dialect.cache, dropped=dropped)
     if request.tools and not tools:
         return {}
@@ -214,7 +214,7 @@ def _reasoning(request: hub.Request, dialect: Dialect, dropped: list[str]) -> di
 
 
 def _fields(request: hub.Request, sent: dict[str, Any], dropped: list[str]) -> Fields:
-    """*sent* as raw fields, after them the request's own extra ones; those of another protocol are dropped."""
+    """*sent* as raw fields, then the request's extra ones; those of another protocol go to *dropped* instead."""
     fields = {name: msgspec.Raw(_ENCODER.encode(value)) for name, value in sent.items()}
     if request.origin == PROTOCOL:
         return fields | {name: raw for name, raw in request.extra.items() if name not in fields}

@@ -1,7 +1,8 @@
 """Streams of `chat.completion.chunk` → the hub's events. `Encoder`, the way back, is in `chunks`.
 
-What look-alikes do differently, and what is made of it: usage on any chunk, or on all (the last one counts); the finish
-twice (once); calls whole, without index, with ids and names repeated or left empty; no `[DONE]`; an error inside.
+What look-alikes do differently, and is understood: usage on any chunk, or on all (the last one counts); the finish
+twice (the first counts); calls whole, without index, with ids and names repeated or left empty; no `[DONE]`; an error
+inside the stream.
 """
 
 from typing import Any
@@ -21,11 +22,11 @@ from engine.wire.openai_chat.usage import read_usage
 __all__ = ["Decoder", "Encoder"]
 
 MOST_UNREAD_BYTES = 64 * 1024
-"""What is kept of a body in which no event has come, to tell an error in plain JSON from the end of a stream."""
+"""How much is kept of a body in which no event has come, to tell an error in plain JSON from a stream cut short."""
 
 
 class Chunk(msgspec.Struct, gc=False):
-    """One `chat.completion.chunk`, as far as we look."""
+    """As much of a `chat.completion.chunk` as we read."""
 
     choices: list[ChoiceDelta] | None = None
     id: Any = None
@@ -36,7 +37,7 @@ class Chunk(msgspec.Struct, gc=False):
     x_groq: Any = None
     error: Any = None
     citations: Any = None
-    """Perplexity: a list of addresses, the same on every chunk."""
+    """Perplexity's: a list of addresses, the same on every chunk."""
 
 
 _CHUNK = msgspec.json.Decoder(Chunk)
@@ -175,7 +176,7 @@ class Decoder:
 
 
 def _usage(chunk: Chunk) -> Usage | None:
-    """At the top; at Groq, when not asked for, in `x_groq` alone; at Moonshot in the choice."""
+    """The usage in *chunk*: at its top; at Groq, if not asked for, in `x_groq` alone; at Moonshot in the choice."""
     if chunk.usage:
         return read_usage(chunk.usage)
     if isinstance(chunk.x_groq, dict):

@@ -44,7 +44,7 @@ _RAWS = msgspec.json.Decoder(list[msgspec.Raw])
 
 
 def read_tools(tools: msgspec.Raw | None, functions: msgspec.Raw | None) -> tuple[hub.Tool | hub.Foreign, ...]:
-    """The tools of `tools`, and of `functions` as there were before.
+    """The tools in `tools`, and in the older `functions`.
 
     Raises:
         msgspec.DecodeError: they are not of the protocol's shape.
@@ -59,7 +59,7 @@ def read_tools(tools: msgspec.Raw | None, functions: msgspec.Raw | None) -> tupl
 
 
 def _read_tool(tool: _Tool) -> hub.Tool | None:
-    """None where only the protocol itself knows it: a tool that the provider runs."""
+    """The tool; None for one that only this protocol knows, which the provider runs."""
     if tool.function is not None and tool.type in {None, "function"}:
         return _read_function(tool.function, _unless_null(tool.cache_control))
     if tool.custom is not None and tool.type == "custom":
@@ -96,7 +96,7 @@ def _unless_null(raw: msgspec.Raw) -> msgspec.Raw | None:
 def write_tools(
     tools: tuple[hub.Tool | hub.Foreign, ...], *, cache: bool, dropped: list[str]
 ) -> list[dict[str, Any] | msgspec.Raw]:
-    """`tools`. Those that only another protocol knows are left out and their kinds added to *dropped*."""
+    """`tools`. Those that only another protocol knows are left out, and their kinds added to *dropped*."""
     written: list[dict[str, Any] | msgspec.Raw] = []
     for tool in tools:
         if isinstance(tool, hub.Tool):

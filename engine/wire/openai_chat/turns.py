@@ -1,7 +1,7 @@
 """The messages of a request ↔ the hub's, and the ids that tie answers of tools to their calls.
 
-Ids need not be unique where they come from: xAI's and Kimi's begin anew in each turn, Gemini's compatible endpoint
-sends empty ones, and `function_call` had none. In the hub each call of a conversation has an id of its own.
+The ids that come in need not be unique: xAI's and Kimi's begin anew in each turn, Gemini's compatible endpoint sends
+empty ones, and a `function_call` has none. In the hub each call of a conversation has an id of its own.
 """
 
 import hashlib
@@ -33,7 +33,7 @@ _TURNS = msgspec.json.Decoder(list[_Turn])
 
 
 def read_turns(messages: msgspec.Raw) -> tuple[hub.Message, ...]:
-    """The conversation that `messages` is.
+    """The conversation in `messages`.
 
     Raises:
         msgspec.DecodeError: it is not of the protocol's shape.
@@ -53,7 +53,7 @@ def _read(turn: _Turn, calls: "_Calls") -> hub.Message:
 
 
 def _cached(parts: tuple[hub.Part, ...], cache: Any) -> tuple[hub.Part, ...]:
-    """A marker on the message is one on its last part."""
+    """*parts* with a message's cache marker, *cache*, on the last of them."""
     if not cache or not parts or not isinstance(parts[-1], hub.Text | hub.Media):
         return parts
     marked = msgspec.structs.replace(parts[-1], cache=msgspec.Raw(msgspec.json.encode(cache)))
@@ -61,16 +61,16 @@ def _cached(parts: tuple[hub.Part, ...], cache: Any) -> tuple[hub.Part, ...]:
 
 
 class _Calls:
-    """The tool calls of a conversation so far: an id for each, and which of them are still to be answered."""
+    """The tool calls of a conversation so far: an id for each, and which of them still await an answer."""
 
     def __init__(self) -> None:
         self._taken: set[str] = set()
         self._open: list[tuple[str, str, str]] = []
-        """Id on the wire, our id, name: of the calls not answered yet, the oldest first."""
+        """(Id on the wire, our id, name) of each call not answered yet, oldest first."""
         self._answered: dict[str, tuple[str, str]] = {}
 
     def named(self, wire_id: str, name: str) -> str:
-        """The id of a new call: its own where no other has it."""
+        """The id of a new call: the one it came with, unless that is empty or another call has it."""
         call_id, number = wire_id, len(self._taken)
         while not call_id or call_id in self._taken:
             call_id = f"{wire_id or 'call'}_{number}"
@@ -80,9 +80,9 @@ class _Calls:
         return call_id
 
     def answered(self, wire_id: str, name: str) -> tuple[str, str]:
-        """Id and name of the call that is answered; as they stand there where no call fits.
+        """Id and name of the call that is answered; where no call fits, those given.
 
-        A `function` message names the function alone.
+        A `function` message gives only the function's name.
         """
         for at, (wire, call_id, called) in enumerate(self._open):
             if wire == wire_id and (wire_id or not name or called == name):
@@ -93,7 +93,7 @@ class _Calls:
 
 
 def write_turns(messages: Iterable[hub.Message], dialect: Dialect, dropped: list[str]) -> list[dict[str, Any]]:
-    """`messages`. Of foreign parts of another protocol the kinds are added to *dropped*.
+    """`messages`. Foreign parts of another protocol are left out, and their kinds added to *dropped*.
 
     Raises:
         BadRequest: `content_not_supported`.
@@ -152,14 +152,14 @@ def _assistant(message: hub.Message, dialect: Dialect, dropped: list[str]) -> di
 
 
 def _unsigned(part: hub.Part) -> hub.Part:
-    """*part* without Gemini's signature, which stands in a field that strict providers refuse."""
+    """*part* without Gemini's signature, whose field strict providers refuse."""
     return msgspec.structs.replace(part, signature="") if isinstance(part, hub.Text | hub.ToolCall) else part
 
 
 def _answers(
     message: hub.Message, dialect: Dialect, held: list[hub.Part], dropped: list[str]
 ) -> Iterator[dict[str, Any]]:
-    """A message for each result. Media that must not stand there are added to *held*, for the user to say."""
+    """A message for each result. Media not allowed there are added to *held*, to follow in a message of the user's."""
     for result in message.parts:
         if not isinstance(result, hub.ToolResult):
             raise no_place(f"{type(result).__name__} in a message of a tool")
@@ -178,7 +178,7 @@ def _shortened(call: hub.ToolCall) -> hub.ToolCall:
 
 
 def _short(call_id: str) -> str:
-    """*call_id* in nine letters and digits: itself where it is that already, else a digest of it."""
+    """*call_id* in nine letters and digits: itself if it is such an id already, else a digest of it."""
     if len(call_id) == SHORT_ID and call_id.isascii() and call_id.isalnum():
         return call_id
     return hashlib.sha256(call_id.encode()).hexdigest()[:SHORT_ID]

@@ -10,10 +10,10 @@ from engine.values import Usage
 __all__ = ["read_usage", "write_usage"]
 
 NUMBERS = frozenset({int, float})
-"""What a count may be; `bool` is neither, though Python calls it an `int`."""
+"""The types of a count; `bool` is not among them, though Python calls it an `int`."""
 
 PLAIN = frozenset({"prompt_tokens", "completion_tokens", "total_tokens"})
-"""What many providers report, and nothing to take apart in it."""
+"""All that many providers report; there is nothing in it to take apart."""
 
 MOST_TOKENS = 10**12
 """More than any answer has; a larger figure is noise and not a count."""
@@ -39,11 +39,11 @@ class _Reported(msgspec.Struct, frozen=True, gc=False):
     prompt_tokens_details: _Details | None = None
     completion_tokens_details: _Details | None = None
     prompt_cache_hit_tokens: _Count = 0
-    """Cached tokens at DeepSeek."""
+    """Cached tokens, as DeepSeek calls them."""
     cached_tokens: _Count = 0
-    """The same at Together and Moonshot."""
+    """The same, at Together and Moonshot."""
     num_cached_tokens: _Count = 0
-    """The same at Mistral."""
+    """The same, at Mistral."""
     cache_creation_input_tokens: _Count = 0
     """Tokens written to the cache, at Vercel."""
     reasoning_tokens: _Count = 0
@@ -92,7 +92,7 @@ def read_usage(reported: object) -> Usage | None:
 
 
 def _output(completion: int, reasoning: int, beyond: int) -> tuple[int, int]:
-    """All output tokens, and how many of them are reasoning. *beyond* is what the total has more than its parts."""
+    """All output tokens, and how many of them are reasoning. *beyond* is by how much the total exceeds its parts."""
     if beyond > 0 and reasoning in (0, beyond):
         return completion + beyond, beyond
     if reasoning > completion:
@@ -101,7 +101,7 @@ def _output(completion: int, reasoning: int, beyond: int) -> tuple[int, int]:
 
 
 def _shares(whole: int, kinds: tuple[int, ...]) -> tuple[int, ...]:
-    """*kinds*, cut so that they do not exceed *whole* together, and what is left of it as the last."""
+    """*kinds*, cut so that together they do not exceed *whole*, and last what they leave of it."""
     left = whole - sum(kinds)
     if left >= 0:
         return (*kinds, left)
@@ -135,7 +135,8 @@ def _has(figures: dict[str, Any], name: str) -> bool:
 def write_usage(usage: Usage) -> dict[str, Any]:
     """OpenAI's usage object: the counts nested again, in the details that OpenAI sends and, if there are any, others.
 
-    `read_usage` of it is *usage*, except for its source, and that OpenAI has no word for how long a cache is kept.
+    `read_usage` turns it back into *usage*, except for its source and for how long a cache is kept: OpenAI has no word
+    for either.
     """
     written = {"cache_write_tokens": usage.total_cache_write, "image_tokens": usage.image_input}
     made = {"image_tokens": usage.image_output}
