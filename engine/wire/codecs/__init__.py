@@ -34,9 +34,9 @@ class Spoken(msgspec.Struct, frozen=True, gc=False):
 
     codec: ProviderCodec
     native: bool
-    """It speaks the surface's own protocol, so nothing is translated."""
+    """The provider speaks the surface's own protocol, so nothing is translated."""
     path: str
-    """Below `base_url`, the model's name filled in."""
+    """Path below `base_url`, with the model's name filled in."""
 
 
 def caller_codec(surface: Surface, *, array: bool = False) -> CallerCodec:
@@ -47,9 +47,9 @@ def caller_codec(surface: Surface, *, array: bool = False) -> CallerCodec:
 def spoken(surface: Surface, manner: Manner, *, model: str, stream: bool) -> Spoken | None:
     """How a provider of that *manner* is asked for *model*.
 
-    A conversation that has a path there is spoken natively, whatever the provider's main protocol is; one whose place
-    its dialect gave to another is not. None where it cannot be asked at all: then the surface has an estimate, or the
-    provider nothing to offer.
+    A surface of conversations that has a path in *manner* is spoken natively, whatever the provider's main protocol,
+    unless the dialect has another take its place. None where the provider cannot be asked on this surface: then an
+    estimate answers, or the provider is of no use.
     """
     paths = manner.paths
     if manner.template is not None:

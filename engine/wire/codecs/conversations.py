@@ -1,7 +1,7 @@
-"""The protocols for conversations: which one a caller speaks, and which one a provider.
+"""The protocols for conversations: which one a caller speaks, and which one a provider speaks.
 
-A surface is answered in its own protocol whatever the provider speaks. Where both speak the same, the caller's fields
-and the provider's bytes pass as they are; otherwise they go through the hub.
+A surface is answered in its own protocol, whatever the provider speaks. Where both speak the same one, the caller's
+fields and the provider's bytes pass as they are; otherwise they go through the hub.
 """
 
 from collections.abc import Callable, Mapping
@@ -63,12 +63,16 @@ __all__ = ["ARRAY_CALLER", "CALLERS", "CLAUDE", "NATIVE", "is_beside", "main"]
 
 
 def _in_body(read: Callable[[bytes], Envelope]) -> Reader:
-    """The reader of a protocol whose bodies say everything."""
+    """The reader of a protocol whose requests say everything in the body."""
     return lambda body, _beside: read(body)
 
 
 def _portable_response(fields: Fields) -> hub.Request:
-    """A request of the Responses API for a provider that does not speak it. Raises BadRequest for what lives there."""
+    """A request of the Responses API for a provider that does not speak it.
+
+    Raises:
+        BadRequest: it refers to what a provider keeps, or is to run in the background.
+    """
     request = responses_request.decode_request(fields)
     check_portable(request)
     return request
@@ -289,7 +293,7 @@ _MAIN: Final[Mapping[str, tuple[Surface | None, ProviderCodec]]] = MappingProxyT
         "ollama": (None, _OLLAMA),
     }
 )
-"""Protocol of a provider → the surface whose protocol it is, and how it is spoken."""
+"""Protocol of a provider → the surface that it belongs to, and how it is spoken."""
 
 CLAUDE: Final[Mapping[str, ProviderCodec]] = MappingProxyType({"bedrock": _INVOKE, "vertex": _RAW_PREDICT})
 """Protocol of a cloud → how Claude is asked there in its own words."""
@@ -303,11 +307,11 @@ NATIVE: Final[Mapping[Surface, ProviderCodec]] = MappingProxyType(
         Surface.GENERATE: _GENERATE,
     }
 )
-"""What a provider may offer beside its main protocol: where its `paths` say so."""
+"""What a provider may offer beside its main protocol, where its `paths` say so."""
 
 
 def main(protocol: str, dialect: Dialect) -> tuple[Surface | None, ProviderCodec]:
-    """The surface whose protocol a provider speaks first of all, None where no caller does; and how it is spoken."""
+    """The surface that a provider's main protocol belongs to, None where no caller speaks it; and how it is spoken."""
     if dialect.responses and protocol in HAVE_RESPONSES:
         return Surface.RESPONSES, _RESPONSES
     claude = CLAUDE.get(protocol) if dialect.messages else None

@@ -1,6 +1,6 @@
-"""Counting tokens without an answer: `count_tokens` of Anthropic's callers and `countTokens` of Gemini's.
+"""Counting tokens without an answer: `count_tokens` for Anthropic's callers and `countTokens` for Gemini's.
 
-A provider of the same protocol counts exactly. For any other, our own estimate is what can be said.
+A provider of the same protocol counts exactly. For any other there is only our own estimate.
 """
 
 from collections.abc import Callable
@@ -52,7 +52,7 @@ def _vertex_body(fields: Fields, *, model: str, stream: bool) -> bytes:  # noqa:
 
 
 def _counted(read: Callable[[bytes], int]) -> Answerer:
-    """Passes the provider's own count, which *read* finds in it; it is free of charge."""
+    """Passes the provider's answer on, once *read* has found a count in it; counting is free of charge."""
 
     def answered(body: bytes, _asked: Envelope, _headers: Headers) -> Answered:
         read(body)
@@ -93,11 +93,11 @@ _NATIVE: Final = {
 _CLAUDE: Final = {("vertex", Surface.COUNT_MESSAGES): _RAW_COUNT}
 """The same, where Claude is asked in its own words.
 
-Bedrock's `CountTokens` is not among them: it does not count for models that are offered across regions only, as Claude
+Bedrock's `CountTokens` is not among them: it does not count for models that are offered only across regions, as Claude
 is. Source: Amazon Bedrock user guide, "Monitor your token usage by counting tokens before running inference", 2026-11.
 """
 
 
 def spoken(protocol: str, surface: Surface, dialect: Dialect) -> ProviderCodec | None:
-    """How a provider is asked to count; None where an estimate is what can be said."""
+    """How a provider is asked to count; None where there is only an estimate."""
     return (_CLAUDE if dialect.messages else _NATIVE).get((protocol, surface))

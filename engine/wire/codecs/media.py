@@ -1,7 +1,7 @@
 """The smaller surfaces: embeddings, reranking, moderations, pictures and sound.
 
-Embeddings, reranking and the making of pictures are translated where a provider has words of its own for them; the
-others pass as they are, to providers that have them.
+Embeddings, reranking and the making of pictures are translated where a provider has its own words for them; the others
+pass as they are, to providers that offer them.
 """
 
 from collections.abc import Callable
@@ -48,7 +48,7 @@ __all__ = ["CALLERS", "spoken"]
 
 
 def _caller(read: Callable[[bytes, str], Envelope], **more: Any) -> CallerCodec:
-    """A surface of OpenAI's; *read* is given body and Content-Type."""
+    """One of OpenAI's surfaces; *read* is given body and Content-Type."""
     return CallerCodec(
         read=lambda body, beside: read(body, beside.content_type),
         error_body=openai_error.error_body,
@@ -58,7 +58,7 @@ def _caller(read: Callable[[bytes, str], Envelope], **more: Any) -> CallerCodec:
 
 
 def _picture_forms(surface: images_envelope.Surface) -> CallerCodec:
-    """A surface of OpenAI's whose requests come with pictures in a form."""
+    """One of OpenAI's surfaces whose requests come with pictures in a form."""
     return _caller(
         lambda body, kind: images_envelope.read_envelope(body, kind, surface=surface),
         read_form=lambda form: images_envelope.read_form(form, surface=surface),
@@ -99,7 +99,7 @@ def _embeddings(body: bytes, asked: Envelope, _headers: Headers) -> Answered:
 
 
 def _unpacked(body: bytes, asked: Envelope, _headers: Headers) -> Answered:
-    """Speech out of the JSON that it came in."""
+    """Speech, taken out of the JSON that it came in."""
     assert isinstance(asked, SpeechEnvelope)
     sound = mistral_audio.decode_speech(body)
     return Answered(sound, content_type=speech.media_type(asked), usage=Usage(), measures=asked.measures)
@@ -136,7 +136,7 @@ def _summary(reply: EmbedReply | RerankReply | ImageReply) -> tuple[str | None, 
 
 
 def _unless_failed(answer: Answerer) -> Answerer:
-    """*answer*, where the body tells of no failure in OpenAI's words."""
+    """*answer*, unless the body reports a failure in OpenAI's words: then that."""
 
     def answered(body: bytes, asked: Envelope, headers: Headers) -> Answered | Outcome:
         return openai_error.read_reply_error(body) or answer(body, asked, headers)
@@ -145,7 +145,7 @@ def _unless_failed(answer: Answerer) -> Answerer:
 
 
 def _passing(path: str, answer: Answerer | None, **more: Any) -> ProviderCodec:
-    """A surface of a provider that looks like OpenAI, which passes as it is."""
+    """How a provider that looks like OpenAI is asked on a surface that passes as it is."""
     return ProviderCodec(
         path=path,
         finish=embeddings_envelope.finish,
@@ -157,7 +157,7 @@ def _passing(path: str, answer: Answerer | None, **more: Any) -> ProviderCodec:
 
 
 def _embedder(path: str, protocol: Any, error: Any, **more: Any) -> ProviderCodec:
-    """Embeddings in words of a provider's own; *protocol* and *error* are its modules."""
+    """Embeddings in a provider's own words; *protocol* and *error* are its modules."""
     return ProviderCodec(
         path=path,
         encode_request=lambda request, _most, _dialect: protocol.encode_request(request),

@@ -1,7 +1,7 @@
 """What the gateway needs of a protocol: how requests of a surface are read and answered, how a provider is asked.
 
-What is meant between the two (a `hub.Request`, an `EmbedRequest`, …) is the affair of the codecs of one kind of surface
-alone, so it is `Any` here.
+What passes between the two (a `hub.Request`, an `EmbedRequest`, …) concerns only the codecs of one kind of surface, so
+it is `Any` here.
 """
 
 from collections.abc import Callable
@@ -40,7 +40,7 @@ JSON = "application/json"
 
 
 def content_type(headers: Headers) -> str:
-    """What an answer is; JSON where it does not say."""
+    """The Content-Type of an answer; JSON's where it does not say."""
     return next((value.decode("latin-1") for name, value in headers if name == b"content-type"), JSON)
 
 
@@ -48,9 +48,9 @@ class Beside(msgspec.Struct, frozen=True, gc=False):
     """What a request says beside its body."""
 
     model: str = ""
-    """In its path, on surfaces whose bodies do not name it."""
+    """The model in its path, on surfaces whose bodies do not name it."""
     stream: bool = False
-    """The same of whether a stream is wanted."""
+    """Likewise, whether the path asks for a stream."""
     content_type: str = JSON
 
 
@@ -73,7 +73,7 @@ class Answered(msgspec.Struct, frozen=True, gc=False):
 
 
 Answerer = Callable[[bytes, Envelope, Headers], Answered | Outcome]
-"""Reads a whole answer that passes as it is, or the failure that it tells of: of its body, what was asked, and its
+"""Reads a whole answer that passes as it is, or the failure that it reports. Takes its body, what was asked, and its
 headers. Raises UpstreamMalformed."""
 
 
@@ -81,7 +81,7 @@ class Reader(Protocol):
     """Reads a caller's request as far as routing needs it. Raises BadRequest."""
 
     def __call__(self, body: bytes, beside: Beside) -> Envelope:
-        """The request, as far as it was read."""
+        """The request, as far as it is read."""
         ...
 
 
@@ -94,7 +94,7 @@ class Finisher(Protocol):
 
 
 def untranslated(*_: object) -> NoReturn:
-    """Stands where a surface is never translated: what is asked and answered there passes as it is, or is estimated."""
+    """Stands where a surface is never translated: requests and answers pass as they are, or are estimated."""
     raise Bug("what is never translated was to be")
 
 
@@ -104,29 +104,29 @@ def no_error(_body: bytes) -> Outcome | None:
 
 
 def no_headers(_meant: object) -> Headers:
-    """Nothing: stands where all is said in the body."""
+    """None at all: stands where the body says everything."""
     return ()
 
 
 class CallerCodec(msgspec.Struct, frozen=True, kw_only=True):
-    """How a surface's requests are read, and answered."""
+    """How a surface's requests are read and answered."""
 
     read: Reader
     read_form: Callable[[Form], Envelope] = untranslated
-    """The same of a request that came as a form, piece by piece. Raises BadRequest."""
+    """Reads a request that came as a form, piece by piece. Raises BadRequest."""
     decode_request: Callable[[Fields], Any] = untranslated
     """What the request means, for a provider of another protocol. Raises BadRequest."""
     encode_reply: Callable[[Any, Envelope, int], bytes] = untranslated
-    """Of the answer, what was asked, and the time in seconds since 1970."""
+    """Takes the answer, what was asked, and the time in seconds since 1970."""
     encoder: Callable[[Envelope, int], Encoder] | None = None
     """None where there are no streams."""
     error_body: Callable[[Told], bytes]
     error_event: Callable[[Told], bytes]
-    """Of one of our own errors, whole or as the last event of a stream."""
+    """One of our own errors as the last event of a stream; `error_body` is the same as a whole answer."""
     stream_type: str = "text/event-stream; charset=utf-8"
-    """Of streams that are asked for; others keep the provider's."""
+    """Content-Type of streams that were asked for; others keep the provider's."""
     estimate: Callable[[Envelope], bytes] | None = None
-    """The answer that can be given where the provider has none of its own; None where one has to be asked."""
+    """The answer that we can give if the provider cannot; None where only a provider can."""
 
     @property
     def takes_forms(self) -> bool:
@@ -135,38 +135,38 @@ class CallerCodec(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ProviderCodec(msgspec.Struct, frozen=True, kw_only=True):
-    """How a provider is asked, and what it answers is read."""
+    """How a provider is asked, and how its answers are read."""
 
     path: str
-    """Below `base_url`; `{model}` stands for the provider's name of the model, quoted."""
+    """Path below `base_url`; `{model}` stands for the provider's name of the model, quoted."""
     stream_path: str = ""
-    """Where streams are asked for; empty where it is the same."""
+    """Path for streams; empty where it is the same."""
     finish: Finisher
     finish_form: Callable[[Upload, Fields, str], Pieces] | None = None
-    """The same for forms, with the provider's name for the model."""
+    """The same for forms; takes the provider's name for the model."""
     raw: bool = False
-    """Answers are no text: they pass as they come, asked for as a stream or not."""
+    """Answers are not text: they pass as they come, whether a stream was asked for or not."""
     finish_unasked: Finisher | None = None
-    """Without asking for the usage of a stream, for providers that refuse to be asked."""
+    """`finish` without asking for a stream's usage, for providers that refuse to be asked."""
     encode_request: Callable[[Any, int | None, Dialect], Encoded] = untranslated
-    """Of what is meant, the most that the model puts out, where that is known, and the provider's dialect."""
+    """Takes what is meant, the model's output limit in tokens if that is known, and the provider's dialect."""
     headers: Callable[[Any], Headers] = no_headers
-    """What is said beside the body, of what is meant."""
+    """The headers that say what the body does not; takes what is meant."""
     decode_reply: Callable[[bytes], Any] = untranslated
     summary: Callable[[Any], tuple[str | None, Usage | None]] = untranslated
-    """Finish reason and usage of what `decode_reply` read."""
+    """The finish reason and usage of what `decode_reply` read."""
     answer: Answerer | None = None
-    """Reads an answer that passes as it is, where that is quicker than `decode_reply`, or more is to be done to it."""
+    """Reads an answer that passes as it is, where this is quicker than `decode_reply`, or does more."""
     decoder: Callable[[], Decoder] | None = None
     """None where there are no streams."""
     relay: Callable[[Envelope], AnswerStream] | None = None
     """A quicker way to relay a stream than decoding every event."""
     read_error: Callable[[int, Headers, bytes], Outcome]
     read_reply_error: Callable[[bytes], Outcome | None] = no_error
-    """The failure that an answer with status 200 tells of."""
+    """The failure that an answer with status 200 reports."""
     encode_reply: Callable[[Any], bytes] | None = None
     encoder: Callable[[str], Encoder] | None = None
-    """As the provider writes, of the model's name: both are for stand-ins of providers."""
+    """Writes streams as the provider does; takes the model's name. `encode_reply` and this serve stand-in providers."""
 
     @property
     def is_translated(self) -> bool:
@@ -175,7 +175,7 @@ class ProviderCodec(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def streams(self) -> bool:
-        """Whether it has streams."""
+        """Whether it can stream."""
         return self.relay is not None or self.decoder is not None
 
     def finished(self, asked: Envelope, fields: Fields, dialect: Dialect, model: str) -> Sent:
@@ -186,7 +186,7 @@ class ProviderCodec(msgspec.Struct, frozen=True, kw_only=True):
         return Sent(finish(fields, model=model, stream=asked.stream))
 
     def passed(self, body: bytes, asked: Envelope, headers: Headers) -> Answered | Outcome:
-        """The answer of a provider that speaks the caller's protocol, or the failure that it tells of.
+        """The answer of a provider that speaks the caller's protocol, or the failure that it reports.
 
         Raises:
             UpstreamMalformed: it is neither.
@@ -207,6 +207,6 @@ class ProviderCodec(msgspec.Struct, frozen=True, kw_only=True):
         return Relay(self.decoder())
 
     def translated(self, encoder: Encoder, opened: hub.Opened) -> AnswerStream:
-        """The stream of a provider whose protocol is another; *opened* has what that one leaves out."""
+        """The stream of a provider with another protocol; *opened* has what that protocol leaves out."""
         assert self.decoder is not None, "a stream on a surface without streams"
         return Translation(self.decoder(), encoder, opened)

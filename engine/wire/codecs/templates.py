@@ -1,4 +1,4 @@
-"""How a provider is asked that its own file describes."""
+"""How a provider is asked whose own file describes its protocol."""
 
 from functools import partial
 
