@@ -1,6 +1,6 @@
 """A caller's JSON body as every surface begins to read it: raw fields, small values, the model's name.
 
-Knows what is a bad body on any surface; does not know any surface's own fields.
+Knows what makes a body bad on any surface; does not know any surface's own fields.
 """
 
 import re
@@ -41,13 +41,13 @@ __all__ = [
 ]
 
 WISHES = "provider"
-"""The key under which OpenRouter's callers say what they wish of providers. It is read by us and not sent on."""
+"""The key under which OpenRouter's callers say what they wish of providers. We read it and do not send it on."""
 
 MOST_BITS = 63
-"""Of a whole number that we read: what the usage database can hold."""
+"""The most bits of a whole number that we read: what the usage database can hold."""
 
 _PATH = re.compile(r" - at `\$\.([^`.\[]+)([^`]*)`")
-"""Where msgspec says that something is wrong: a field, and what within it."""
+"""The place that msgspec names in its errors: a field, and the path within it."""
 
 Shape = TypeVar("Shape")
 Given = ParamSpec("Given")
@@ -58,7 +58,7 @@ _ENCODER = msgspec.json.Encoder()
 
 
 def depth_checked(read: Callable[Given, Shape]) -> Callable[Given, Shape]:
-    """*read*, which raises BadRequest where what it reads is nested deeper than can be read."""
+    """*read*, made to raise BadRequest where its input is nested too deeply to be read."""
 
     @wraps(read)
     def checked(*args: Given.args, **kwargs: Given.kwargs) -> Shape:
@@ -113,10 +113,10 @@ def raw_fields(values: Mapping[str, Any]) -> Fields:
 
 
 def shaped(fields: Fields, names: Collection[str], decoder: msgspec.json.Decoder[Shape]) -> Shape:
-    """Those of *fields* that are among *names*, read by *decoder*.
+    """Those of *fields* that *names* lists, read by *decoder*.
 
     Raises:
-        BadRequest: one is not of its shape; `param` names it.
+        BadRequest: a field is not of its shape; `param` names it.
     """
     try:
         return decoder.decode(_ENCODER.encode({name: fields[name] for name in names if name in fields}))
@@ -134,7 +134,7 @@ def read_field(fields: Fields, name: str, decoder: msgspec.json.Decoder[Shape]) 
     """The value of one of *fields*, read by *decoder*; None where it is absent or null.
 
     Raises:
-        BadRequest: it is something else; `param` names it.
+        BadRequest: it does not have the decoder's shape; `param` names it.
     """
     raw = fields.get(name)
     if raw is None or bytes(raw) == b"null":
@@ -152,7 +152,7 @@ def has_items(fields: Fields, name: str) -> bool:
 
 
 def too_deep() -> BadRequest:
-    """The error for a body that cannot be read to its bottom."""
+    """The error for a body that is nested too deeply to be read."""
     return BadRequest("the body is nested too deeply", code="invalid_json")
 
 
@@ -173,7 +173,7 @@ def missing(name: str) -> BadRequest:
 
 
 def wrong(name: str, expected: str) -> BadRequest:
-    """The error for a field that is not *expected*, `true or false`."""
+    """The error for a field that is not what was *expected*, say `true or false`."""
     return BadRequest(f"{name} must be {expected}", code="invalid_type", param=name)
 
 
@@ -181,7 +181,7 @@ def model(known: Mapping[str, Any], default: str = "") -> str:
     """The model asked for; *default*, where the surface has one, when the caller names none.
 
     Raises:
-        BadRequest: there is none, or it is no text.
+        BadRequest: none is named and there is no default, or it is no text.
     """
     named = known.get("model")
     if named is None and default:
@@ -194,7 +194,7 @@ def model(known: Mapping[str, Any], default: str = "") -> str:
 
 
 def flag(known: Mapping[str, Any], name: str, within: str = "") -> bool:
-    """A field that is true or false; false where it is absent or null. *within*, `provider.`, is where it stands."""
+    """A field that is true or false; false where it is absent or null. *within*, say `provider.`, prefixes its name."""
     value = known.get(name)
     if value is None or isinstance(value, bool):
         return bool(value)
@@ -222,7 +222,7 @@ def members(known: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 
 
 def text(known: Mapping[str, Any], name: str) -> str:
-    """A field that is text; empty where it is none."""
+    """A field that is text; empty where it is absent or anything else."""
     value = known.get(name)
     return value if isinstance(value, str) else ""
 
@@ -264,7 +264,7 @@ def _names(said: Mapping[str, Any], name: str) -> tuple[str, ...]:
 def finish(fields: Fields, *, model: str, stream: bool = False) -> bytes:  # noqa: ARG001 - every finisher is called alike
     """The body that goes to a provider: its own name for the model, without our `provider` wishes.
 
-    Whether the answer is streamed stays as the caller said it: here every surface says it in words of its own.
+    Whether the answer is streamed stays as the caller said it: these surfaces each have their own words for it.
     """
     sent: dict[str, Any] = {**fields, "model": model}
     sent.pop(WISHES, None)
@@ -272,5 +272,5 @@ def finish(fields: Fields, *, model: str, stream: bool = False) -> bytes:  # noq
 
 
 def finish_as_is(fields: Fields, *, model: str, stream: bool = False) -> bytes:  # noqa: ARG001 - as above
-    """The body that goes to a provider whose path, or whose own words, say the model and whether it is streamed."""
+    """The body that goes to a provider whose path, or whose body already, says the model and whether it is streamed."""
     return _ENCODER.encode(fields)

@@ -1,4 +1,4 @@
-"""How errors are classed, whatever the protocol: by what they say, and else by their status.
+"""How errors are classed, whatever the protocol: by what they say, or else by their status.
 
 Each protocol's `error` module reads its own body into `Said` and brings its own words (`by_code`). Nothing here knows a
 provider or a protocol by name.
@@ -60,10 +60,10 @@ _BY_MESSAGE = tuple(
         ),
     )
 )
-"""What the message of a 400, 413 or 422 gives away where the code does not."""
+"""What the message of a 400, 413 or 422 tells where the code does not."""
 
 LONGEST_RETRY_AFTER_S = 86_400.0
-"""A day. What a provider asks for beyond that is a quota and not a pause."""
+"""A day. If a provider asks for longer, that is a quota and not a pause."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +71,11 @@ class Said:
     """What an error body says, whatever its shape."""
 
     message: str = ""
-    """Cleaned: fit to show to the caller."""
+    """Cleaned, so fit to show to the caller."""
     code: str = ""
     type: str = ""
     status: int | None = None
-    """An HTTP status that stands in the body."""
+    """The HTTP status that the body itself names."""
 
 
 def outcome_of_status(status: int, headers: Headers, said: Said, by_code: Mapping[str, OutcomeKind]) -> Outcome:
@@ -91,7 +91,7 @@ def outcome_of_status(status: int, headers: Headers, said: Said, by_code: Mappin
 
 
 def outcome_inside(said: Said, by_code: Mapping[str, OutcomeKind]) -> Outcome:
-    """How an error is classed that arrived inside an answer with status 200."""
+    """How an error that arrived inside an answer with status 200 is classed."""
     return Outcome(
         kind=kind_of(said.status or 500, said, by_code),
         status=200,
@@ -102,7 +102,7 @@ def outcome_inside(said: Said, by_code: Mapping[str, OutcomeKind]) -> Outcome:
 
 
 def kind_of(status: int, said: Said, by_code: Mapping[str, OutcomeKind]) -> OutcomeKind:
-    """By code or type, else by the message where the status is vague, else by the status."""
+    """The kind by code or type; else by the message, where the status is vague; else by the status."""
     coded = by_code.get(said.code.lower()) or by_code.get(said.type.lower())
     if coded is not None:
         return coded
@@ -118,7 +118,7 @@ def kind_of(status: int, said: Said, by_code: Mapping[str, OutcomeKind]) -> Outc
 
 
 def read_json(body: bytes) -> Any:
-    """The JSON value that *body* is; None for null and for what is no JSON. Never raises."""
+    """*body* read as JSON; None for null and for what is no JSON. Never raises."""
     try:
         return msgspec.json.decode(body)
     except UNREADABLE:
@@ -126,12 +126,12 @@ def read_json(body: bytes) -> Any:
 
 
 def plain(body: bytes) -> str:
-    """What a body that is no JSON says, fit to show."""
+    """The text of a body that is no JSON, fit to show."""
     return clean(body[:65_536].decode(errors="replace"))
 
 
 def first_text(error: Mapping[str, Any], *names: str) -> str:
-    """The first of the fields *names* that is not empty, as text; JSON where it is no string."""
+    """The first field of *names* that is not empty, as text; as JSON where it is no string."""
     for name in names:
         value = error.get(name)
         if isinstance(value, str):
@@ -147,7 +147,7 @@ def word(value: object) -> str:
 
 
 def status_in(code: object) -> int | None:
-    """The HTTP error status that *code* is, as a number or in digits."""
+    """*code* as an HTTP error status, if it is one, as a number or in digits; else None."""
     status = int(code) if isinstance(code, str) and re.fullmatch(r"[45]\d\d", code) else code
     return status if isinstance(status, int) and 400 <= status <= 599 else None
 
@@ -181,5 +181,5 @@ def _seconds(text: str, unit_s: float = 1.0) -> float | None:
 def _until(text: str, now: str) -> float | None:
     try:
         return max(0.0, (parsedate_to_datetime(text) - parsedate_to_datetime(now)).total_seconds())
-    except (ValueError, TypeError):  # TypeError: one of them names no zone
+    except (ValueError, TypeError):  # TypeError: one of the two has no time zone
         return None

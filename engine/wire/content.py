@@ -1,6 +1,6 @@
 """Contents that need not be in memory, and bodies that are made of them.
 
-What reads a form sees how long such a content is; what it holds is read by whoever sends it, piece by piece.
+Whoever reads a form sees only how long such a content is; whoever sends it reads what it holds, piece by piece.
 """
 
 from collections.abc import AsyncGenerator
@@ -11,18 +11,18 @@ import msgspec
 __all__ = ["Body", "Content", "Pieces", "Stored"]
 
 CHUNK_BYTES = 64 * 1024
-"""asyncio's high-water mark of a transport: what is handed over at once is no more than may wait there."""
+"""asyncio's high-water mark for a transport: no more is handed over at once than may wait there."""
 
 
 class Stored(Protocol):
-    """A content that is kept elsewhere than in memory."""
+    """A content that is kept outside memory."""
 
     def __len__(self) -> int:
         """How many bytes it has."""
         ...
 
     async def read(self, at: int, most_bytes: int) -> bytes:
-        """What stands from *at* on, as much of it as is asked for and there.
+        """At most *most_bytes* from offset *at* on; fewer if the content ends before.
 
         Raises:
             OSError: it cannot be read.
@@ -52,4 +52,4 @@ class Pieces(msgspec.Struct, frozen=True):
 
 
 Body = bytes | Pieces
-"""What goes to a provider: in memory where it is made there, and in pieces where it is a form."""
+"""What goes to a provider: bytes where we wrote it in memory, pieces where it is a form."""

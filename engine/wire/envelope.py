@@ -20,7 +20,7 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True):
     asks_usage: bool = False
     """The caller wants the chunk with usage at the end of the stream."""
     max_tokens: int | None = None
-    """Of `max_completion_tokens`, or of the older `max_tokens`."""
+    """From `max_completion_tokens`, or the older `max_tokens`."""
     input_tokens_low: int
     input_tokens: int
     input_tokens_high: int
@@ -30,7 +30,7 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True):
     has_files: bool = False
     wants_json: bool = False
     reasoning: bool = False
-    """Reasoning is asked for explicitly, by `reasoning_effort` or `reasoning`."""
+    """Whether reasoning is asked for explicitly, by `reasoning_effort` or `reasoning`."""
     user: str = ""
     session: str = ""
     """`session_id`, or else `metadata.session_id`."""
@@ -40,17 +40,18 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Encoded(NamedTuple):
-    """A request written in another protocol."""
+    """A request as written in a provider's protocol."""
 
     fields: Fields
     """Without what `finish` adds: the model's name and whether it is streamed."""
     dropped: tuple[str, ...]
-    """What that protocol cannot say: the caller's names for it, each listed in the encoder, in order."""
+    """The caller's names for what that protocol cannot say, in order; the encoder lists the possible ones."""
 
 
 def estimated(request: Envelope, content_events: int, *, source: UsageSource = UsageSource.ESTIMATED) -> Usage:
     """The usage of an answer whose provider reported none: the likely input, and a token for each content event.
 
-    *source* is `PARTIAL` for a stream that was cut short. Of a whole answer, pass its `estimate.answer_tokens`.
+    *source* is `PARTIAL` for a stream that was cut short. For a whole answer, pass its `estimate.answer_tokens` as
+    *content_events*.
     """
     return Usage(input=request.input_tokens, output=content_events, source=source)

@@ -1,6 +1,6 @@
-"""How many tokens something probably is, from its size alone. No tokenizer: these are counts for deciding early.
+"""How many tokens something probably is, from its size alone. No tokenizer: these counts serve to decide early.
 
-What is finally paid is what the provider reports.
+What is finally paid for is what the provider reports.
 """
 
 from collections.abc import Sequence
@@ -12,13 +12,14 @@ import msgspec
 __all__ = ["NO_MEDIA", "Media", "Range", "answer_tokens", "estimate", "media"]
 
 LOW_BYTES_PER_TOKEN = 6.0
-"""English prose with a modern vocabulary; what decides whether a context can hold a request must not overcount."""
+"""English prose, with a modern tokenizer's vocabulary. It decides whether a request can fit a context, so it must not
+overcount."""
 LIKELY_BYTES_PER_TOKEN = 3.5
 """A mix of prose, code and JSON framing."""
 
 ANSWER_BYTES_PER_TOKEN = 6.0
-"""Of a plain answer, the JSON around its text included: of recorded chat answers, those of more than 100 tokens have a
-median of 6.7, those of more than 200 one of 5.7."""
+"""For a plain answer, including the JSON around its text: among recorded chat answers, the median is 6.7 for those of
+more than 100 tokens and 5.7 for those of more than 200."""
 
 IMAGE_TOKENS = (85, 765, 1445)
 """Low, likely, high. OpenAI's vision guide, tile models: 85 at `detail: low`; 85 + 170 for each tile of 512 px, so 765
@@ -47,7 +48,7 @@ Range = tuple[int, int, int]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Media:
-    """What a request carries beside text: its size in the body, and what it counts instead of its bytes."""
+    """What a request carries beside text: its size in the body, and the tokens that count in place of that size."""
 
     body_bytes: int = 0
     tokens: Range = (0, 0, 0)
@@ -65,7 +66,7 @@ def answer_tokens(body_bytes: int) -> int:
 
 
 def estimate(size_bytes: int, carried: Media = NO_MEDIA) -> Range:
-    """The input tokens of a request body of *size_bytes*, its media taken out and counted by the constants above."""
+    """The input tokens of a request body of *size_bytes*; media do not count by size but by the constants above."""
     text_bytes = size_bytes - carried.body_bytes
     low, likely, high = carried.tokens
     return (
@@ -78,10 +79,10 @@ def estimate(size_bytes: int, carried: Media = NO_MEDIA) -> Range:
 def media(contents: Sequence[msgspec.Raw]) -> Media:
     """What the content lists of a chat's messages carry.
 
-    *contents* are JSON arrays of parts; what is not a part of a known kind is text.
+    *contents* are JSON arrays of parts; a part of an unknown kind counts as text.
 
     Raises:
-        msgspec.DecodeError: an array that cannot be read.
+        msgspec.DecodeError: an array cannot be read.
     """
     found = [part for content in contents for part in msgspec.json.decode(content, type=list[msgspec.Raw])]
     counted = [(len(bytes(raw)), *_counted(raw)) for raw in found]

@@ -20,11 +20,11 @@ from engine.errors import UpstreamMalformed, UpstreamReset
 __all__ = ["MOST_MESSAGE_BYTES", "Decoder", "Header", "Message", "encode", "encode_headers", "framed"]
 
 MOST_MESSAGE_BYTES = 24 * 1024 * 1024
-"""The bound of the specification: what AWS's own libraries refuse to read."""
+"""The specification's bound; AWS's own libraries refuse to read more."""
 MOST_HEADERS_BYTES = 128 * 1024
-"""Likewise."""
+"""The specification's bound, too."""
 MOST_KNOWN_HEADERS = 32
-"""A service has about ten kinds of message, and all of a kind have the same headers."""
+"""How many sets of headers are remembered. A service has about ten kinds of message, each with the same every time."""
 
 Header = bool | int | bytes | str | datetime | UUID
 
@@ -54,7 +54,7 @@ class Decoder:
     def __init__(self) -> None:
         self._held = bytearray()
         self._needed = _PRELUDE.size
-        """Bytes of the message that has begun: its prelude, and once that has been read all of it."""
+        """Bytes needed of the message that has begun: its prelude, or once that has been read, all of it."""
         self._known: dict[bytes, Mapping[str, Header]] = {}
         self._fault: UpstreamMalformed | None = None
 
@@ -62,8 +62,8 @@ class Decoder:
         """The messages that *data* completes.
 
         Raises:
-            UpstreamMalformed: a checksum, a length or a header is wrong. Messages before it are handed out first: the
-                fault is raised by the next call, and by every later one.
+            UpstreamMalformed: a checksum, a length or a header is wrong. If *data* completes messages before the fault,
+                this call returns those; the next call raises it, and so does every later one.
         """
         if self._fault:
             raise self._fault
@@ -86,11 +86,11 @@ class Decoder:
         return messages
 
     def close(self) -> None:
-        """Nothing, when the body ended where a message did.
+        """Returns if the body ended where a message did.
 
         Raises:
             UpstreamMalformed: the fault that `feed` has not raised yet.
-            UpstreamReset: it ended inside a message.
+            UpstreamReset: the body ended inside a message.
         """
         if self._fault:
             raise self._fault
@@ -137,7 +137,7 @@ def _read_headers(data: bytes) -> dict[str, Header]:
 
 
 def _read_value(data: bytes, at: int) -> tuple[Header, int]:
-    """The value whose type stands at *at*, and where it ends."""
+    """The value whose type is the byte at *at*, and the offset of its end."""
     kind, at = data[at], at + 1
     if kind < 2:
         return kind == 0, at
@@ -171,12 +171,12 @@ def encode(headers: Mapping[str, Header], payload: bytes) -> bytes:
 
 
 def encode_headers(headers: Mapping[str, Header]) -> bytes:
-    """The headers alone, for `framed`: those of a kind of message are the same every time."""
+    """The headers alone, for `framed`: every message of a kind has the same, so they can be kept."""
     return b"".join(_header(name, value) for name, value in headers.items())
 
 
 def framed(head: bytes, payload: bytes) -> bytes:
-    """The message with headers that `encode_headers` has written."""
+    """The message with *head*, which `encode_headers` wrote."""
     lengths = struct.pack(">II", NOTHING_BUT_CRCS + len(head) + len(payload), len(head))
     message = lengths + _CRC.pack(crc32(lengths)) + head + payload
     return message + _CRC.pack(crc32(message))

@@ -1,4 +1,4 @@
-"""A stream and a whole answer are the same thing told twice: events folded into a reply, a reply spread into events."""
+"""A stream and a whole answer say the same in two ways: events are folded into a reply, a reply is spread as events."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -16,7 +16,7 @@ _LOGPROBS = msgspec.json.Decoder(dict[str, list[msgspec.Raw] | None])
 def fold(events: Iterable[hub.Event]) -> hub.Reply:
     """The whole answer that *events* tell. Neighbouring deltas of a kind become one part, in the order they began.
 
-    `Failed` is left out: whoever feeds a decoder looks for it.
+    `Failed` is ignored: whoever feeds a decoder looks for it.
     """
     opened, usage = hub.Opened(), None
     choices: dict[int, _Choice] = {}
@@ -61,7 +61,7 @@ class _Choice:
 
     parts: list[hub.Part] = field(default_factory=list)
     calls: dict[int, int] = field(default_factory=dict)
-    """Number of a call → where it stands in `parts`."""
+    """Number of a call → its index in `parts`."""
     finished: hub.Finished | None = None
     logprobs: list[hub.Json] = field(default_factory=list)
 
@@ -117,7 +117,7 @@ class _Choice:
         )
 
     def _sign(self, event: hub.ThinkingSigned) -> None:
-        """A signature belongs to the thought before it; withheld reasoning, and a signature alone, are a part."""
+        """Sign the thought just before; withheld reasoning, or a signature with no thought before it, is a new part."""
         last = self.parts[-1] if self.parts else None
         if isinstance(last, hub.Thinking) and event.signature and not last.signature:
             self.parts[-1] = hub.Thinking(text=last.text, signature=event.signature, origin=event.origin, id=event.id)
@@ -138,7 +138,7 @@ class _Choice:
 
 
 def _joined(logprobs: list[hub.Json]) -> hub.Json | None:
-    """Log-probabilities of several deltas as those of one text: lists under the same name follow one another."""
+    """The log-probabilities of several deltas as those of one text: lists of the same name are concatenated."""
     if len(logprobs) <= 1:
         return logprobs[0] if logprobs else None
     joined: dict[str, list[hub.Json]] = {}
@@ -153,7 +153,7 @@ def _call(event: hub.CallOpened) -> hub.ToolCall:
 
 
 def one_text(parts: Sequence[hub.Part], *, cited: bool) -> Sequence[hub.Part]:
-    """*parts* with neighbouring texts as one, as a stream tells them; those with citations only where *cited*."""
+    """*parts* with neighbouring texts joined, as a stream tells them; texts with citations only where *cited*."""
     out: list[hub.Part] = []
     for part in parts:
         before = out[-1] if out else None
@@ -170,7 +170,7 @@ def one_text(parts: Sequence[hub.Part], *, cited: bool) -> Sequence[hub.Part]:
 
 
 def spread(reply: hub.Reply) -> Iterator[hub.Event]:
-    """The events of a stream that tells *reply*, in as few pieces as can be."""
+    """The events of a stream that tells *reply*, as few as possible."""
     yield hub.Opened(id=reply.id, model=reply.model, created=reply.created)
     for choice in reply.choices:
         calls = 0
@@ -214,7 +214,7 @@ def _spread(part: hub.Part, choice: int, call: int) -> Iterator[hub.Event]:
             yield hub.MediaArrived(media=part, choice=choice)
         case hub.Foreign():
             yield part
-        case hub.ToolResult():  # no answer has one: tools of the caller's are run by the caller
+        case hub.ToolResult():  # no answer has one: callers run their own tools
             return
         case _:
             assert_never(part)

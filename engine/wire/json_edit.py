@@ -1,6 +1,6 @@
 """Edits of a JSON object's top level that leave every nested byte alone.
 
-Knows: how a request body is read as raw fields, changed and written again. Does not know any protocol.
+Knows how a request body is read as raw fields, changed and written again. Does not know any protocol.
 """
 
 import msgspec
@@ -18,9 +18,9 @@ class Edit(msgspec.Struct, frozen=True, kw_only=True):
     """One change of a request: `rename`, then `drop`, then `set`, then `default`. Values are JSON, already encoded."""
 
     default: tuple[tuple[str, bytes], ...] = ()
-    """Put where the key is absent."""
+    """Written where the key is absent."""
     set: tuple[tuple[str, bytes], ...] = ()
-    """Put in any case."""
+    """Written in any case."""
     rename: tuple[tuple[str, str], ...] = ()
     """Old → new name; when both are present the new one stays and the old one is dropped."""
     drop: tuple[str, ...] = ()
@@ -28,7 +28,7 @@ class Edit(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def apply(fields: Fields, edit: Edit) -> tuple[Fields, tuple[str, ...]]:
-    """The fields after *edit*, and the names of the caller's fields that were lost, in the order of the edit.
+    """The fields after *edit*, and the names of the caller's fields that it removed, in the order of the edit.
 
     *fields* itself is returned when nothing changes; a renamed field keeps its place.
     """
@@ -59,7 +59,7 @@ def _changes(fields: Fields, edit: Edit) -> bool:
 
 
 def sets(fields: Fields, path: str) -> bool:
-    """Whether the request gives a value to *path*, `reasoning.effort`; SDKs send null for unset, so null is none."""
+    """Whether the request gives *path*, say `reasoning.effort`, a value; null is none, since SDKs send it for unset."""
     first, *rest = path.split(".")
     value = fields.get(first)
     for name in rest:

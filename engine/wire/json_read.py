@@ -1,6 +1,6 @@
 """What a provider sends, read as JSON: one answer, or one event of a stream.
 
-Callers' bodies are read by `body`, where what is wrong is the caller's to mend.
+Callers' bodies are read by `body`, where a fault is the caller's to mend.
 """
 
 from typing import Final, TypeVar
@@ -14,11 +14,11 @@ __all__ = ["UNREADABLE", "decoded"]
 _T = TypeVar("_T")
 
 UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
-"""What reading JSON raises: it is none, or not of the shape asked for; not UTF-8; nested too deeply."""
+"""What reading JSON raises: for no JSON, or another shape than wanted; for what is not UTF-8; for too deep nesting."""
 
 
 def decoded(decoder: msgspec.json.Decoder[_T], body: bytes, wrong: str) -> _T:
-    """What *body* is to *decoder*. *wrong* is how an operator is told that it is not: "not a ranking".
+    """*body*, read by *decoder*. *wrong* tells an operator that it could not be: "not a ranking".
 
     Raises:
         UpstreamMalformed: it cannot be read.

@@ -1,17 +1,17 @@
-"""Lines of JSON: where one ends. The other framing that providers stream in, beside `sse`."""
+"""Lines of JSON: where one ends. The other framing that providers stream in, beside that of `sse`."""
 
 from engine.errors import UpstreamMalformed
 
 __all__ = ["LineBlocks"]
 
 MOST_LINE_BYTES = 16 * 1024 * 1024
-"""One line: a picture in base64 is the largest thing that comes in one, a few MiB."""
+"""One line. The largest thing that comes in one is a picture in base64, a few MiB."""
 
 
 class LineBlocks:
     """Bytes in, whole lines out, however the bytes were cut.
 
-    Each block is a run of lines with their ends. What is not complete is held, at most `MOST_LINE_BYTES`.
+    Each block is a run of lines with their ends. An incomplete line is held, at most `MOST_LINE_BYTES` of it.
     """
 
     __slots__ = ("_held",)

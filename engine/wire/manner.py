@@ -18,7 +18,7 @@ class Manner(msgspec.Struct, frozen=True, kw_only=True):
     protocol: str
     """A word of `wire.codecs`: `openai`, `anthropic`, `gemini`, `bedrock`, …"""
     paths: Mapping[Surface, str] = MappingProxyType({})
-    """Surface → path below `base_url`, where it is not the protocol's own."""
+    """Surface → path below `base_url`, for surfaces that are not at the protocol's own path."""
     dialect: Dialect = OPENAI
     template: Template | None = None
-    """What the protocol `template` is here; None for every other one."""
+    """The template, where the protocol is `template`; None for every other."""

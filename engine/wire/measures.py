@@ -1,4 +1,4 @@
-"""What an answer is paid by: tokens, and beside them pictures, seconds of sound, characters, searches."""
+"""What an answer is charged by: tokens, and beside them pictures, seconds of sound, characters, searches."""
 
 from typing import Any, Literal
 
@@ -10,18 +10,18 @@ MOST_TOKENS = 10**12
 """More than any answer has; a larger figure is noise and not a count."""
 
 MOST_SECONDS = 10**7
-"""More than any recording has, some four months."""
+"""Some four months, longer than any recording; a larger figure is noise."""
 
 
 def count(reported: object) -> int:
-    """A count as it was reported; 0 for what is none."""
+    """A count as it was reported; 0 for anything that is no count."""
     if isinstance(reported, bool) or not isinstance(reported, int | float):
         return 0
     return int(reported) if 0 <= reported <= MOST_TOKENS else 0
 
 
 def seconds(reported: object) -> float | None:
-    """A duration as it was reported: a number, or the text of one, as Whisper's servers write it."""
+    """A duration as it was reported, as a number or, by Whisper's servers, in a string; None for anything else."""
     if isinstance(reported, str):
         try:
             reported = float(reported)
@@ -33,7 +33,7 @@ def seconds(reported: object) -> float | None:
 
 
 def heard(lasts_s: float | None) -> Measures:
-    """Sound that lasts so long; None where the answer does not tell."""
+    """Sound of that duration; *lasts_s* is None where the answer does not tell it."""
     return Measures(audio_ms=None if lasts_s is None else round(lasts_s * 1000))
 
 

@@ -1,7 +1,7 @@
 """Streams of pictures, speech and transcripts, relayed: bytes in, the bytes that may go out now, and what they said.
 
-They are alike: pieces come under one type of event, and what ends the answer, with its usage, under another. Until the
-first piece everything is held, since an error may come inside a 200 and another target may still take over.
+They are alike: pieces come in events of one type, and the end of the answer, with its usage, in one of another. Until
+the first piece everything is held, since an error may come inside a 200 and another target may still take over.
 
 Source: OpenAI's OpenAPI document, ImageGenStreamEvent, CreateSpeechResponseStreamEvent and
 CreateTranscriptionResponseStreamEvent, and docs.mistral.ai/api, "audio/transcriptions", read 2026-11.
@@ -21,14 +21,14 @@ from engine.wire.openai_chat.error import outcome_of, read_reply_error
 __all__ = ["MediaStream", "Said"]
 
 MOST_HELD_BYTES = 16 * 1024
-"""What is held before the first piece; beyond it the stream is relayed as it is."""
+"""How much is held before the first piece; beyond it the stream is relayed as it is."""
 
 _PIECES = (".delta", ".segment", ".partial_image")
 _ENDS = (".done", ".completed")
 
 
 class Said(msgspec.Struct):
-    """An event, as far as it is read: what is large in it is skipped."""
+    """As much of an event as is read: what is large in it is skipped."""
 
     type: Any = None
     usage: Any = None
@@ -43,8 +43,8 @@ class MediaStream(ABC):
 
     Feed it every read; stop when `error` is set; `close` it at the end of the body.
 
-    An error inside the stream, an event that cannot be read and one without end set `error`, and nothing after it goes
-    out. `[DONE]` waits for `close`. A surface says in `_end` what its last events tell.
+    An error inside the stream, an event that cannot be read or one that does not end sets `error`, and nothing goes out
+    after it. `[DONE]` waits for `close`. Each surface reads its last events in `_end`.
     """
 
     __slots__ = (
@@ -123,7 +123,7 @@ class MediaStream(ABC):
         return held
 
     def _read(self, event: bytes) -> bytes:
-        """One event; the bytes that go out for it."""
+        """The bytes that go out for one event."""
         data = sse.data_of(event)
         if not data:
             return event

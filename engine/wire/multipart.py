@@ -1,9 +1,10 @@
 """Form data: bytes in, parts out, however the bytes were cut; and parts written again.
 
-A file of a form need not be in memory: its content may be `Stored`, which is never looked into here.
+A form's files need not be in memory: their content may be `Stored`, which is never looked into here.
 
-A form is never passed on as it came: what two readers could understand differently is refused here, and the rest is
-written anew, head by head, so that a provider sees the parts that we saw. The content of a part stays as it is.
+A form is never passed on as it came: anything that two readers could understand differently is refused here, and the
+rest is written anew, head by head, so that a provider sees the parts that we saw. The contents of parts stay as they
+are.
 
 Spec: RFC 7578 (form data), RFC 2046 section 5.1 (delimiters), WHATWG HTML "multipart form data" (names). Stricter than
 they are: lines end with CRLF, a delimiter's line holds nothing else, and no text stands before the first delimiter or
@@ -35,18 +36,19 @@ __all__ = [
 ]
 
 MOST_HEAD_BYTES = 16 * 1024
-"""Of one part's head. The longest in use is a file name of a few hundred bytes."""
+"""The most that one part's head may have. The longest in use has a file name of a few hundred bytes."""
 
 MOST_PARTS = 1000
-"""Of one form; the surfaces that take forms have some twenty fields."""
+"""The most that one form may have; the surfaces that take forms have some twenty fields."""
 
 MOST_FIELD_BYTES = 16 * 1024 * 1024
-"""Of all plain fields of a form together, which stay in memory. The largest in use are samples of speakers' voices,
-four data URLs of up to ten seconds (OpenAI, `known_speaker_references[]`): some 10 MB as uncompressed stereo."""
+"""The most that all plain fields of a form may have together, since they stay in memory. The largest in use are samples
+of speakers' voices, four data URLs of up to ten seconds (OpenAI, `known_speaker_references[]`): some 10 MB as
+uncompressed stereo."""
 
 EPILOGUE = b"\r\n\r\n"
-"""What may follow the last delimiter, all of it or a part: the package `form-data-encoder`, which OpenAI's SDK for
-Node.js has used, ends forms so."""
+"""This, or a beginning of it, may follow the last delimiter: the package `form-data-encoder`, which versions of
+OpenAI's SDK for Node.js use, ends forms with it."""
 
 _BOUNDARY = re.compile(r"[0-9A-Za-z'()+_,./:=? -]{0,69}[0-9A-Za-z'()+_,./:=?-]")
 """RFC 2046, section 5.1.1: `bchars`, at most 70, not ending with a blank."""
@@ -65,24 +67,24 @@ class Head(msgspec.Struct, frozen=True, kw_only=True):
     filename: str | None = None
     """None for a plain field."""
     content_type: str = ""
-    """As sent; empty when it was not."""
+    """As sent; empty when none was."""
 
 
 class Part(Head, frozen=True, kw_only=True):
     """A field or a file of a form."""
 
     content: Content
-    """Of a plain field bytes."""
+    """Always bytes for a plain field."""
 
 
 class Form(msgspec.Struct, frozen=True, kw_only=True):
-    """A form that has come in whole."""
+    """A form that has arrived whole."""
 
     parts: tuple[Part, ...] = ()
     """In order."""
     boundary: str = ""
     fault: BadRequest | None = None
-    """Why it could not be read: there are no parts then."""
+    """Why it could not be read; there are no parts then."""
 
 
 def _bad(message: str) -> BadRequest:
@@ -98,7 +100,7 @@ def boundary_of(content_type: str) -> str:
     """The boundary that a Content-Type header names.
 
     Raises:
-        BadRequest: it is another type, or names none that can be used.
+        BadRequest: it is another type, or names no usable boundary.
     """
     if not is_form(content_type):
         raise BadRequest("the body must be multipart/form-data", code="invalid_content_type")
@@ -143,8 +145,8 @@ class _At(Enum):
 class Reader:
     """One form on its way in. `feed` it every read, `close` it at the end of the body.
 
-    A `Head` begins a part, and the bytes after it, in any number of pieces, are its content. Holds at most a head or a
-    delimiter; how large a body may be is for the caller to bound.
+    A `Head` begins a part; the bytes after it, in any number of pieces, are its content. Holds at most a head or a
+    delimiter; bounding the body is left to the caller.
     """
 
     __slots__ = ("_at", "_delimiter", "_held", "_parts")
@@ -159,7 +161,7 @@ class Reader:
         """The heads and pieces of content that *data* completes.
 
         Raises:
-            BadRequest: this is no form, or one of more parts or a longer head than is allowed.
+            BadRequest: this is no form, or it has more parts or a longer head than is allowed.
         """
         self._held += data
         out: list[Head | bytes] = []
@@ -171,13 +173,13 @@ class Reader:
         """The body has ended.
 
         Raises:
-            BadRequest: the form had not.
+            BadRequest: the form had not ended yet.
         """
         if self._at is not _At.END:
             raise _bad("it ends before its last delimiter")
 
     def _step(self, out: list[Head | bytes]) -> bool:
-        """Whether something was taken from what is held, so that there may be more."""
+        """Take the next thing from what is held; whether there was one, so that another may follow."""
         match self._at:
             case _At.START:
                 return self._start()
@@ -231,7 +233,7 @@ class Reader:
         return True
 
     def _first_line(self) -> bool:
-        """A delimiter right after a head: one reader takes it for the end of the part, another for its content."""
+        """Refuse a delimiter right after a head: one reader would take it for the part's end, another for content."""
         held, delimiter = self._held, self._delimiter
         if held.startswith(delimiter):
             raise _bad("a part has no content, not even an empty one")
@@ -257,7 +259,7 @@ class Reader:
 
 
 def _read_head(head: bytes) -> Head:
-    """1*( field-name ":" field-value CRLF ), of which RFC 7578 has every other but these three ignored."""
+    """1*( field-name ":" field-value CRLF ). RFC 7578 has readers ignore all fields but the three that are read."""
     headers: dict[str, str] = {}
     try:
         lines = head.decode().split("\r\n")
@@ -278,7 +280,7 @@ def _read_head(head: bytes) -> Head:
 
 
 def _read_disposition(disposition: str) -> tuple[str, str | None]:
-    """The name of a field, and of a file, which older clients spell `filename*` where it is not ASCII."""
+    """The name of the field, and of the file; older clients spell the latter `filename*` where it is not ASCII."""
     kind, _, _ = disposition.partition(";")
     parameters = _parameters(disposition[len(kind) :])
     if kind.strip().lower() != "form-data" or not parameters.get("name"):
@@ -290,7 +292,7 @@ def _read_disposition(disposition: str) -> tuple[str, str | None]:
 
 
 def _extended(value: str) -> str:
-    """RFC 8187: charset "'" [ language ] "'" value-chars, of which only UTF-8 is still in use."""
+    """RFC 8187: charset "'" [ language ] "'" value-chars. The only charset still in use is UTF-8."""
     charset, _, rest = value.partition("'")
     _, _, encoded = rest.partition("'")
     try:
@@ -314,14 +316,14 @@ class _Growing(msgspec.Struct):
     """Its content, while that is in memory."""
     length: int = 0
     start: int | None = None
-    """Where its content begins among all that is stored; None while it is in memory."""
+    """Offset of its content among all that is stored; None while it is in memory."""
 
 
 class Collector:
-    """One form on its way in, kept. `feed` it every read; at the end of the body `form` gives what has come.
+    """One form on its way in, kept. `feed` it every read; at the end of the body call `form`.
 
-    Plain fields stay in memory, and the contents of files up to *memory_bytes*, all of them together. The content of
-    a file that would exceed them is handed out to be stored, one such file after the other.
+    Plain fields stay in memory, and so do files, up to *memory_bytes* for all of them together. The content of a file
+    that would exceed this is handed out to be stored, one such file after the other.
     """
 
     __slots__ = ("_boundary", "_field_bytes", "_file_bytes", "_memory_bytes", "_parts", "_reader", "_stored_bytes")
@@ -336,10 +338,10 @@ class Collector:
         self._stored_bytes = 0
 
     def feed(self, data: bytes) -> list[bytes]:
-        """What is to be stored next, of *data* and of what was in memory until now.
+        """What is to be stored next, from *data* and from what was in memory until now.
 
         Raises:
-            BadRequest: as `Reader.feed`, and where the plain fields are larger than is allowed.
+            BadRequest: as `Reader.feed`, and if the plain fields are larger than is allowed.
         """
         out: list[bytes] = []
         for event in self._reader.feed(data):
@@ -350,10 +352,10 @@ class Collector:
         return out
 
     def form(self, stored: Callable[[int, int], Stored] = _nowhere) -> Form:
-        """The form; *stored* gives so many bytes from there on of all that was handed out to be stored.
+        """The form. *stored* is given an offset and a length within all that was handed out to be stored.
 
         Raises:
-            BadRequest: it has not come to its end.
+            BadRequest: the form had not ended yet.
         """
         self._reader.close()
         return Form(parts=tuple(_part(part, stored) for part in self._parts), boundary=self._boundary)
@@ -373,7 +375,7 @@ class Collector:
         return self._moved(part) if self._file_bytes > self._memory_bytes else []
 
     def _moved(self, part: _Growing) -> list[bytes]:
-        """The content of *part*, which from here on is stored."""
+        """What was in memory of *part*, which is stored from here on."""
         part.start = self._stored_bytes
         self._stored_bytes += part.length
         self._file_bytes -= part.length
@@ -388,7 +390,7 @@ def _part(part: _Growing, stored: Callable[[int, int], Stored]) -> Part:
 
 
 def read_parts(body: bytes, content_type: str) -> Form:
-    """The form that *body* is, all of it in memory.
+    """The form in *body*, all of it in memory.
 
     Raises:
         BadRequest: it cannot be read.
@@ -401,7 +403,7 @@ def read_parts(body: bytes, content_type: str) -> Form:
 def write_parts(parts: Iterable[Part], boundary: str) -> Pieces:
     """The form that *parts* make, its heads written anew and its contents as they are.
 
-    A content that is stored came out of a form with the same boundary, so that no delimiter can be in it.
+    Stored contents came out of a form with the same boundary, so no delimiter can be in them.
 
     Raises:
         BadRequest: a content has the delimiter in it.
@@ -433,9 +435,9 @@ def _write_head(part: Part) -> bytes:
 
 
 def _quotable(name: str) -> str:
-    """As browsers write names: what would end the quotes or the line with percent signs.
+    """*name* as browsers write it: quotes and line breaks, which would end the name or its line, percent-encoded.
 
-    A backslash is written twice, since some readers take it for an escape.
+    Backslashes are doubled, since some readers take them for an escape.
     """
     escaped = name.replace("\\", "\\\\").replace('"', "%22")
     return escaped.replace("\r", "%0D").replace("\n", "%0A")

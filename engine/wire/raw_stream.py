@@ -1,4 +1,4 @@
-"""An answer that is not text at all: bytes in, bytes out, as they come."""
+"""A streamed answer that is not text at all: bytes in, bytes out, as they come."""
 
 from engine.errors import UpstreamReset
 from engine.values import Measures, Outcome, Usage
@@ -17,14 +17,14 @@ class RawStream:
         self.done = False
         self.error: Outcome | None = None
         self.usage: Usage | None = Usage()
-        """Nothing is counted in tokens."""
+        """No tokens are counted."""
         self.measures = measures
-        """What was asked for is what is paid."""
+        """What was asked for is what is charged."""
         self.finish_reason: str | None = None
         self.content_events = 0
 
     def feed(self, data: bytes) -> bytes:
-        """The piece before *data*; b"" for the first."""
+        """The piece fed before *data*; b"" for the first."""
         out, self._held = self._held, data
         self.content_events += 1
         self.started = self.started or bool(out)

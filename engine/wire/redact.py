@@ -22,7 +22,7 @@ _SPACE = re.compile(r"[\s\x00-\x1f\x7f]+")
 
 
 def clean(text: str) -> str:
-    """*text* as a caller may see it: one line of plain text of at most `MOST_CHARACTERS`; of an HTML page its title."""
+    """*text* as a caller may see it: a line of plain text, at most `MOST_CHARACTERS`; for an HTML page, its title."""
     text = text[: MOST_CHARACTERS * 20]
     if _PAGE.match(text):
         title = _TITLE.search(text)

@@ -1,4 +1,4 @@
-"""Server-sent events: where one ends, and what it says. Knows of the protocols above them only what they share.
+"""Server-sent events: where one ends, and what it says. Knows only what the protocols above them share.
 
 Spec: WHATWG HTML, "Server-sent events". CR, LF and CRLF all end a line; an empty line ends an event.
 """
@@ -14,10 +14,10 @@ from engine.wire.json_read import UNREADABLE
 __all__ = ["DONE", "EventBlocks", "data_of", "events", "is_whole"]
 
 DONE = b"[DONE]"
-"""The data of the event that ends a stream, by a convention of OpenAI's that most have taken over."""
+"""The data of the event that ends a stream: OpenAI's convention, which most providers have adopted."""
 
 MOST_EVENT_BYTES = 16 * 1024 * 1024
-"""One event: a picture in base64 is the largest thing that comes in one, a few MiB."""
+"""One event. The largest thing that comes in one is a picture in base64, a few MiB."""
 
 _DATA = re.compile(rb"^data:(.*)", re.MULTILINE)
 """What a `data` line says."""
@@ -26,8 +26,8 @@ _DATA = re.compile(rb"^data:(.*)", re.MULTILINE)
 class EventBlocks(msgspec.Struct, eq=False, gc=False):
     """Bytes in, whole events out, however the bytes were cut; every line end has become LF.
 
-    Each block is a run of complete events, each with the empty line that ends it. What is not complete is held, at most
-    `MOST_EVENT_BYTES`.
+    Each block is a run of complete events, each with the empty line that ends it. An incomplete event is held, at most
+    `MOST_EVENT_BYTES` of it.
     """
 
     _held: bytearray = bytearray()
@@ -55,13 +55,13 @@ class EventBlocks(msgspec.Struct, eq=False, gc=False):
         return block
 
     def rest(self) -> bytes:
-        """What was held at the end: part of an event, or one that only lacks its empty line."""
+        """What was held at the end: part of an event, or one that lacks only its empty line."""
         rest = bytes(self._held)
         self._held.clear()
         return rest
 
     def _with_lf(self, data: bytes) -> bytes:
-        """*data* with LF alone. A CR at its end waits: the LF that may follow belongs to it."""
+        """*data* with LF for every line end. A CR at its end waits, since an LF that follows belongs to it."""
         data = b"\r" + data if self._tail_is_cr else data
         self._tail_is_cr = data.endswith(b"\r")
         if self._tail_is_cr:
@@ -87,7 +87,7 @@ def data_of(event: bytes) -> bytes:
 
 
 def is_whole(rest: bytes) -> bool:
-    """Whether an event that lacks its empty line has arrived whole: `[DONE]`, or an object of JSON."""
+    """Whether an event that lacks its empty line has arrived whole: its data is `[DONE]`, or a JSON object."""
     data = data_of(rest)
     if data == DONE:
         return True

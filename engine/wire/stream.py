@@ -1,8 +1,8 @@
 """A streamed answer on its way from provider to caller: relayed as it is, or translated event by event.
 
-Both are fed every read and give the bytes that may go out; both hold everything back until the first content, since an
-error may come inside a 200 and another target may still take over, and hold the end back until `close`, so that what
-was used can be written down before the last byte leaves.
+Both are fed every read and give the bytes that may go out. Both hold everything back until the first content, since an
+error may come inside a 200 and another target may still take over. They also hold the end back until `close`, so that
+the usage can be written down before the last byte leaves.
 """
 
 from collections.abc import Iterable
@@ -16,7 +16,7 @@ from engine.wire import sse
 __all__ = ["AnswerStream", "Decoder", "Encoder", "Relay", "Translation"]
 
 MOST_HELD_BYTES = 16 * 1024
-"""What is held before the first content; beyond it the stream goes out as it comes."""
+"""How much is held before the first content; beyond it the stream goes out as it comes."""
 
 CONTENT = (
     hub.TextDelta
@@ -31,11 +31,11 @@ CONTENT = (
 
 
 class Decoder(Protocol):
-    """A protocol's bytes → events, however they are cut."""
+    """A protocol's bytes → events, however the bytes were cut."""
 
     @property
     def done(self) -> bool:
-        """Nothing that comes any more counts."""
+        """The answer has ended: nothing that still comes counts."""
         ...
 
     def feed(self, data: bytes) -> list[hub.Event]:
@@ -43,7 +43,7 @@ class Decoder(Protocol):
         ...
 
     def close(self) -> list[hub.Event]:
-        """The last events. Raises UpstreamFault when the body ended before the answer did."""
+        """The last events. Raises UpstreamFault if the body ended before the answer did."""
         ...
 
 
@@ -55,29 +55,29 @@ class Encoder(Protocol):
         ...
 
     def close(self) -> bytes:
-        """What ends a clean stream."""
+        """The bytes that end a clean stream."""
         ...
 
 
 class AnswerStream(Protocol):
-    """What the gateway knows of a stream while it passes. Stop when `error` is set."""
+    """What the gateway knows of a stream that is passing through. Stop when `error` is set."""
 
     started: bool
     """Content has been seen, so bytes go out and no other target can take over."""
     error: Outcome | None
-    """The provider failed inside the stream; nothing goes out any more."""
+    """The provider failed inside the stream; nothing more goes out."""
     usage: Usage | None
-    """The last one reported."""
+    """The last usage reported."""
     measures: Measures
     """What is counted beside tokens."""
     finish_reason: str | None
     """The provider's own word."""
     content_events: int
-    """About one token each."""
+    """Events with content so far; about one token each."""
 
     @property
     def done(self) -> bool:
-        """Nothing that comes any more counts."""
+        """The answer has ended: nothing that still comes counts."""
         ...
 
     def feed(self, data: bytes) -> bytes:
@@ -95,7 +95,7 @@ class AnswerStream(Protocol):
 
 
 class _Passing:
-    """What `Relay` and `Translation` share: what is noted of events, and what is held."""
+    """What `Relay` and `Translation` share: noting what events say, and holding bytes back."""
 
     __slots__ = ("_decoder", "_held", "content_events", "error", "finish_reason", "measures", "started", "usage")
 
@@ -128,7 +128,7 @@ class _Passing:
                 self.error = event.outcome
 
     def _released(self, out: bytes) -> bytes:
-        """*out*, and what was held before it; b"" while it is held, and of a failure before the first content."""
+        """What was held, then *out*; b"" while they are still held, and after a failure before the first content."""
         if self.error is not None and not self.started:
             self._held = b""
             return b""
@@ -140,7 +140,7 @@ class _Passing:
         return held
 
     def _ended(self) -> list[hub.Event]:
-        """The decoder's last events; an end without any answer is one that cannot be used."""
+        """The decoder's last events. An end without any answer sets `error`: it cannot be used."""
         events = self._decoder.close()
         self._note(events)
         if not self.started and self.error is None:
@@ -150,9 +150,9 @@ class _Passing:
 
 
 class Relay(_Passing):
-    """Same protocol at both ends, one of server-sent events: the provider's events go out, and are read on the way.
+    """One protocol at both ends, framed in server-sent events: the provider's events go out, and are read on the way.
 
-    Only whole ones do, so that what is said of a failure never follows half an event.
+    Only whole events go out, so that the report of a failure never follows half an event.
     """
 
     __slots__ = ("_blocks", "_tail")
@@ -194,8 +194,8 @@ class Relay(_Passing):
 class Translation(_Passing):
     """Two protocols: what comes in one goes out in the other.
 
-    *opened* has the id, the model and the time of answers whose own protocol tells none. What is said of a failure is
-    the gateway's affair: the provider's words are not for callers.
+    *opened* has the id, model and time for answers that come without them. Telling the caller of a failure is left to
+    the gateway: the provider's words are not for callers.
     """
 
     __slots__ = ("_begun", "_encoder", "_opened")
@@ -224,7 +224,7 @@ class Translation(_Passing):
         return b"".join([encode(event) for event in events if not isinstance(event, hub.Failed)])
 
     def _begin(self, events: list[hub.Event]) -> list[hub.Event]:
-        """*events* with an opening at the front that says all that is known."""
+        """*events*, opened by an `Opened` that says all that is known."""
         first, known = events[0], self._opened
         if not isinstance(first, hub.Opened):
             return [known, *events]

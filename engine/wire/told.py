@@ -9,9 +9,9 @@ class Told(msgspec.Struct, frozen=True, kw_only=True):
     """What a caller is told."""
 
     status: int
-    """HTTP's."""
+    """The HTTP status."""
     type: str
-    """OpenAI's word for the kind of error; protocols with words of their own go by the status."""
+    """OpenAI's word for the kind of error; protocols with their own words choose by the status."""
     code: str
     """Stable, for programs."""
     message: str

@@ -1,8 +1,8 @@
-"""A caller's form, as far as routing looks into it, and what is sent of it to a provider.
+"""A caller's form, as far as routing looks into it, and what of it is sent to a provider.
 
-Fields are shown to rules as those of a JSON body are, by name and as JSON, so that a quirk can rename, drop or set
-them; files stay as they came, wherever they are kept. A plain field that stands twice becomes one, the last, so that
-the provider sees what we saw.
+Rules see its fields as they see those of a JSON body, by name and as JSON, so that a quirk can rename, drop or set
+them. Files stay as they came, wherever they are kept. If a plain field comes twice, only the last is kept, so that the
+provider sees what we saw.
 """
 
 from typing import Any
@@ -20,12 +20,12 @@ from engine.wire.multipart import Form, Part, content_type_of, write_parts
 __all__ = ["Upload", "finish", "read_upload"]
 
 LISTS = frozenset({"image"})
-"""Fields that may stand more than once without the brackets of `image[]`."""
+"""Fields that may occur more than once even without the brackets of `image[]`."""
 
 BRACKETS = "[]"
 
 TRUE = frozenset({"true", "1", "True"})
-"""What OpenAI's SDKs and people with curl send; anything else but `FALSE` is refused rather than guessed at."""
+"""What OpenAI's SDKs and people with curl send; anything else, unless in `FALSE`, is refused rather than guessed at."""
 FALSE = frozenset({"false", "0", "False", ""})
 
 _ENCODER = msgspec.json.Encoder()
@@ -33,16 +33,16 @@ _VALUE = msgspec.json.Decoder()
 
 
 class Upload(Envelope, frozen=True, kw_only=True):
-    """A form as far as routing looks into it: `fields` are its plain fields, a list's by the name without brackets."""
+    """A form as far as routing looks into it: `fields` are its plain fields, lists named without their brackets."""
 
     parts: tuple[Part, ...]
-    """All of it, each plain field once."""
+    """All parts of the form, each plain field once."""
     boundary: str
     response_format: str = ""
 
     @property
     def content_type(self) -> str:
-        """The header that goes with what `finish` writes."""
+        """The Content-Type header for what `finish` writes."""
         return content_type_of(self.boundary)
 
 
@@ -85,9 +85,9 @@ def _is_list(part: Part) -> bool:
 
 
 def _without_doubles(parts: tuple[Part, ...]) -> tuple[Part, ...]:
-    """*parts* with only the last of each name that is no list.
+    """*parts*, with only the last of those that share a name, unless they are a list.
 
-    A name that is a list here and none there, or a file here and a field there, is refused: two readers would differ.
+    A name that is a list here but not there, or a file here and a field there, is refused: two readers would differ.
     """
     kinds: dict[str, set[tuple[bool, bool]]] = {}
     for part in parts:
@@ -100,7 +100,7 @@ def _without_doubles(parts: tuple[Part, ...]) -> tuple[Part, ...]:
 
 
 def _fields(parts: tuple[Part, ...]) -> Fields:
-    """Plain fields as JSON: texts, as which a form has its numbers, too, and lists of texts."""
+    """Plain fields as JSON: strings, since a form has even numbers as text, and lists of strings."""
     values: dict[str, Any] = {}
     for part in parts:
         if part.filename is not None:
@@ -134,7 +134,7 @@ def _is_image(part: Part) -> bool:
 
 
 def _tokens(parts: tuple[Part, ...]) -> estimate.Range:
-    """Fields by their size, pictures by their number, sound by how long so many bytes of it last."""
+    """The input tokens: fields count by size, pictures by number, sound by how long that many bytes of it last."""
     size = sum(len(part.content) for part in parts if part.filename is None)
     pictures = sum(_is_image(part) for part in parts)
     lasts = sum(_seconds(part) for part in parts if part.filename is not None and not _is_image(part))
@@ -156,8 +156,8 @@ def _seconds(part: Part) -> float:
 def finish(upload: Upload, fields: Fields, *, model: str) -> Pieces:
     """The form that goes to a provider: *fields*, its own name for the model, and the files.
 
-    *fields* are the upload's after our rules have edited them; what they have not changed is written as it came. The
-    header that goes with it is `upload.content_type`.
+    *fields* are the upload's after our rules have edited them; unchanged ones are written as they came. The form's
+    Content-Type is `upload.content_type`.
 
     Raises:
         BadRequest: a value contains the form's delimiter.
@@ -184,7 +184,7 @@ def _is_unchanged(name: str, sent: Fields, fields: Fields) -> bool:
 
 
 def _rendered(name: str, raw: msgspec.Raw) -> list[Part]:
-    """A field as a form has it: a list as several parts, null as none, what is no text as its JSON."""
+    """The parts for a field: one for each entry of a list, none for null. What is no string is written as its JSON."""
     value = _VALUE.decode(raw)
     if value is None:
         return []
