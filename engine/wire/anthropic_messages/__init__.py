@@ -1,4 +1,4 @@
 """Anthropic's Messages API, for callers with its SDKs and for the providers that speak it."""
 
 PROTOCOL = "anthropic"
-"""Its name in `providers.d`, and of what only it knows."""
+"""The protocol's name in `providers.d`; `origin` and `Foreign.protocol` use it, too."""

@@ -1,6 +1,6 @@
-"""Content blocks of the Messages API, as structs that serve both ways, and what is read from them.
+"""Content blocks of the Messages API, as structs for reading and writing, and what is read from them.
 
-Blocks that are not listed here, server tools and their results above all, are kept whole as `Foreign`.
+Blocks that are not listed here, above all server tools and their results, are kept whole as `Foreign`.
 """
 
 from collections.abc import Iterable, Iterator
@@ -31,7 +31,7 @@ EMPTY_INPUT = msgspec.Raw(b"{}")
 
 
 class TextBlock(msgspec.Struct, tag="text", tag_field="type", omit_defaults=True):
-    """Words; in answers, what they rest on."""
+    """Words, and in answers the citations that they rest on."""
 
     text: str
     citations: list[msgspec.Raw] | None = None
@@ -39,7 +39,7 @@ class TextBlock(msgspec.Struct, tag="text", tag_field="type", omit_defaults=True
 
 
 class ThinkingBlock(msgspec.Struct, tag="thinking", tag_field="type"):
-    """Reasoning, or with display `omitted` its signature alone."""
+    """Reasoning; with display `omitted`, only its signature."""
 
     thinking: str
     signature: str | None = ""
@@ -52,7 +52,7 @@ class RedactedThinkingBlock(msgspec.Struct, tag="redacted_thinking", tag_field="
 
 
 class ToolUseBlock(msgspec.Struct, tag="tool_use", tag_field="type", omit_defaults=True):
-    """A call of a tool of the caller's; which program called it (`caller`) is not kept."""
+    """A call of one of the caller's tools; which program made it (`caller`) is not kept."""
 
     id: str
     name: str
@@ -61,7 +61,7 @@ class ToolUseBlock(msgspec.Struct, tag="tool_use", tag_field="type", omit_defaul
 
 
 class ToolResultBlock(msgspec.Struct, tag="tool_result", tag_field="type", omit_defaults=True):
-    """What such a tool answered."""
+    """What such a call was answered."""
 
     tool_use_id: str
     content: str | list[msgspec.Raw] | None = None
@@ -87,10 +87,10 @@ _KNOWN = frozenset(
 
 
 def read_parts(raws: Iterable[msgspec.Raw]) -> list[hub.Part]:
-    """The parts that a message's blocks are. Blocks that say nothing are left out.
+    """The parts for a message's blocks. Blocks that say nothing are left out.
 
     Raises:
-        msgspec.DecodeError: a block that is not of its type's shape.
+        msgspec.DecodeError: a block is not of its type's shape.
     """
     parts: list[hub.Part] = []
     length = 0
@@ -149,7 +149,7 @@ def _result(block: ToolResultBlock) -> hub.ToolResult:
 def read_cited(raw: msgspec.Raw, start: int, end: int) -> hub.Citation:
     """A citation of the text from *start* to *end*, the whole of its block.
 
-    `cited_text` is the source's; `source` is a search result's address; documents have a title at most.
+    `cited_text` quotes the source; `source` is the address of a search result; documents have only a title, if that.
     """
     said = _CITATION.decode(raw)
     return hub.Citation(
@@ -167,7 +167,7 @@ def _first(said: dict[str, Any], *names: str) -> str:
 
 
 def input_of(call: hub.ToolCall) -> msgspec.Raw:
-    """The `input` of a call, which must be an object: free text and what is no object travel as `{"input": text}`."""
+    """The `input` of a call, which must be an object: free text, and what is no object, goes as `{"input": text}`."""
     if call.custom:
         return _wrapped(call.arguments)
     if not call.arguments.strip():
@@ -184,10 +184,10 @@ def _wrapped(text: str) -> msgspec.Raw:
 
 
 def sealed(origin: str, ident: str, value: str) -> str:
-    """A signature as our callers keep it: another protocol's is told apart by a prefix, `origin:id:value`.
+    """A signature as our callers keep it: another protocol's has a prefix, `origin:id:value`.
 
-    So it is of use again when the conversation comes back and goes where it was made, and is never shown to Anthropic
-    as its own. Anthropic's are base64, in which no colon occurs.
+    So it can be used again when the conversation comes back and goes to where it was made, and it is never passed off
+    to Anthropic as its own. Anthropic's are base64, which has no colons.
     """
     return value if not value or origin == PROTOCOL else f"{origin}:{ident}:{value}"
 

@@ -1,4 +1,4 @@
-"""Pictures and documents in a request, counted by their size: what routing reckons with instead of their bytes."""
+"""Pictures and documents in a request, and the tokens that routing counts for them instead of their bytes."""
 
 import msgspec
 
@@ -34,7 +34,7 @@ _SOURCE: msgspec.json.Decoder[_Source] = msgspec.json.Decoder(_Source)
 
 
 def carried(fields: Fields) -> Media:
-    """What the messages carry beside text, in the results of tools as well.
+    """What the messages carry beside text, including what is in results of tools.
 
     Raises:
         BadRequest: `messages` is missing, empty or no list of messages.

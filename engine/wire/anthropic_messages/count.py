@@ -1,4 +1,4 @@
-"""Counting tokens: `POST /v1/messages/count_tokens`. The request is a message's, the answer is one number."""
+"""Counting tokens: `POST /v1/messages/count_tokens`. The request is that for a message, the answer is one number."""
 
 import msgspec
 
@@ -24,7 +24,7 @@ COUNTED = frozenset(
         "tools",
     }
 )
-"""What may be asked beside `messages`; anything else is refused, `max_tokens` and `stream` included.
+"""The fields that may be sent; the API refuses any other, `max_tokens` and `stream` included.
 
 Source: platform.claude.com/docs/en/api/messages-count-tokens, read 2026-11, beta fields included.
 """
@@ -38,15 +38,15 @@ _COUNT = msgspec.json.Decoder(_Count)
 
 
 def countable(fields: Fields) -> Fields:
-    """*fields* of a message without those that do not count."""
+    """The *fields* of a request for a message, without those that `count_tokens` refuses."""
     return {name: value for name, value in fields.items() if name in COUNTED}
 
 
 def decode_count(body: bytes) -> int:
-    """The input tokens that an answer with status 200 tells.
+    """The input tokens that an answer with status 200 gives.
 
     Raises:
-        UpstreamMalformed: it tells none.
+        UpstreamMalformed: it gives none.
     """
     tokens = decoded(_COUNT, body, "not a token count").input_tokens
     if tokens < 0:
@@ -55,5 +55,5 @@ def decode_count(body: bytes) -> int:
 
 
 def encode_count(tokens: int) -> bytes:
-    """The answer to a caller who counts."""
+    """The answer to a caller that asked for a count."""
     return b'{"input_tokens":%d}' % tokens

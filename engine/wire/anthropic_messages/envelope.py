@@ -1,6 +1,6 @@
 """Requests of the Messages API as far as routing looks into them, and written again around the caller's own bytes.
 
-Unknown fields survive. A body is always written from what was read: where a key stood twice, the provider sees the one
+Unknown fields survive. A body is always written from what was read: if a key came twice, the provider sees the value
 that we saw.
 """
 
@@ -26,9 +26,9 @@ _ENCODER = msgspec.json.Encoder()
 
 @depth_checked
 def read_envelope(body: bytes) -> Envelope:
-    """The request that *body* is; of `count_tokens`, too, which has the same fields.
+    """The request in *body*; also one for `count_tokens`, which has the same fields.
 
-    `max_tokens` may be missing: whoever encodes the request has a default, and Anthropic itself will say so.
+    `max_tokens` may be missing: the encoders have a default, and Anthropic itself will complain.
 
     Raises:
         BadRequest: not UTF-8, not JSON (NaN, lone surrogates, too deep), not an object, a field that routing needs is
@@ -80,13 +80,13 @@ def _wants_json(fields: Fields, known: Mapping[str, Any]) -> bool:
 
 
 def _reasoning(known: Mapping[str, Any]) -> bool:
-    """Thinking that is asked for; an effort alone is about answers of any kind."""
+    """Whether thinking is asked for; an effort alone does not: it shapes answers of any kind."""
     thinking = known.get("thinking")
     return isinstance(thinking, dict) and thinking.get("type") in ("enabled", "adaptive")
 
 
 def _session(user: str) -> str:
-    """The session in Claude Code's `user_id`: JSON with a `session_id`, in older versions `user_…_session_<uuid>`."""
+    """The session in Claude Code's `user_id`: JSON with `session_id`; in older versions `user_…_session_<uuid>`."""
     if not user.startswith("{"):
         return user.rpartition("_session_")[2] if "_session_" in user else ""
     try:

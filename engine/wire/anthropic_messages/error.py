@@ -29,13 +29,13 @@ _BY_CODE = {
     "timeout_error": OutcomeKind.SERVER_ERROR,
     "overloaded_error": OutcomeKind.OVERLOADED,
 }
-"""Types that say it all. `invalid_request_error` and `api_error` do not: there message and status decide."""
+"""Types that say enough. `invalid_request_error` and `api_error` do not: there message and status decide."""
 
 _IN_MESSAGE = (
     ("credit balance is too low", "billing_error"),
     ("exceed context limit", "context_length"),
 )
-"""What `invalid_request_error` means beside a malformed request, by a phrase of its message."""
+"""What `invalid_request_error` means other than a malformed request, by a phrase of its message."""
 
 _STATUS = {"invalid_request_error": 400, "api_error": 500}
 """The status that a vague type stands for, inside an answer whose own status is 200."""
@@ -59,7 +59,7 @@ _LIMITS = ("requests", "tokens", "input-tokens", "output-tokens")
 def read_error(status: int, headers: Headers, body: bytes) -> Outcome:
     """How an answer with an error status is classed. Never raises: what cannot be read is classed by its status.
 
-    A 429 without `retry-after` rests until the limits that are used up are full again.
+    After a 429 without `retry-after`, the rest lasts until the limits that are used up are full again.
     """
     answer = classing.read_json(body)
     said = _said(answer) if isinstance(answer, dict) else Said(message=classing.plain(body))
@@ -70,7 +70,7 @@ def read_error(status: int, headers: Headers, body: bytes) -> Outcome:
 
 
 def read_reply_error(body: bytes) -> Outcome | None:
-    """The error inside an answer with status 200; None where there is none, or no JSON object."""
+    """The error inside an answer with status 200; None where there is none, or the body is no JSON object."""
     if b'"error"' not in body:
         return None
     answer = classing.read_json(body)
@@ -80,12 +80,12 @@ def read_reply_error(body: bytes) -> Outcome | None:
 
 
 def outcome_of(answer: dict[str, Any]) -> Outcome:
-    """How an error is classed that arrived, decoded, inside an answer with status 200."""
+    """How an error that arrived inside an answer with status 200 is classed; *answer* is that answer, decoded."""
     return classing.outcome_inside(_said(answer), _BY_CODE)
 
 
 def _said(answer: dict[str, Any]) -> Said:
-    """What `{"type": "error", "error": {"type", "message"}}` says, or a flat `{"message"}`, Bedrock's."""
+    """What `{"type": "error", "error": {"type", "message"}}` says, or Bedrock's flat `{"message"}`."""
     error = answer.get("error")
     if not isinstance(error, dict):
         error = {**answer, "message": error} if isinstance(error, str) else answer
@@ -98,7 +98,7 @@ def _said(answer: dict[str, Any]) -> Said:
 
 
 def _until_reset(headers: Headers) -> float | None:
-    """Seconds from the answer's own `date` until the last of the used-up limits is reset; None where none is told."""
+    """Seconds from the answer's own `date` until the last used-up limit is reset; None where the headers do not say."""
     named = {name: value.decode("latin-1") for name, value in headers}
     prefix = "anthropic-ratelimit-"
     used_up = [limit for limit in _LIMITS if named.get(f"{prefix}{limit}-remaining".encode()) == "0"]
@@ -106,15 +106,15 @@ def _until_reset(headers: Headers) -> float | None:
         now = parsedate_to_datetime(named[b"date"])
         resets = [datetime.fromisoformat(named[f"{prefix}{limit}-reset".encode()]) for limit in used_up]
         return min(max((reset - now).total_seconds() for reset in resets), classing.LONGEST_RETRY_AFTER_S)
-    except (KeyError, ValueError, TypeError):  # TypeError: one of them names no zone
+    except (KeyError, ValueError, TypeError):  # TypeError: one of them has no time zone
         return None
 
 
 def error_body(told: Told) -> bytes:
-    """Anthropic's error object, and in it our *code*, *param* and, where the caller may see it, *rule* (`file:line`).
+    """Anthropic's error object with our `code`, `param` and, where the caller may see it, `rule` (`file:line`).
 
-    The SDKs choose their exception by the status; the body's type is the word that belongs to it, *type* where the
-    protocol has none.
+    The SDKs choose their exception by the status. The body's type is the protocol's word for that status; where it has
+    none, `api_error` from 500 on, else the type in *told*.
     """
     error = {
         "type": _TYPE.get(told.status) or ("api_error" if told.status >= 500 else told.type),

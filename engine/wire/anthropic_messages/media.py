@@ -26,7 +26,7 @@ _BEGINNINGS = {
     "UklGR": "image/webp",
     "JVBERi": PDF,
 }
-"""How data in base64 begins → what it is, where nobody said."""
+"""How data in base64 begins → its media type, for data that comes without one."""
 
 
 class _Source(msgspec.Struct, omit_defaults=True):
@@ -54,7 +54,7 @@ class DocumentBlock(msgspec.Struct, tag="document", tag_field="type", omit_defau
 
 
 def read_image(block: ImageBlock, raw: msgspec.Raw) -> hub.Media | hub.Foreign:
-    """The picture; *raw* itself where its source is of a kind that only this protocol knows."""
+    """The picture; *raw* as `Foreign` if its source is of a kind that only this protocol knows."""
     given = _source(block.source)
     if given is None:
         return _foreign("image", raw)
@@ -62,7 +62,7 @@ def read_image(block: ImageBlock, raw: msgspec.Raw) -> hub.Media | hub.Foreign:
 
 
 def read_document(block: DocumentBlock, raw: msgspec.Raw) -> Iterator[hub.Part]:
-    """The document, after its `context`, which is words for the model. Whether it may be cited is not kept."""
+    """The document, preceded by its `context` as text for the model. Whether it may be cited is not kept."""
     given = _source(block.source)
     if given is None:
         yield _foreign("document", raw)
@@ -77,7 +77,7 @@ def _foreign(kind: str, raw: msgspec.Raw) -> hub.Foreign:
 
 
 def _source(source: _Source) -> dict[str, Any] | None:
-    """Where the bytes are, as `Media` has it; None for a document made of blocks, and for what is not known here."""
+    """The fields of `Media` that say where the bytes are; None for a document made of blocks, or an unknown source."""
     match source:
         case _Source(type="base64", data=str(data)):
             return {"data": data, "media_type": source.media_type or ""}
@@ -94,7 +94,7 @@ def write_media(media: hub.Media) -> ImageBlock | DocumentBlock:
     """The block that shows *media* to the model.
 
     Raises:
-        BadRequest: sound, film, and files that are neither PDF nor text; addresses that are not of the web.
+        BadRequest: sound or film, a file that is neither PDF nor text, or an address that is not of the web.
     """
     if media.kind == "image":
         return ImageBlock(source=_picture(media), cache_control=unsaid(media.cache))
@@ -143,7 +143,7 @@ def _guessed(data: str) -> str:
 
 
 def unsupported(what: str) -> BadRequest:
-    """Content that this protocol has no block for."""
+    """The error for content that this protocol has no block for."""
     return BadRequest(
         f"messages: {what} cannot be sent to a provider that speaks anthropic",
         code="content_not_supported",

@@ -1,7 +1,7 @@
 """The conversation of a request: `system` and `messages` ↔ the hub's messages.
 
-Reading splits tool results off into messages of their own; writing puts them back into the user's turn. Neighbours of
-one role are one message on both sides: Anthropic reads them so.
+Reading moves tool results into messages of their own; writing puts them back into the user's turn. Neighbouring
+messages of one role become one, both ways: that is how Anthropic reads them.
 """
 
 import re
@@ -43,7 +43,7 @@ _MESSAGE = msgspec.json.Decoder(_Message)
 _SYSTEM: msgspec.json.Decoder[str | list[msgspec.Raw] | None] = msgspec.json.Decoder(str | list[msgspec.Raw] | None)
 
 _ID = re.compile(r"[^a-zA-Z0-9_-]")
-"""What an id must not have in it: the API refuses others than `^[a-zA-Z0-9_-]+$`."""
+"""What an id must not contain: the API takes only `^[a-zA-Z0-9_-]+$`."""
 
 
 def read_system(raw: msgspec.Raw) -> list[hub.Message]:
@@ -61,10 +61,10 @@ def read_system(raw: msgspec.Raw) -> list[hub.Message]:
 
 
 def read_messages(raw: msgspec.Raw) -> list[hub.Message]:
-    """The conversation. Messages that say nothing are left out, as the API leaves them out of its own reckoning.
+    """The conversation. Messages that say nothing are left out, as the API does not count them either.
 
     Raises:
-        BadRequest: a message or block that is not of the protocol's shape; `param` names it.
+        BadRequest: a message or block is not of the protocol's shape; `param` names it.
     """
     turns: list[tuple[Role, list[hub.Part]]] = []
     names: dict[str, str] = {}
@@ -116,13 +116,13 @@ class Writer:
     def __init__(self, origin: str) -> None:
         self.dropped: list[str] = []
         self._native = origin == PROTOCOL
-        """From a caller of this protocol: system messages stay where they stand, and turns as they are."""
+        """Whether the caller speaks this protocol: then system messages stay in place, and turns as they are."""
         self._ids: dict[str, str] = {}
-        """Id of the latest call of that id, as the hub has it → as it is sent."""
+        """A call's id in the hub → the id it is sent with; for an id used again, that of the latest call."""
         self._sent: set[str] = set()
 
     def system(self, messages: Sequence[hub.Message]) -> str | list[Block | msgspec.Raw] | None:
-        """The content of `system`; None when nobody says anything of the kind."""
+        """The content of `system`; None when there is nothing to put there."""
         spoken = [message for at, message in enumerate(messages) if self._is_on_top(at, message)]
         blocks = self._blocks(part for message in spoken for part in message.parts)
         match blocks:
@@ -147,11 +147,14 @@ class Writer:
         return [{"role": role, "content": self._content(blocks)} for role, blocks in turns]
 
     def _is_on_top(self, at: int, message: hub.Message) -> bool:
-        """In the middle of a conversation only newer models take a system message, and only our callers ask for it."""
+        """Whether *message*, at index *at*, goes into `system`.
+
+        Within a conversation only newer models take a system message, and only callers of this protocol ask for that.
+        """
         return message.role in {Role.SYSTEM, Role.DEVELOPER} and (at == 0 or not self._native)
 
     def _content(self, blocks: list[Block | msgspec.Raw]) -> str | list[Block | msgspec.Raw]:
-        """A turn's content. Results come first: the API refuses text before them."""
+        """A turn's content, with tool results first: the API refuses text before them."""
         match blocks:
             case [TextBlock(text=text, citations=None, cache_control=cache)] if cache is NULL:
                 return text
@@ -181,7 +184,7 @@ class Writer:
                 return write_media(part)
 
     def _text(self, part: hub.Text) -> TextBlock | None:
-        """Citations go back only as this protocol wrote them: they are encrypted in part, and checked."""
+        """The block for a text. Only this protocol's own citations go back: they are partly encrypted, and checked."""
         if not part.text and not part.citations:
             return None
         own = [c.foreign.raw for c in part.citations if c.foreign is not None and c.foreign.protocol == PROTOCOL]
@@ -209,9 +212,9 @@ class Writer:
             self.dropped.append(name)
 
     def _call_id(self, call: hub.ToolCall) -> str:
-        """An id that the API takes: of its letters, and no other call's of the conversation.
+        """An id for *call* that the API takes: in its alphabet, and used by no other call of the conversation.
 
-        Kimi's have dots and colons, and some providers begin again at 0 in every turn.
+        Kimi's ids have dots and colons, and some providers begin again at 0 in every turn.
         """
         if self._native:
             return call.id
@@ -235,7 +238,7 @@ def _role(role: Role) -> str:
 
 
 def _thinking(part: hub.Thinking) -> ThinkingBlock | RedactedThinkingBlock | None:
-    """Only what Anthropic signed or encrypted itself: it refuses any other."""
+    """The block for a thought; None unless Anthropic itself signed or encrypted it: it refuses any other."""
     if part.origin != PROTOCOL:
         return None
     if part.redacted:

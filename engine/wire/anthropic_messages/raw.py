@@ -1,11 +1,11 @@
-"""JSON that is passed on unread, where it may be missing. A field's null and its absence are the same."""
+"""JSON that is passed on unread and may be missing: a null field and an absent one are the same."""
 
 import msgspec
 
 __all__ = ["NULL", "said", "unsaid"]
 
 NULL = msgspec.Raw(b"null")
-"""The default of a struct's field; msgspec leaves the field out where it holds this very object (`omit_defaults`)."""
+"""A struct field's default; msgspec leaves the field out if it holds this very object (`omit_defaults`)."""
 
 
 def said(raw: msgspec.Raw) -> msgspec.Raw | None:
@@ -14,5 +14,5 @@ def said(raw: msgspec.Raw) -> msgspec.Raw | None:
 
 
 def unsaid(raw: msgspec.Raw | None) -> msgspec.Raw:
-    """*raw*; the default that is left out where it is None."""
+    """*raw*; where that is None, the default that msgspec leaves out."""
     return NULL if raw is None else raw

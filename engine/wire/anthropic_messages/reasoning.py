@@ -1,4 +1,4 @@
-"""How much the model is to think: `thinking` and `output_config.effort` ↔ `hub.Reasoning`.
+"""How much the model should think: `thinking` and `output_config.effort` ↔ `hub.Reasoning`.
 
 Source: platform.claude.com/docs/en/build-with-claude/extended-thinking, …/adaptive-thinking and …/effort, read 2026-11.
 """
@@ -13,14 +13,14 @@ from engine.wire.anthropic_messages import PROTOCOL
 __all__ = ["Thinks", "read_reasoning", "write_reasoning"]
 
 BUDGETS = {"minimal": 1_024, "low": 2_048, "medium": 8_192, "high": 16_384, "xhigh": 32_768, "max": 65_536}
-"""Effort → tokens for thinking, for models that are given a budget. Ours: the API's least, then doublings that leave
-room for an answer within the 64,000 to 128,000 tokens that the models may write."""
+"""Effort → tokens for thinking, for models that are given a budget. Our own choice: steps up from the API's least, made
+for models that may write 64,000 to 128,000 tokens, the answer included."""
 
 LEAST_BUDGET = 1_024
-"""The API takes no smaller one."""
+"""The smallest that the API takes."""
 
 EFFORTS = {"minimal": "low"}
-"""Efforts that the API has no word for → the nearest that it has."""
+"""Efforts that the API has no word for → its nearest word."""
 
 
 class _Thinking(msgspec.Struct, omit_defaults=True):
@@ -30,7 +30,7 @@ class _Thinking(msgspec.Struct, omit_defaults=True):
 
 
 class Thinks(NamedTuple):
-    """What a request says of thinking, in the API's words."""
+    """What a request says about thinking, in the API's words."""
 
     thinking: dict[str, Any] | None = None
     effort: str = ""
@@ -63,12 +63,12 @@ def read_reasoning(thinking: msgspec.Raw, effort: str) -> hub.Reasoning | None:
 
 
 def write_reasoning(request: hub.Request, *, max_tokens: int, adaptive: bool | None) -> Thinks:
-    """What is said of thinking to a model that has *max_tokens* for thoughts and answer together.
+    """What to tell about thinking to a model that has *max_tokens* for thoughts and answer together.
 
-    *adaptive*: the model chooses how long it thinks and takes an effort (True), or wants a budget (False); None when it
-    is not known: then the request's own form is kept, and an effort from another protocol becomes a budget. A budget
-    must stay below `max_tokens`; what does not fit is cut to three quarters of it, and thinking is left out where that
-    is less than the API takes.
+    *adaptive*: True if the model takes an effort and chooses itself how long it thinks, False if it wants a budget.
+    None if that is not known: then the request's own form is kept, and an effort from another protocol becomes a
+    budget. A budget must stay below *max_tokens*; a larger one is cut to three quarters of that, and thinking is left
+    out where this is less than the API takes.
     """
     asked = request.reasoning
     if asked is None:
@@ -95,7 +95,7 @@ def write_reasoning(request: hub.Request, *, max_tokens: int, adaptive: bool | N
 
 
 def _effort(budget: int | None) -> str:
-    """The least effort whose budget holds *budget*; empty for none."""
+    """The lowest effort whose budget covers *budget*, else `max`; empty for None."""
     if budget is None:
         return ""
     return next((effort for effort, tokens in BUDGETS.items() if budget <= tokens), "max")

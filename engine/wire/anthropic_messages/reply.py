@@ -31,7 +31,7 @@ KNOWN = frozenset({"id", "type", "role", "model", "content", "stop_reason", "sto
 NULL = b"null"
 
 TIERS = {"standard": "default"}
-"""Anthropic's word for the tier that served → OpenAI's; others are alike or have no equal."""
+"""Anthropic's word for the tier that served → OpenAI's; other words are the same, or have no counterpart."""
 
 
 class _Message(msgspec.Struct):
@@ -49,14 +49,14 @@ _FIELDS = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
 def decode_reply(body: bytes) -> hub.Reply:
-    """The answer that *body*, with status 200, is. Ask `error.read_reply_error` first.
+    """The answer in *body*, which came with status 200. Ask `error.read_reply_error` first.
 
     Raises:
         UpstreamMalformed: it is no message.
     """
     try:
         if not body.isascii():
-            body.decode()  # what is passed on unread must be UTF-8, too
+            body.decode()  # even what is passed on unread must be UTF-8
         message = _MESSAGE.decode(body)
         parts = read_parts(message.content)
         fields = _FIELDS.decode(body)
@@ -87,7 +87,7 @@ def _choice(message: _Message, parts: list[hub.Part]) -> hub.Choice:
 
 
 def _ends_in_call(parts: Sequence[hub.Part]) -> bool:
-    """Whether a tool is still wanted. One that a program of the model's called has been answered: content follows."""
+    """Whether a tool's answer is still wanted. If the model's own program called the tool, content follows the call."""
     said = [part for part in parts if not isinstance(part, hub.Refusal)]
     return bool(said) and isinstance(said[-1], hub.ToolCall)
 
@@ -97,12 +97,12 @@ def _text(value: object) -> str:
 
 
 def explanation(stop_details: object) -> str:
-    """Why the model refused, in words, of a message's `stop_details`; empty where it does not say."""
+    """Why the model refused, in words, from a message's `stop_details`; empty where they do not say."""
     return _text(stop_details.get("explanation")) if isinstance(stop_details, dict) else ""
 
 
 def encode_reply(reply: hub.Reply) -> bytes:
-    """*reply* as a caller of this protocol gets it. There is one answer in it: of several, the first.
+    """*reply* as a caller of this protocol gets it, with one answer: the first, if there are several.
 
     Log-probabilities and what only another protocol knows are left out.
     """
@@ -125,7 +125,10 @@ def encode_reply(reply: hub.Reply) -> bytes:
 
 
 def _reason(choice: hub.Choice, *, refused: bool, ours: bool) -> str | None:
-    """Null where Anthropic's own has none. Another protocol's came to its end: callers go on or stop by this word."""
+    """The `stop_reason`; None where Anthropic itself gave none.
+
+    An answer of another protocol that says none counts as complete: callers go on or stop by this word.
+    """
     if choice.finish is None and ours:
         return None
     calls = _ends_in_call(choice.parts)
@@ -134,14 +137,14 @@ def _reason(choice: hub.Choice, *, refused: bool, ours: bool) -> str | None:
 
 
 def reason_for(finish: hub.Finish, raw: str, stop_sequence: str, *, calls: bool, refused: bool) -> str:
-    """The `stop_reason`. A refusal ends with its own: OpenAI's end like any answer."""
+    """The `stop_reason`. A refusal gets its own, though OpenAI's end like any other answer."""
     if refused and finish is hub.Finish.STOP:
         finish = hub.Finish.CONTENT_FILTER
     return reason_of(finish, raw=raw, stop_sequence=stop_sequence, calls=calls)
 
 
 def details(refused: str) -> dict[str, Any]:
-    """The `stop_details` of an answer refused in so many words."""
+    """The `stop_details` of an answer that the model refused with the words *refused*."""
     return {"type": "refusal", "category": None, "explanation": refused}
 
 
@@ -160,7 +163,7 @@ def _content(parts: Sequence[hub.Part]) -> list[Block | msgspec.Raw]:
 def _cut(part: hub.Text, start: int) -> Iterator[hub.Text]:
     """*part*, which begins at *start* in the answer's text, with each cited span as a text of its own.
 
-    A block's citations are of the whole block. Spans that are not said, or overlap, leave *part* in one piece.
+    A block's citations hold for the whole block. If a span is unknown, or spans overlap, *part* stays in one piece.
     """
     spans = {(each.start, each.end) for each in part.citations}
     edges = [0]
@@ -204,7 +207,7 @@ def _thinking(part: hub.Thinking) -> list[Block | msgspec.Raw]:
 
 
 def write_citation(citation: hub.Citation) -> msgspec.Raw | None:
-    """The citation as Anthropic wrote it, or else as one of a web search; None where no address is known."""
+    """The citation as Anthropic wrote it, or any other as one of a web search; None where no address is known."""
     if citation.foreign is not None and citation.foreign.protocol == PROTOCOL:
         return citation.foreign.raw
     if not citation.url:
@@ -220,7 +223,7 @@ def write_citation(citation: hub.Citation) -> msgspec.Raw | None:
 
 
 def pictured(media: hub.Media) -> str:
-    """Media as words, for want of a block: Markdown, with the data itself where there is no address."""
+    """Media as text, for want of a block: Markdown, with the data itself where there is neither address nor file id."""
     where = media.url or media.file_id or f"data:{media.media_type or 'application/octet-stream'};base64,{media.data}"
     mark = "!" if media.kind == "image" else ""
     return f"{mark}[{media.name or media.kind}]({where})"

@@ -20,7 +20,7 @@ from engine.wire.json_edit import Fields
 __all__ = ["DEFAULT_MAX_TOKENS", "decode_request", "encode_request"]
 
 DEFAULT_MAX_TOKENS = 4_096
-"""The API demands `max_tokens`; this is what every model since Claude 3 can write, where nobody said more."""
+"""Sent where nobody said more, since the API demands `max_tokens`: every model since Claude 3 can write that much."""
 
 UNSAYABLE = {
     "frequency_penalty": 0,
@@ -30,7 +30,7 @@ UNSAYABLE = {
     "logprobs": False,
     "top_logprobs": 0,
 }
-"""What the API has no field for → the value that changes nothing. Others are dropped and reported by name, as are:
+"""What the API has no field for → the value that changes nothing. All others are dropped and reported by name, as are:
 
 `response_format` without a schema; `service_tier` other than OpenAI's `auto` and `default`; `temperature`
 above 1, which is cut to 1; `top_p` beside `temperature`, which newer models refuse; `temperature`, `top_k` and a small
@@ -125,7 +125,7 @@ def _decode(fields: Fields) -> hub.Request:
 
 
 def _read(fields: Mapping[str, msgspec.Raw], name: str, read: Callable[[msgspec.Raw], T], prefix: str = "") -> T:
-    """The value of a field; an absent one is read as null, which SDKs send for unset."""
+    """The value of a field; an absent one is read as null, since SDKs send null for unset."""
     try:
         return read(fields.get(name, NULL))
     except msgspec.DecodeError as exc:
@@ -133,13 +133,13 @@ def _read(fields: Mapping[str, msgspec.Raw], name: str, read: Callable[[msgspec.
 
 
 def _format(fields: Fields, config: Mapping[str, msgspec.Raw]) -> hub.OutputFormat | None:
-    """The answer's shape, of `output_config.format`, or of the beta's `output_format`."""
+    """The answer's shape, from `output_config.format` or the beta's `output_format`."""
     given = _read(config, "format", _FORMAT.decode, "output_config.") or _read(fields, "output_format", _FORMAT.decode)
     return hub.OutputFormat(schema=said(given.schema)) if given else None
 
 
 def _extra(fields: Fields, config: Fields, metadata: Fields) -> dict[str, hub.Json]:
-    """What only this protocol knows, and what is left of the objects that are read in part."""
+    """What only this protocol knows, with the unread rest of the objects that are read in part."""
     extra = {name: value for name, value in fields.items() if name not in KNOWN}
     for name, value, read in (("output_config", config, {"effort", "format"}), ("metadata", metadata, {"user_id"})):
         rest = {key: each for key, each in value.items() if key not in read}
@@ -153,11 +153,11 @@ def encode_request(
 ) -> Encoded:
     """*request* for a provider of this protocol.
 
-    *default_max_tokens* stands where the caller sent none: the most that the model writes, if that is known.
-    *adaptive*: whether the model takes `adaptive` thinking and an effort, or a budget; None when it is not known.
+    *default_max_tokens* is sent where the caller gave none: the most that the model writes, if that is known.
+    *adaptive*: whether the model takes `adaptive` thinking and an effort, or a budget; None when that is not known.
 
     Raises:
-        BadRequest: content that the protocol has no block for (`content_not_supported`).
+        BadRequest: `content_not_supported`, the protocol has no block for some content.
     """
     max_tokens = default_max_tokens if request.max_tokens is None else request.max_tokens
     writer = Writer(request.origin)
@@ -187,7 +187,7 @@ def encode_request(
 
 
 def _forced(request: hub.Request) -> bool:
-    """Whether a tool must be used; the API refuses to think then."""
+    """Whether a tool must be used; the API refuses thinking then."""
     return bool(request.tools) and request.tool_choice is not None and request.tool_choice.mode == "any"
 
 
@@ -196,7 +196,7 @@ def _sampled(request: hub.Request) -> dict[str, Any]:
 
 
 def _sampling(request: hub.Request, *, thinking: bool) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """Temperature and its kin as far as the API takes them, and the names of those that are not as they were."""
+    """Temperature, `top_p` and `top_k` as far as the API takes them, and the names of those changed or left out."""
     asked = {name: value for name, value in _sampled(request).items() if value is not None}
     kept = dict(asked)
     if kept.get("temperature", 0) > 1:
@@ -213,12 +213,12 @@ def _sampling(request: hub.Request, *, thinking: bool) -> tuple[dict[str, Any], 
 
 
 def _stops(request: hub.Request) -> list[str]:
-    """The stop sequences that the API takes; it refuses those of white space alone."""
+    """The stop sequences that the API takes; it refuses any that is only white space."""
     return [sequence for sequence in request.stop if sequence.strip()]
 
 
 def _objects(request: hub.Request, effort: str) -> dict[str, Any]:
-    """`output_config` and `metadata`, around what the caller's own had beside what is read."""
+    """`output_config` and `metadata`: what we write, with the entries of the caller's own that are not read."""
     extra = request.extra if request.origin == PROTOCOL else {}
     config: dict[str, Any] = {**(_OBJECT.decode(extra.get("output_config", NULL)) or {})}
     metadata: dict[str, Any] = {**(_OBJECT.decode(extra.get("metadata", NULL)) or {})}

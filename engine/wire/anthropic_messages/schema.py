@@ -8,9 +8,10 @@ __all__ = ["closed"]
 
 
 def closed(schema: msgspec.Raw) -> msgspec.Raw:
-    """*schema* with `additionalProperties: false` wherever an object's is not said, which the API demands.
+    """*schema* with `additionalProperties: false`, which the API demands, on every object that does not set it.
 
-    It only narrows what the model may write: whatever fits it, fits *schema*. Returned as it is where it is no object.
+    That only narrows what the model may write: whatever fits the result fits *schema*. What is no object comes back as
+    it is.
 
     Source: platform.claude.com/docs/en/build-with-claude/structured-outputs, "JSON Schema limitations", read 2026-11.
     """
@@ -22,7 +23,7 @@ def closed(schema: msgspec.Raw) -> msgspec.Raw:
 
 
 def _closed(node: Any) -> Any:
-    """The node, closed throughout. A property may be called like a keyword; closing it changes nothing then."""
+    """*node*, closed throughout. A property may be named like a keyword; closing it does no harm then."""
     if isinstance(node, list):
         return [_closed(each) for each in node]
     if not isinstance(node, dict):

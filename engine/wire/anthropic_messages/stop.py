@@ -14,7 +14,7 @@ _FINISH = {
     "model_context_window_exceeded": Finish.LENGTH,
     "tool_use": Finish.TOOL_CALLS,
     "pause_turn": Finish.PAUSE,
-    "compaction": Finish.PAUSE,  # beta: stopped after a compaction, to be sent back like a pause
+    "compaction": Finish.PAUSE,  # beta: stopped after a compaction; callers send it back, as after a pause
     "refusal": Finish.CONTENT_FILTER,
 }
 
@@ -29,7 +29,7 @@ _REASON = {
 
 
 def finish_of(reason: str, *, calls: bool) -> Finish:
-    """What *reason* means. An answer that ends in *calls* wants tools, whatever a look-alike calls its end."""
+    """What *reason* means. An answer that ends in *calls* wants tools, even where a look-alike names another reason."""
     finish = _FINISH.get(reason, Finish.ERROR)
     return Finish.TOOL_CALLS if calls and finish is Finish.STOP else finish
 

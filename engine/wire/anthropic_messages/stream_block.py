@@ -1,4 +1,4 @@
-"""What stands in the events of a Messages stream, and the blocks that are open while it runs."""
+"""The contents of a Messages stream's events, and the blocks that are open while it runs."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from engine.wire.anthropic_messages.raw import NULL
 __all__ = ["READ", "BlockStart", "Delta", "Event", "OpenBlock", "Started"]
 
 READ = frozenset({"text", "thinking", "redacted_thinking", "tool_use"})
-"""Types of block that are read; others are kept whole."""
+"""Types of block that are read; others are kept whole, unread."""
 
 
 class Event(msgspec.Struct, gc=False):
@@ -26,7 +26,7 @@ class Event(msgspec.Struct, gc=False):
 
 
 class Delta(msgspec.Struct, gc=False):
-    """A delta of any kind of block that is read, or of the message."""
+    """A delta of the message, or of a block of any type that is read."""
 
     text: str | None = None
     thinking: str | None = None
@@ -47,7 +47,7 @@ class Started(msgspec.Struct):
 
 
 class BlockStart(msgspec.Struct):
-    """How a block begins; texts are empty there but with some look-alikes."""
+    """How a block begins; its texts are empty, except with some look-alikes."""
 
     type: str
     text: str | None = None
@@ -68,20 +68,20 @@ class OpenBlock:
     def __init__(self, kind: str) -> None:
         self.kind = kind
         self.start = 0
-        """Of text: where it begins in the text of the answer, in characters."""
+        """For text: its offset in the text of the answer, in characters."""
         self.citations: list[msgspec.Raw] = []
         self.signature = ""
         self.call = 0
         self.argued = False
-        """Arguments have been sent on."""
+        """Whether arguments have been sent on."""
         self.whole = "{}"
-        """Of a call whose arguments never come in pieces: what its beginning said."""
+        """For a call: the arguments that its beginning gave, sent on if none come in pieces."""
         self.foreign: dict[str, Any] = {}
         self.pieces: list[str] = []
-        """Of a foreign block: its `input`, in pieces."""
+        """For a foreign block: its `input`, in pieces."""
 
     def extend(self, delta: dict[str, Any]) -> None:
-        """A delta of a block that is not read: its texts are appended, its `partial_json` is the block's `input`."""
+        """Take a delta of a block that is not read: texts are appended, and `partial_json` to the block's `input`."""
         for name, value in delta.items():
             before = self.foreign.get(name)
             if name == "partial_json" and isinstance(value, str):
@@ -94,14 +94,14 @@ class OpenBlock:
                 self.foreign[name] = value
 
     def whole_foreign(self) -> hub.Foreign:
-        """The block that is not read, as a whole answer would have it."""
+        """A block that is not read, as it would be in a whole answer."""
         pieces = "".join(self.pieces)
         whole = {**self.foreign, "input": _input(pieces)} if pieces else self.foreign
         return hub.Foreign(protocol=PROTOCOL, kind=self.kind, raw=msgspec.Raw(msgspec.json.encode(whole)))
 
 
 def _input(pieces: str) -> msgspec.Raw:
-    """The input; as text where the model's JSON broke off."""
+    """The block's `input`; as a string if the model's JSON broke off."""
     try:
         msgspec.json.decode(pieces)
     except (msgspec.DecodeError, RecursionError):

@@ -1,4 +1,4 @@
-"""How the events of a Messages stream are framed: each named as its type, its JSON on one line."""
+"""How the events of a Messages stream are framed: each is named after its type and has its JSON on one line."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ def event(name: bytes, value: dict[str, Any]) -> bytes:
 
 
 def named(name: bytes, raw: bytes) -> bytes:
-    """An event of any type that is JSON already, and may have line breaks."""
+    """An event of any type; *raw* is its JSON and may have line breaks."""
     return b"event: %b\ndata: %b\n\n" % (name, _line(raw))
 
 
@@ -42,11 +42,11 @@ def filled(prefix: bytes, value: bytes) -> bytes:
 
 
 def _line(raw: bytes) -> bytes:
-    """JSON on one line. A line break in it stands between tokens: inside a string it would be escaped."""
+    """JSON on one line. Its line breaks can only be between tokens: inside a string they would be escaped."""
     return raw.replace(b"\n", b" ").replace(b"\r", b" ") if b"\n" in raw or b"\r" in raw else raw
 
 
 def is_stream(body: bytes) -> bool:
-    """Whether a body without a whole event looks like the beginning of one, or is empty."""
+    """Whether a body that has no whole event is empty or looks like the beginning of an event."""
     beginning = body.lstrip()
     return not beginning or beginning.startswith((b":", b"data:", b"event:", b"id:", b"retry:"))

@@ -1,4 +1,4 @@
-"""Streams of the Messages API, read: bytes in, events out. The grammar stands in `stream`."""
+"""Streams of the Messages API, read: bytes in, events out. The grammar is in `stream`."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -22,10 +22,10 @@ from engine.wire.json_read import UNREADABLE
 __all__ = ["Decoder"]
 
 MOST_HELD_BYTES = 16 * 1024 * 1024
-"""Of blocks that are open, and handed on in part or whole when they close: as much as one event may hold."""
+"""How much of open blocks is held, to be handed on when they close: as much as one event may have."""
 
 MOST_STRAY_BYTES = 64 * 1024
-"""Of a body that may turn out to be an error instead of a stream."""
+"""How much is kept of a body that may turn out to be an error instead of a stream."""
 
 
 class _Typed(msgspec.Struct, gc=False):
@@ -43,7 +43,7 @@ _OBJECT: msgspec.json.Decoder[dict[str, Any] | None] = msgspec.json.Decoder(dict
 class Decoder:
     """One answer on its way in: feed it every read, `close` it at the end of the body.
 
-    `Failed` is the last event after an error inside the stream, and after an event that cannot be read.
+    After an error inside the stream, or an event that cannot be read, `Failed` is the last event.
     """
 
     def __init__(self) -> None:
@@ -61,7 +61,7 @@ class Decoder:
         self._usage: dict[str, Any] = {}
         self._finished = False
         self._tail = ""
-        """Of the message's id, for calls without one."""
+        """The end of the message's id, to make up ids for calls without one."""
 
     def feed(self, data: bytes) -> list[hub.Event]:
         """The events that *data* completes."""
@@ -143,7 +143,7 @@ class Decoder:
         yield from self._meter(message.usage)
 
     def _meter(self, usage: object) -> Iterator[hub.Event]:
-        """Counts are cumulative, and one that is not repeated still holds; the first output count is a placeholder."""
+        """The usage so far. Counts are cumulative; one not repeated still holds. The first of output is provisional."""
         if isinstance(usage, dict):
             self._usage.update((name, usage[name]) for name in COUNTS & usage.keys() if usage[name] is not None)
             if read := read_usage(self._usage):
@@ -216,7 +216,7 @@ class Decoder:
             block.citations.append(delta.citation)
 
     def _implied(self, index: int, delta: Delta) -> OpenBlock:
-        """The block that a look-alike never began: it can be told by what comes in it, but for a call."""
+        """The block that a look-alike never began; what comes in it tells its type, unless it is a call."""
         block = self._open[index] = OpenBlock("text" if delta.text or delta.citation != NULL else "thinking")
         block.start = self._length
         return block
@@ -239,7 +239,7 @@ class Decoder:
             self._held = 0
 
     def _close_all(self) -> list[hub.Event]:
-        """What the blocks say that were left open."""
+        """The events of the blocks that were left open."""
         blocks, self._open = self._open, {}
         return [event for block in blocks.values() for event in self._close(block)]
 

@@ -1,4 +1,4 @@
-"""Streams of the Messages API, written: events in, bytes out. The grammar stands in `stream`."""
+"""Streams of the Messages API, written: events in, bytes out. The grammar is in `stream`."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -30,9 +30,9 @@ _json = _ENCODER.encode
 class Encoder:
     """One answer on its way out, valid for the SDKs in whatever order its events come.
 
-    *input_tokens* is told at the start, where the true count is not known yet; the end corrects it. Of several answers
-    the first is told. A call is told whole before what follows it: where a provider tells several at once, the later
-    ones wait. `Finished` and `Metered` go out with `close`, once; nothing goes out after `Failed`.
+    *input_tokens* is reported at the start if the true count is not known yet; the end corrects it. Of several answers
+    only the first is written. A call is written whole before what follows it: where a provider sends several at once,
+    the later ones wait. `Finished` and `Metered` go out with `close`, once; nothing goes out after `Failed`.
     """
 
     def __init__(self, *, model: str, input_tokens: int = 0) -> None:
@@ -40,24 +40,24 @@ class Encoder:
         self._input_tokens = input_tokens
         self._started = False
         self._index = -1
-        """Of the block that is open, or was last."""
+        """Index of the block that is open, or was open last."""
         self._kind = ""
-        """Of the open block: `text`, `thinking`, `tool_use`; empty for none."""
+        """Type of the open block: `text`, `thinking`, `tool_use`; empty for none."""
         self._prefix = b""
-        """Of the open block's deltas, up to the text."""
+        """What the open block's deltas begin with, up to the text."""
         self._call: hub.CallOpened | None = None
         self._argued: list[str] = []
         self._free_text = False
         self._ends_in_call = False
         self._waiting: list[hub.Event] = []
-        """What came while the open call was not whole."""
+        """What has come while the open call is not whole."""
         self._refused: list[str] = []
         self._finished: hub.Finished | None = None
         self._usage: Usage | None = None
         self._failed = False
 
     def encode(self, event: hub.Event) -> bytes:
-        """The bytes that *event* lets out; b"" for none yet."""
+        """The bytes that may go out once *event* has come; b"" for none yet."""
         if self._kind and _FILLED_WITH.get(type(event)) == self._kind and not self._failed:
             return self._fill(event)
         if self._failed or _is_of_another(event):
@@ -87,7 +87,7 @@ class Encoder:
         return b"".join(out)
 
     def _fill(self, event: Any) -> bytes:
-        """More of the open block: nearly all events are."""
+        """A delta for the open block, which is what nearly all events are."""
         return filled(self._prefix, _json(event.text)) if event.text and not event.choice else b""
 
     def _told(self, event: hub.Event) -> Iterator[bytes]:
@@ -128,7 +128,7 @@ class Encoder:
         yield framed(b"message_start", {"type": "message_start", "message": message})
 
     def _content(self, event: hub.Event) -> Iterator[bytes]:
-        """Content beside the open call: it waits until the call is whole."""
+        """Write content other than the open call's arguments; it waits until that call is whole."""
         if self._call is not None and not self._is_whole():
             self._waiting.append(event)
             return
@@ -151,7 +151,7 @@ class Encoder:
                 yield from self._whole(event.raw)
 
     def _open(self, kind: str, block: bytes, delta: bytes, name: bytes) -> Iterator[bytes]:
-        """A block of *kind*, unless one is open; *delta* and *name* are those of what it is filled with."""
+        """Begin a block of *kind*, unless one is open; its deltas have the type *delta*, their text the key *name*."""
         if self._kind == kind:
             return
         yield from self._shut()
@@ -172,7 +172,7 @@ class Encoder:
         yield ended(self._index)
 
     def _sign(self, event: hub.ThinkingSigned) -> Iterator[bytes]:
-        """A signature ends its block, and has one to itself where the thoughts were withheld."""
+        """Write a signature, which ends the block of its thought; withheld reasoning is a block of its own."""
         if event.signature:
             yield from self._open("thinking", THINKING, b"thinking_delta", b"thinking")
             prefix = delta_prefix(self._index, b"signature_delta", b"signature")
@@ -198,7 +198,7 @@ class Encoder:
             yield from self._replay()
 
     def _is_whole(self) -> bool:
-        """Whether the open call's arguments are all there: they are when they are an object. Free text never tells."""
+        """Whether the open call is whole: its arguments are an object, or are free text, whose end does not show."""
         if self._free_text:
             return True
         try:
@@ -213,7 +213,7 @@ class Encoder:
             yield from self._told(event)
 
     def _release(self) -> Iterator[bytes]:
-        """All that waits, and the end of the open block: nothing more will come to complete a call."""
+        """End the open block and write all that waits: nothing more will come to complete a call."""
         yield from self._shut()
         while self._waiting:
             yield from self._replay()
@@ -227,7 +227,7 @@ class Encoder:
         yield filled(delta_prefix(self._index, b"citations_delta", b"citation"), bytes(raw))
 
     def _whole(self, raw: msgspec.Raw) -> Iterator[bytes]:
-        """A block that is told at once; an `input` comes in a delta, where the SDKs look for it."""
+        """Write a block in one go; its `input`, if any, goes in a delta, where the SDKs look for it."""
         yield from self._shut()
         self._index += 1
         self._ends_in_call = False
@@ -243,12 +243,12 @@ class Encoder:
 
 
 def _is_of_another(event: hub.Event) -> bool:
-    """Whether it belongs to an answer after the first."""
+    """Whether *event* belongs to another answer than the first."""
     return not isinstance(event, hub.Opened | hub.Foreign | hub.Metered | hub.Failed) and event.choice > 0
 
 
 def _gathered(waiting: Sequence[hub.Event]) -> Iterator[hub.Event]:
-    """The events with each call's deltas moved up to its beginning."""
+    """The events, with each call's deltas moved up to follow its beginning."""
     for event in waiting:
         if isinstance(event, hub.CallDelta):
             continue

@@ -13,11 +13,11 @@ __all__ = ["read_choice", "read_tools", "write_choice", "write_tools"]
 
 NO_INPUT = msgspec.Raw(b'{"type":"object","properties":{}}')
 FREE_TEXT = msgspec.Raw(b'{"type":"object","properties":{"input":{"type":"string"}},"required":["input"]}')
-"""A custom tool's: its free text travels as `{"input": text}`."""
+"""The schema of a custom tool, whose free text goes as `{"input": text}`."""
 
 
 class _Tool(msgspec.Struct, omit_defaults=True, kw_only=True):
-    """A caller's tool. What only this protocol says of one (`defer_loading`, `input_examples`) is not kept."""
+    """A caller's tool. Fields that only this protocol has (`defer_loading`, `input_examples`) are not kept."""
 
     name: str
     description: str | None = None
@@ -67,10 +67,10 @@ def _read(raw: msgspec.Raw) -> hub.Tool | hub.Foreign:
 
 
 def read_choice(raw: msgspec.Raw) -> tuple[hub.ToolChoice | None, bool | None]:
-    """Whether and which tools must be used, and whether several at once may be; None for what was not said.
+    """Whether tools must be used, and which; and whether several may be used at once. None for what was not said.
 
     Raises:
-        msgspec.DecodeError: it is not of its shape, or asks for what is not known.
+        msgspec.DecodeError: it is not of its shape, or its type is unknown.
     """
     given = _CHOICE.decode(raw)
     if given is None:
@@ -87,15 +87,15 @@ def read_choice(raw: msgspec.Raw) -> tuple[hub.ToolChoice | None, bool | None]:
 def write_tools(
     tools: Sequence[hub.Tool | hub.Foreign], choice: hub.ToolChoice | None
 ) -> tuple[list[_Tool | msgspec.Raw], list[str]]:
-    """The tools, and the kinds of those of other protocols, which are left out.
+    """The tools, and the kinds of those that are left out, since only another protocol knows them.
 
-    Where the model must use one of several named, only those are offered: the API has no other way to say it.
+    Where the model must use one of several named tools, only those are offered: the API has no other way to say it.
     """
     named = set(choice.names) if choice and len(choice.names) > 1 else None
     own = [tool for tool in tools if not isinstance(tool, hub.Foreign) and (named is None or tool.name in named)]
     kept = [tool for tool in tools if isinstance(tool, hub.Foreign) and tool.protocol == PROTOCOL]
     dropped = [tool.kind for tool in tools if isinstance(tool, hub.Foreign) and tool.protocol != PROTOCOL]
-    if not dropped and named is None:  # in the order that was given, which the prompt cache hangs on
+    if not dropped and named is None:  # in the given order, on which the prompt cache depends
         return [tool.raw if isinstance(tool, hub.Foreign) else _tool(tool) for tool in tools], []
     return [*(_tool(tool) for tool in own), *(tool.raw for tool in kept)], dropped
 
@@ -111,7 +111,7 @@ def _tool(tool: hub.Tool) -> _Tool:
 
 
 def _schema(parameters: msgspec.Raw | None) -> msgspec.Raw:
-    """The schema, which must say that it is an object's: OpenAI's callers may leave that out, and Gemini's the rest."""
+    """The schema, which must have `"type": "object"`: OpenAI's callers may omit that, Gemini's the whole schema."""
     if parameters is None:
         return NO_INPUT
     try:

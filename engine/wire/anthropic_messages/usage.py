@@ -20,14 +20,14 @@ COUNTS = frozenset(
         "output_tokens_details",
     }
 )
-"""What is read of a report."""
+"""The keys of a report that are read."""
 
 
 def read_usage(reported: object) -> Usage | None:
     """The usage a provider reported; None where it reported none.
 
-    `input_tokens` leaves cached and cache-written tokens out; `output_tokens` includes thinking. What a compaction or
-    an advisor used beside the answer stands in `iterations` alone and is not counted here.
+    `input_tokens` excludes tokens read from and written to the cache; `output_tokens` includes thinking. What a
+    compaction or an advisor used beside the answer is reported only in `iterations`, and not counted here.
 
     Source: platform.claude.com/docs/en/api/messages, `usage`, read 2026-11.
     """
@@ -47,15 +47,15 @@ def read_usage(reported: object) -> Usage | None:
 
 
 def written(usage: Usage | None, service_tier: str = "") -> dict[str, Any]:
-    """*usage* as a whole answer carries it. The SDKs' types want both counts, so None is told as zeros."""
+    """*usage* as a whole answer carries it. The SDKs' types want both counts, so None is written as zeros."""
     counts = written_delta(usage or Usage())
     return {**counts, "service_tier": service_tier} if service_tier else counts
 
 
 def written_delta(usage: Usage) -> dict[str, Any]:
-    """*usage* as the last `message_delta` carries it. What is no cached text counts as input, media included.
+    """*usage* as the last `message_delta` carries it. `input_tokens` includes media.
 
-    The split of what was written to the cache is there when some of it is kept for an hour.
+    The tokens written to the cache are split by lifetime only when some of them are kept for an hour.
     """
     counts: dict[str, Any] = {
         "input_tokens": usage.input + usage.audio_input + usage.image_input,
@@ -74,8 +74,8 @@ def written_delta(usage: Usage) -> dict[str, Any]:
 def _cache_writes(reported: Mapping[str, Any]) -> tuple[int, int]:
     """Tokens written to the cache for five minutes, and for an hour.
 
-    `cache_creation` splits the sum by lifetime. The last event of a stream may carry the sum alone, beside a split that
-    the first one sent, so the sum holds, and what it has beyond the hour's part is taken to be of five minutes.
+    `cache_creation` splits the sum by lifetime. The last event of a stream may carry only a new sum, while the split is
+    still that of the first event. So the sum counts, and what exceeds the hour's part is taken to last five minutes.
     """
     split = _details(reported, "cache_creation")
     five_minutes, hour = _count(split, "ephemeral_5m_input_tokens"), _count(split, "ephemeral_1h_input_tokens")

@@ -1,1 +1,1 @@
-"""Google's Vertex AI, as far as it is not Gemini: Anthropic's models, by their own Messages API."""
+"""Google's Vertex AI beside Gemini: Anthropic's models, by their own Messages API."""

@@ -1,7 +1,7 @@
 """`rawPredict` and `streamRawPredict` for Anthropic's models: their own Messages API, with the model in the path.
 
-Requests, answers and streams are those of `anthropic_messages`; here is what differs. Errors are the model's, in
-Anthropic's shape, or Google's, told before the model was asked.
+Requests, answers and streams are those of `anthropic_messages`; here is what differs. Errors are the model's own, in
+Anthropic's shape, or Google's, if they occur before the model is asked.
 
 Source: https://platform.claude.com/docs/en/build-with-claude/claude-on-vertex-ai, and Google's "Request predictions
 with Claude models" and "Count tokens for Claude models", https://docs.cloud.google.com/
@@ -20,7 +20,7 @@ from engine.wire.json_edit import Fields
 __all__ = ["VERSION", "finish", "finish_count", "read_error", "read_reply_error"]
 
 VERSION = "vertex-2023-10-16"
-"""The one `anthropic_version` that Vertex takes."""
+"""The only `anthropic_version` that Vertex takes."""
 
 _VERSIONED = {"anthropic_version": msgspec.Raw(msgspec.json.encode(VERSION))}
 
@@ -28,15 +28,15 @@ _ENCODER = msgspec.json.Encoder()
 
 
 def finish(fields: Fields, *, model: str, stream: bool) -> bytes:  # noqa: ARG001 - it stands in the path
-    """The body from one of the Messages API. A stream is asked for in the body as well as by the path."""
+    """The body to send, made from one of the Messages API. A stream is asked for in the body as well as by the path."""
     sent = {name: value for name, value in fields.items() if name not in {"model", "stream"}} | _VERSIONED
     return _ENCODER.encode({**sent, "stream": True} if stream else sent)
 
 
 def finish_count(fields: Fields, *, model: str, stream: bool) -> bytes:
-    """The body that has Vertex count: the model stands in it, and without its version, `@20251001`.
+    """The body that asks Vertex for a count. It names the model, without its version (`@20251001`).
 
-    Vertex refuses to count for a name with a version, as LiteLLM 1.110.2 handles it.
+    Vertex refuses to count for a name with a version; LiteLLM 1.110.2 leaves it out, too.
     """
     return envelope.finish(count.countable(fields), model=model.partition("@")[0], stream=stream)
 
@@ -54,6 +54,6 @@ def read_reply_error(body: bytes) -> Outcome | None:
 
 
 def _is_anthropics(body: bytes) -> bool:
-    """Whether an error is told as Anthropic tells it: `{"type": "error", "error": {…}}`."""
+    """Whether an error has Anthropic's shape: `{"type": "error", "error": {…}}`."""
     answer = classing.read_json(body) if b'"error"' in body else None
     return isinstance(answer, dict) and answer.get("type") == "error"
