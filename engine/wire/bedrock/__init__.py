@@ -1,4 +1,4 @@
-"""Amazon Bedrock: Converse for every model it has, and InvokeModel for Anthropic's."""
+"""Amazon Bedrock: Converse for all its models, and InvokeModel for Anthropic's."""
 
 PROTOCOL = "bedrock"
-"""Its name in `providers.d`, and of what only it knows."""
+"""The protocol's name in `providers.d`; `origin` and `Foreign.protocol` use it, too."""

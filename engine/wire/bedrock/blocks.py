@@ -21,14 +21,14 @@ Json = dict[str, Any]
 """A JSON object, ready to be encoded."""
 
 SIGNERS = {PROTOCOL, "anthropic", ""}
-"""Whose signatures are good here: Anthropic's are the same at Bedrock.
+"""Origins of the signatures that are good here: Anthropic's are the same at Bedrock.
 
 Source: Anthropic's documentation, "Extended thinking", signatures are compatible across platforms, 2026-11.
 """
 
 _CACHING = {"anthropic", "nova", ""}
 _WITH_STATUS = {"anthropic", "nova", ""}
-"""Makers whose models take cache points, and a result's status; empty for a name that does not say whose it is.
+"""Makers whose models take cache points (`_CACHING`) and a result's status; empty stands for an unknown maker.
 
 Source: Bedrock's user guide, "Prompt caching", and API reference, "ToolResultBlock", 2026-11.
 """
@@ -38,7 +38,7 @@ _TOOL_ID = re.compile(r"[a-zA-Z0-9_.:-]{1,64}")
 
 MOST_NAME_CHARACTERS = 200
 _NAME = re.compile(r"[^0-9A-Za-z\s()\[\]-]+")
-"""What a document's name must not have. Source: Bedrock's API reference, "DocumentBlock", 2026-11."""
+"""What a document's name must not contain. Source: Bedrock's API reference, "DocumentBlock", 2026-11."""
 
 _CACHE_CONTROL = msgspec.json.Decoder(dict[str, Any])
 _ARGUMENTS = msgspec.json.Decoder(dict[str, msgspec.Raw])
@@ -57,12 +57,12 @@ class Blocks:
         """The blocks of a message.
 
         Raises:
-            BadRequest: media of a kind or from a place that Converse does not take.
+            BadRequest: Converse does not take some media, for their kind or for where they are.
         """
         return [block for part in parts for block in self._with_cache(part)]
 
     def cached(self, cache: hub.Json | None) -> list[Json]:
-        """The block after what is to be cached: a cache point, or none."""
+        """The cache point to put after what is to be cached; empty where there is none."""
         point = cache_point(cache) if cache is not None and self._caches else None
         return [{"cachePoint": point}] if point else []
 
@@ -94,14 +94,14 @@ class Blocks:
 
     def _media(self, part: hub.Media) -> Json:
         kind = media.kind_of(part)
-        source = media.write_source(part)  # first, since where it is matters more to the caller than what it is
+        source = media.write_source(part)  # first: if both are refused, where it is matters more to the caller
         block: Json = {"format": media.format_of(part, kind), "source": source}
         if kind == "document":
             block["name"] = self._name(part.name)
         return {kind: block}
 
     def _name(self, wanted: str) -> str:
-        """A document's name, which Converse demands, in the characters it allows, unlike the others of the request."""
+        """A name for a document, which Converse demands: in the characters it allows, and unique in the request."""
         stem = " ".join(_NAME.sub("-", wanted).split())[: MOST_NAME_CHARACTERS - 8] or "document"
         name, count = stem, 1
         while name in self._names:
@@ -146,7 +146,7 @@ def _thinking(part: hub.Thinking) -> list[Any]:
 
 
 def cache_point(cache: hub.Json) -> Json | None:
-    """The cache point that says the same as Anthropic's `cache_control`; None for one that cannot be read."""
+    """The cache point that says the same as Anthropic's `cache_control`; None if that cannot be read."""
     try:
         control = _CACHE_CONTROL.decode(cache)
     except msgspec.DecodeError:
@@ -156,14 +156,14 @@ def cache_point(cache: hub.Json) -> Json | None:
 
 
 def tool_id(call_id: str) -> str:
-    """The id, or one derived from it where it has characters or a length that Converse refuses."""
+    """*call_id*, or an id derived from it if Converse refuses its characters or its length."""
     if _TOOL_ID.fullmatch(call_id):
         return call_id
     return f"call_{hashlib.sha256(call_id.encode()).hexdigest()[:32]}"
 
 
 def tool_arguments(arguments: str) -> Any:
-    """The call's arguments as a JSON object; text that is none, a custom tool's or a model's slip, under `input`."""
+    """The call's arguments as a JSON object; a custom tool's text, or a model's broken JSON, goes under `input`."""
     if not arguments.strip():
         return {}
     try:
@@ -174,5 +174,5 @@ def tool_arguments(arguments: str) -> Any:
 
 
 def not_supported(what: str, param: str) -> BadRequest:
-    """The refusal of what cannot be said to a model by Converse."""
+    """The refusal of content that Converse cannot carry to a model."""
     return BadRequest(f"{what} cannot be sent by protocol bedrock", code="content_not_supported", param=param)

@@ -1,4 +1,4 @@
-"""Hub events → Converse's event streams: what the sandbox and the tests speak. `stream` reads them."""
+"""Hub events → Converse's event streams, for the sandbox and the tests. `stream` reads them."""
 
 import base64
 from functools import lru_cache
@@ -28,7 +28,7 @@ _EXCEPTIONS = {
 
 
 def frame(event: str, payload: Any, *, message_type: str = "event") -> bytes:
-    """One message of the stream; *event* names an exception where *message_type* says so."""
+    """One message of the stream; *event* names its type, an exception's if *message_type* is `exception`."""
     return eventstream.framed(_head(event, message_type), _ENCODER.encode(payload))
 
 
@@ -39,18 +39,18 @@ def _head(event: str, message_type: str) -> bytes:
 
 
 class Encoder:
-    """Writes one answer, of its first choice; opens and closes blocks itself, whatever order the events come in.
+    """Writes one answer, with its first choice; opens and closes blocks itself, whatever order the events come in.
 
-    Usage waits for `close`: Converse tells it last.
+    Usage waits for `close`: Converse reports it last.
     """
 
     def __init__(self, *, model: str = "") -> None:  # noqa: ARG002 - Converse does not tell the model's name
         self._index = -1
-        """Of the block that was opened last."""
+        """Index of the block that was opened last."""
         self._kind = ""
-        """What it is, `text`, `thinking`; empty when it takes no more."""
+        """That block's kind, `text` or `thinking`; empty when it takes no more pieces."""
         self._calls: dict[int, int] = {}
-        """Number of an open call → its block."""
+        """Number of an open call → the index of its block."""
         self._started = False
         self._finished = False
         self._failed = False
@@ -58,7 +58,7 @@ class Encoder:
         self._usage = Usage()
 
     def encode(self, event: hub.Event) -> bytes:
-        """The bytes that go out for *event*; after a finish or a failure none but usage, which waits."""
+        """The bytes that go out for *event*. After a finish or a failure only usage counts, and waits for `close`."""
         if isinstance(event, hub.Metered):
             self._usage = event.usage
             return b""
@@ -67,7 +67,7 @@ class Encoder:
         return self._start() + self._encode(event)
 
     def close(self) -> bytes:
-        """What ends the stream: the stop, where none was told, and the metadata."""
+        """The end of the stream: the stop, unless that has gone out, and the metadata. Empty after a failure."""
         if self._failed:
             return b""
         stop = b"" if self._finished else self._start() + self._finish(hub.Finish.STOP, "", "")
@@ -108,12 +108,12 @@ class Encoder:
                 return b""
 
     def _piece(self, kind: str, delta: dict[str, Any]) -> bytes:
-        """A piece of text or reasoning, in a block that is opened by its first piece."""
+        """A piece of text or reasoning; the first piece opens the block."""
         stop = b"" if self._kind == kind else self._open(kind)
         return stop + self._delta(self._index, delta)
 
     def _open(self, kind: str) -> bytes:
-        """The end of the block before; calls stay open, since their pieces may come at any time."""
+        """Begin a block; the bytes that end the one before. Calls stay open: their pieces may come at any time."""
         stop = self._stop()
         self._index += 1
         self._kind = kind
@@ -140,7 +140,7 @@ class Encoder:
         return stop + frame("contentBlockStart", {"contentBlockIndex": self._index, "start": start})
 
     def _whole(self, kind: str, start: dict[str, Any] | None, *deltas: dict[str, Any]) -> bytes:
-        """A block at once."""
+        """A whole block."""
         out = self._open(kind)
         if start is not None:
             out += frame("contentBlockStart", {"contentBlockIndex": self._index, "start": start})
@@ -153,7 +153,7 @@ class Encoder:
         return self._whole("image", start, {"image": {"source": {"bytes": media.data}}})
 
     def _foreign(self, event: hub.Foreign) -> bytes:
-        """What Bedrock's own tools are asked and say."""
+        """A call or result of one of Bedrock's own tools, as a block; b"" for anything else."""
         block = msgspec.json.decode(event.raw)
         use, result = block.get("toolUse"), block.get("toolResult")
         if use:

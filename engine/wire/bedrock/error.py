@@ -1,4 +1,4 @@
-"""Bedrock's errors → `Outcome`: of an answer with an error status, and of an exception inside an event stream."""
+"""Bedrock's errors → `Outcome`: answers with an error status, and exceptions inside an event stream."""
 
 import re
 from collections.abc import Mapping
@@ -33,7 +33,7 @@ STATUSES = {
     "throttlingexception": 429,
     "validationexception": 400,
 }
-"""What an exception inside a stream would have had as its status, by name in lower case.
+"""The status that an exception inside a stream would have as an answer, by its name in lower case.
 
 Source: Amazon Bedrock API reference, "ConverseStream" and "InvokeModelWithResponseStream", errors, 2026-11.
 """
@@ -56,7 +56,7 @@ _BY_TYPE = {
     "missingauthenticationtokenexception": OutcomeKind.PROVIDER_AUTH,
     "unrecognizedclientexception": OutcomeKind.PROVIDER_AUTH,
 }
-"""Types that say all. `ValidationException` and `AccessDeniedException` do not: see `_BY_MESSAGE`."""
+"""Types that say enough. `ValidationException` and `AccessDeniedException` do not: see `_BY_MESSAGE`."""
 
 _BY_MESSAGE = tuple(
     (re.compile(pattern, re.IGNORECASE), code)
@@ -72,7 +72,7 @@ _BY_MESSAGE = tuple(
         (r"content filter|content policy|blocked by", "filter"),
     )
 )
-"""What the message of a vague type gives away: one AWS error type covers every flaw of a request."""
+"""What the message tells where the type is vague: one AWS error type covers every flaw of a request."""
 
 _BY_CODE = _BY_TYPE | {
     "model": OutcomeKind.MODEL_NOT_FOUND,
@@ -84,8 +84,8 @@ _BY_CODE = _BY_TYPE | {
 def read_error(status: int, headers: Headers, body: bytes) -> Outcome:
     """How an answer with an error status is classed. Never raises.
 
-    The type stands in the header `x-amzn-errortype`, before a colon, or in the body's `__type`, after a hash; both may
-    be missing, and then message and status decide.
+    The type is in the header `x-amzn-errortype`, before a colon, or in the body's `__type`, after a hash. If both are
+    missing, message and status decide.
     """
     answer = read_json(body)
     named = next((value.decode("latin-1") for name, value in headers if name == b"x-amzn-errortype"), "")
@@ -112,14 +112,14 @@ def read_exception(headers: Mapping[str, Header], payload: bytes) -> Outcome:
 
 
 def _said(type_: str, message: str, status: int | None = None) -> Said:
-    """With the sharper code that the message of a vague type gives away."""
+    """What an error says; where its type is vague, with the more precise code that its message tells."""
     vague = type_.lower() not in _BY_TYPE
     code = next((code for pattern, code in _BY_MESSAGE if vague and pattern.search(message)), "")
     return Said(message=message, code=code, type=type_, status=status)
 
 
 def _with_type(outcome: Outcome, type_: str) -> Outcome:
-    """With AWS's own name as its code, where it has one."""
+    """*outcome* with *type_*, AWS's own name for the error, as its code."""
     return Outcome(
         kind=outcome.kind,
         status=outcome.status,

@@ -1,8 +1,8 @@
 """InvokeModel for Anthropic's models: their own Messages API, in Bedrock's wrapping.
 
 Requests and whole answers are those of `anthropic_messages`; here is what differs. Each message of the event stream
-holds one event of the Messages API in base64, and the last one `amazon-bedrock-invocationMetrics` beside it, which
-repeat the usage. Errors are Bedrock's.
+holds one event of the Messages API in base64; the last one also has `amazon-bedrock-invocationMetrics`, which repeat
+the usage. Errors are Bedrock's.
 
 Source: Bedrock's user guide, "Anthropic Claude Messages API", and API reference, "InvokeModelWithResponseStream",
 2026-11.
@@ -28,7 +28,7 @@ from engine.wire.stream import Relay
 __all__ = ["VERSION", "Decoder", "Encoder", "Stream", "finish"]
 
 VERSION = "bedrock-2023-05-31"
-"""The one `anthropic_version` that Bedrock takes."""
+"""The only `anthropic_version` that Bedrock takes."""
 
 _VERSIONED = {"anthropic_version": msgspec.Raw(msgspec.json.encode(VERSION))}
 _IN_THE_PATH = {"model", "stream"}
@@ -47,20 +47,20 @@ _EVENT = msgspec.json.Decoder(_Event)
 _ENCODER = msgspec.json.Encoder()
 
 
-def finish(fields: Fields, *, model: str, stream: bool) -> bytes:  # noqa: ARG001 - both stand in the path
-    """The body for InvokeModel from one of the Messages API."""
+def finish(fields: Fields, *, model: str, stream: bool) -> bytes:  # noqa: ARG001 - both are in the path
+    """The body for InvokeModel, made from one of the Messages API."""
     return _ENCODER.encode({name: raw for name, raw in fields.items() if name not in _IN_THE_PATH} | _VERSIONED)
 
 
 class _Unwrapped:
-    """Event-stream bytes in, the server-sent events in them out, however the bytes were cut."""
+    """Event-stream bytes in; out come the events they wrap, as server-sent events, however the bytes were cut."""
 
     __slots__ = ("_messages", "failure")
 
     def __init__(self) -> None:
         self._messages = eventstream.Decoder()
         self.failure: hub.Failed | None = None
-        """An exception that Bedrock told, or what cannot be read; nothing comes out after it."""
+        """An exception from Bedrock, or a message that cannot be read; nothing comes out after it."""
 
     def feed(self, data: bytes) -> bytes:
         """The events that *data* completes."""
@@ -79,7 +79,7 @@ class _Unwrapped:
         return b"".join(out)
 
     def close(self) -> None:
-        """Raises UpstreamFault where a message is not whole, or nothing was one."""
+        """Raises UpstreamFault if the last message is not whole, or the body was no event stream."""
         self._messages.close()
 
     def _event(self, message: eventstream.Message) -> bytes:
@@ -104,7 +104,7 @@ class Decoder:
 
     @property
     def done(self) -> bool:
-        """The answer has been told to its end, or has failed."""
+        """The answer has ended, or has failed."""
         return self._unwrapped.failure is not None or self._inner.done
 
     def feed(self, data: bytes) -> list[hub.Event]:
@@ -129,7 +129,7 @@ class Decoder:
 
 
 class Stream(Relay):
-    """The same on its way to a caller who speaks the Messages API: the events go out unwrapped, and as they are."""
+    """Such an answer on its way to a caller of the Messages API: the events go out unwrapped, otherwise as they are."""
 
     __slots__ = ("_unwrapped",)
 
@@ -153,14 +153,14 @@ class Stream(Relay):
 
 
 class Encoder(anthropic.Encoder):
-    """Hub events → such a stream: for stand-ins of Bedrock."""
+    """Hub events → such a stream, for stand-ins of Bedrock."""
 
     def encode(self, event: hub.Event) -> bytes:
-        """The bytes that *event* lets out; b"" for none yet."""
+        """The bytes that may go out once *event* has come; b"" for none yet."""
         return _wrapped(super().encode(event))
 
     def close(self) -> bytes:
-        """What ends the stream."""
+        """The bytes that end the stream."""
         return _wrapped(super().close())
 
 

@@ -63,7 +63,7 @@ _MEDIA_TYPES: dict[Kind, dict[str, str]] = {
         "webm": "audio/webm",
     },
 }
-"""Format → media type. Of several formats for one type the first is written.
+"""Format → media type. Where several formats have the same type, the first is written.
 
 Source: Amazon Bedrock API reference, "ImageBlock", "DocumentBlock", "VideoBlock", "AudioBlock", 2026-11.
 """
@@ -74,7 +74,7 @@ _ALIASES: dict[Kind, dict[str, str]] = {
     "video": {"video/mpg": "mpg"},
     "audio": {"audio/mp3": "mp3", "audio/x-wav": "wav", "audio/wave": "wav", "audio/x-flac": "flac"},
 }
-"""Media types that go by another name; JSON has no format of its own, and is text."""
+"""Other names of media types → format. JSON has no format of its own and goes as text."""
 
 _FORMATS: dict[Kind, dict[str, str]] = {
     kind: {media_type: name for name, media_type in reversed(types.items())} | _ALIASES[kind]
@@ -88,20 +88,20 @@ _BEGINNINGS = {
     "UklGR": "image/webp",
     "JVBERi0": "application/pdf",
 }
-"""How base64 begins of what may come without its media type."""
+"""How data in base64 begins → its media type, for data that comes without one."""
 
 _S3 = "s3://"
 
 
 class S3Location(msgspec.Struct, rename="camel", omit_defaults=True):
-    """Where in S3; *bucket_owner* is an account's number."""
+    """A place in S3; *bucket_owner* is the number of an account."""
 
     uri: str
     bucket_owner: str | None = None
 
 
 class Source(msgspec.Struct, rename="camel", omit_defaults=True, kw_only=True):
-    """One of these. `content` is a document in pieces."""
+    """Where the bytes are: one of these fields. `content` is a document in pieces."""
 
     bytes: str | None = None
     s3_location: S3Location | None = None
@@ -110,7 +110,7 @@ class Source(msgspec.Struct, rename="camel", omit_defaults=True, kw_only=True):
 
 
 class Block(msgspec.Struct, rename="camel", omit_defaults=True, kw_only=True):
-    """An image, audio, document or video block. The last four are of documents, `error` of answers."""
+    """An image, audio, document or video block. Only documents have name, context and citations, only answers error."""
 
     format: str = ""
     source: Source
@@ -121,7 +121,7 @@ class Block(msgspec.Struct, rename="camel", omit_defaults=True, kw_only=True):
 
 
 def read_media(kind: Kind, block: Block) -> hub.Media | None:
-    """The block as media; None where it says more than media can carry."""
+    """The block as media; None where it has more than media can carry."""
     source = block.source
     located = source.s3_location
     if block.context or block.citations or block.error or (located and located.bucket_owner):
@@ -138,7 +138,7 @@ def read_media(kind: Kind, block: Block) -> hub.Media | None:
 
 
 def kind_of(media: hub.Media) -> Kind:
-    """The block that says it: a file is what its media type says, a document if that says nothing else."""
+    """The block for *media*: a file becomes what its media type says, or else a document."""
     if media.kind != "file":
         return media.kind
     main = media.media_type.partition("/")[0]
@@ -146,7 +146,7 @@ def kind_of(media: hub.Media) -> Kind:
 
 
 def format_of(media: hub.Media, kind: Kind) -> str:
-    """Converse's word for the format, from the media type, the name's ending, or how the data begins.
+    """Converse's word for the format: by the media type, or how the data begins, or the ending of the name or address.
 
     Raises:
         BadRequest: Converse has no such format.
@@ -169,7 +169,7 @@ def write_source(media: hub.Media) -> dict[str, object]:
     """The `source` of a block.
 
     Raises:
-        BadRequest: it is neither data nor in S3, and Bedrock fetches nothing from elsewhere.
+        BadRequest: there is no data and the file is not in S3; Bedrock fetches nothing from elsewhere.
     """
     if media.url.startswith(_S3):
         return {"s3Location": {"uri": media.url}}

@@ -1,7 +1,7 @@
-"""Converse's parameters, both ways: everything of a request that is neither conversation nor tools.
+"""Converse's parameters, both ways: everything in a request that is neither conversation nor tools.
 
-Left out and reported, since Converse cannot say it: see `UNSAID`; `top_k` and reasoning for models that take none, a
-JSON answer without a schema, and tiers that it has no word for.
+Left out and reported, since Converse cannot say them: those in `UNSAID`, `top_k` and reasoning for models that take
+none, a JSON answer without a schema, and tiers that it has no word for.
 """
 
 from typing import Any
@@ -35,11 +35,11 @@ _HARMLESS = {"n": 1, "parallel_tool_calls": True, "logprobs": False}
 _TIERS = {"default": "default", "standard_only": "default", "flex": "flex", "priority": "priority"} | {
     "reserved": "reserved"
 }
-"""What callers say → Converse's word. Source: Bedrock's API reference, "ServiceTier", 2026-11."""
+"""Callers' word → Converse's word. Source: Bedrock's API reference, "ServiceTier", 2026-11."""
 
 
 LEAST_TOP_P_THINKING = 0.95
-"""While Claude thinks. Source: Anthropic's documentation, "Extended thinking", 2026-11."""
+"""The least `top_p` while Claude thinks. Source: Anthropic's documentation, "Extended thinking", 2026-11."""
 _OFF = {"type": "disabled"}
 
 
@@ -88,7 +88,7 @@ _ENCODER = msgspec.json.Encoder()
 
 
 def read_parameters(said: Parameters) -> tuple[dict[str, Any], dict[str, hub.Json]]:
-    """The fields of a `hub.Request` that *said* sets, and those of the body that are left, in whole or in part.
+    """The fields of a `hub.Request` that *said* sets, and what is left of the body's, in whole or in part.
 
     The additional fields are read as Anthropic's models take them.
     """
@@ -111,7 +111,7 @@ def read_parameters(said: Parameters) -> tuple[dict[str, Any], dict[str, hub.Jso
 
 
 def _format(config: msgspec.Raw) -> hub.OutputFormat | None:
-    """The shape that is asked for; None where *config* says something else, or more."""
+    """The answer's shape that is asked for; None where *config* asks for something else, or more."""
     try:
         schema = _OUTPUT.decode(config).text_format.structure.json_schema
     except msgspec.ValidationError:
@@ -124,7 +124,7 @@ def _format(config: msgspec.Raw) -> hub.OutputFormat | None:
 def write_parameters(
     request: hub.Request, maker: str, lost: list[str], *, adaptive: bool | None = None
 ) -> dict[str, Any]:
-    """The fields of the body that say the request's parameters; the names of what was left out go to *lost*."""
+    """The body's fields for the request's parameters; the names of what was left out go to *lost*."""
     lost += [name for name in UNSAID if getattr(request, name) not in {None, "", _HARMLESS.get(name)}]
     ruled = maker == reasoning.ANTHROPIC and request.origin not in {PROTOCOL, reasoning.ANTHROPIC}
     thinks = reasoning.write_reasoning(request, maker, adaptive=adaptive)
@@ -132,7 +132,7 @@ def write_parameters(
         lost.append("reasoning")
         thinks = {}
     sampling: dict[str, Any] = {"temperature": request.temperature, "top_p": request.top_p, "top_k": request.top_k}
-    if ruled:  # whoever speaks to Claude in a protocol of its own, knows its rules
+    if ruled:  # callers that use a protocol of Claude's own know its rules
         sampling = _claude_sampling(sampling, thinking=_is_on(thinks), lost=lost)
     top_k = _top_k(sampling["top_k"], maker, lost)
     written = {
@@ -145,7 +145,7 @@ def write_parameters(
 
 
 def _forced(request: hub.Request) -> bool:
-    """Whether a tool must be used; Claude refuses to think then."""
+    """Whether a tool must be used; Claude refuses thinking then."""
     return bool(request.tools) and request.tool_choice is not None and request.tool_choice.mode == "any"
 
 
@@ -154,7 +154,7 @@ def _is_on(thinks: dict[str, Any]) -> bool:
 
 
 def _claude_sampling(asked: dict[str, Any], *, thinking: bool, lost: list[str]) -> dict[str, Any]:
-    """The parameters as far as Claude takes them: while it thinks, next to none, and never both of the first two.
+    """Temperature, `top_p` and `top_k` as far as Claude takes them: few while it thinks, never both of the first two.
 
     Source: Bedrock's user guide, "Anthropic Claude Messages API", and Anthropic's, "Extended thinking", 2026-11.
     """
@@ -191,7 +191,7 @@ def _inference(request: hub.Request, sampling: dict[str, Any]) -> dict[str, Any]
 
 
 def _output(form: hub.OutputFormat | None, lost: list[str], *, close: bool) -> _Output | None:
-    """Structured output; the schema is JSON in a string, and always strict. *close*: its objects take no more keys.
+    """Structured output; the schema is JSON in a string, and always strict. *close*: forbid its objects further keys.
 
     Source: Bedrock's API reference, "OutputConfig" and "JsonSchemaDefinition", 2026-11.
     """
@@ -205,7 +205,7 @@ def _output(form: hub.OutputFormat | None, lost: list[str], *, close: bool) -> _
 
 
 def _tier(tier: str, lost: list[str]) -> dict[str, str] | None:
-    if tier in {"", "auto"}:  # auto is what happens without one
+    if tier in {"", "auto"}:  # without a tier it is auto anyway
         return None
     if tier not in _TIERS:
         lost.append("service_tier")
@@ -214,5 +214,5 @@ def _tier(tier: str, lost: list[str]) -> dict[str, str] | None:
 
 
 def merged(additional: dict[str, Any], before: hub.Json | None) -> dict[str, Any]:
-    """*additional*, and what stood there before that it does not say."""
+    """*additional*, with those fields of *before* that it does not set."""
     return (_VALUES.decode(before) if before is not None else {}) | additional

@@ -1,7 +1,7 @@
-"""Converse's content blocks, read: of requests and whole answers. `blocks` writes them, `pieces` reads streamed ones.
+"""Converse's content blocks in requests and whole answers, read. `blocks` writes them, `pieces` reads streamed ones.
 
-A block is an object with one key that says what it is. What the hub has no word for becomes `Foreign`, with the whole
-block as its bytes, and the block's key as its kind.
+A block is an object with one key that says what it is. A block that the hub has no word for becomes `Foreign`, with the
+whole block as its bytes and the block's key as its kind.
 """
 
 import base64
@@ -16,7 +16,7 @@ from engine.wire.bedrock import PROTOCOL, media
 __all__ = ["CALLERS", "CachePoint", "ToolUse", "cached", "foreign", "parts", "read_citation", "withheld"]
 
 CALLERS = {None, "tool_use"}
-"""Types of a call that is for the caller."""
+"""Types of calls that the caller is to run."""
 
 
 class _Part(msgspec.Struct, gc=False):
@@ -31,7 +31,7 @@ class CachePoint(msgspec.Struct, rename="camel", omit_defaults=True):
 
 
 class ToolUse(msgspec.Struct, rename="camel", kw_only=True):
-    """*type* is `server_tool_use` for what Bedrock runs itself; for the caller's tools `tool_use`, or missing."""
+    """A call; *type* is `server_tool_use` if Bedrock runs it itself, `tool_use` or missing for the caller's tools."""
 
     tool_use_id: str
     name: str
@@ -76,7 +76,7 @@ class _Cited(msgspec.Struct):
 
 
 class _Block(msgspec.Struct, rename="camel", kw_only=True):
-    """A content block; one of these. In tool results *json* as well."""
+    """A content block: one of these fields. *json* occurs only in tool results."""
 
     text: str | None = None
     json: msgspec.Raw = msgspec.Raw()
@@ -99,8 +99,8 @@ _CITATION = msgspec.json.Decoder(_Citation)
 def parts(raws: Iterable[msgspec.Raw], *, results: bool) -> list[hub.Part]:
     """What the blocks say, in order.
 
-    *results*: tool results are the caller's, as in a request's user messages; the others are of tools that Bedrock
-    runs, and foreign.
+    *results*: whether tool results may be the caller's, as in the user messages of a request. All other results are
+    those of tools that Bedrock runs, and foreign.
 
     Raises:
         msgspec.ValidationError: a block is not of the protocol's shape.
@@ -117,7 +117,7 @@ def parts(raws: Iterable[msgspec.Raw], *, results: bool) -> list[hub.Part]:
 
 
 def _content(block: _Block) -> hub.Part | None:
-    """Words."""
+    """Text, or media; None where the block is neither."""
     if block.text is not None:
         return hub.Text(text=block.text)
     if block.json:
@@ -140,7 +140,7 @@ def _media(block: _Block) -> hub.Media | None:
 
 
 def _exchange(block: _Block, *, results: bool) -> hub.Part | None:
-    """Calls, results, thoughts."""
+    """A call, a result or a thought; None where the block is none."""
     use, result = block.tool_use, block.tool_result
     if use is not None and use.type in CALLERS:
         return hub.ToolCall(id=use.tool_use_id, name=use.name, arguments=bytes(use.input).decode())
@@ -163,9 +163,9 @@ def _thought(reasoning: _Reasoning) -> hub.Thinking | None:
 
 
 def withheld(blob: str) -> str:
-    """Anthropic's own text for reasoning that it withholds: Bedrock puts it into base64 once more.
+    """Anthropic's own text for reasoning that it withholds, which Bedrock puts into base64 once more.
 
-    Empty for what is no such text; that is some other model's, and foreign.
+    Empty for anything else: that is some other model's, and foreign.
     """
     try:
         return base64.b64decode(blob, validate=True).decode("ascii")
@@ -174,7 +174,7 @@ def withheld(blob: str) -> str:
 
 
 def read_citation(raw: msgspec.Raw) -> hub.Citation:
-    """The citation. Its positions are of the source and not of the answer, so they stay in what is foreign."""
+    """The citation. Its positions are in the source and not in the answer, so they stay in `foreign`."""
     citation = _CITATION.decode(raw)
     web = citation.location.web if citation.location else None
     return hub.Citation(
@@ -186,7 +186,7 @@ def read_citation(raw: msgspec.Raw) -> hub.Citation:
 
 
 def foreign(raw: msgspec.Raw) -> hub.Foreign:
-    """The block, whole; its kind is its key, of a tool that Bedrock runs `server_tool_use`."""
+    """The whole block; its kind is its key, or `server_tool_use` for a call of a tool that Bedrock runs."""
     block = _OBJECT.decode(raw)
     kind = next(iter(block), "empty")
     if kind == "toolUse":
@@ -195,7 +195,7 @@ def foreign(raw: msgspec.Raw) -> hub.Foreign:
 
 
 def _mark(read: list[hub.Part], point: CachePoint, raw: msgspec.Raw) -> None:
-    """A cache point belongs to what stands before it; where that cannot carry one it stays a block."""
+    """Put a cache point on the part before it; if that cannot carry one, it stays a block."""
     last = read[-1] if read else None
     if isinstance(last, hub.Text | hub.Media | hub.ToolCall | hub.ToolResult) and last.cache is None:
         read[-1] = msgspec.structs.replace(last, cache=cached(point))

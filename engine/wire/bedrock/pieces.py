@@ -1,4 +1,4 @@
-"""One content block of a stream, while its pieces arrive: what can only be said once it is whole."""
+"""One content block of a stream, while its pieces arrive: holds what can only be told once it is whole."""
 
 import base64
 import binascii
@@ -31,7 +31,7 @@ class _Image(msgspec.Struct):
 
 
 class Start(msgspec.Struct, rename="camel", kw_only=True):
-    """How a block begins; blocks of text and of reasoning have no start."""
+    """How a block begins; blocks of text or reasoning have no start."""
 
     tool_use: _ToolUse | None = None
     tool_result: _ToolResult | None = None
@@ -53,7 +53,7 @@ class _ImagePiece(msgspec.Struct):
 
 
 class Delta(msgspec.Struct, rename="camel", kw_only=True):
-    """A piece of a block; one of these."""
+    """A piece of a block: one of these fields."""
 
     text: str | None = None
     tool_use: _Input | None = None
@@ -71,7 +71,7 @@ class Pieces:
     def __init__(self, start: Start | None = None, call: int | None = None) -> None:
         self._start = start or Start()
         self._call = call
-        """The number of the caller's tool call that the block is."""
+        """Number of the tool call, if the block is one for the caller."""
         self._argued = False
         self._input: list[str] = []
         self._results: list[msgspec.Raw] = []
@@ -80,7 +80,7 @@ class Pieces:
         self._signature = ""
 
     def add(self, delta: Delta) -> hub.Event | None:
-        """What the piece says at once; None for what is held."""
+        """The event that the piece gives at once; None while it is held."""
         if delta.tool_use is not None:
             return self._argue(delta.tool_use.input)
         reasoning = delta.reasoning_content
@@ -100,7 +100,7 @@ class Pieces:
         return hub.CallDelta(call=self._call, arguments=text) if text else None
 
     def close(self) -> Iterator[hub.Event]:
-        """What only the whole block says: signatures, what is withheld, a call without arguments, what is foreign."""
+        """The events that need the whole block: signatures, pictures, foreign blocks, `{}` for a call without input."""
         if self._call is not None and not self._argued:
             yield hub.CallDelta(call=self._call, arguments="{}")
         if self._signature:
@@ -132,7 +132,7 @@ def _foreign(kind: str, block: dict[str, Any]) -> hub.Foreign:
 
 
 def _joined(pieces: list[str]) -> str:
-    """Base64 of what the pieces, each in base64 of its own, are together."""
+    """The pieces, each in base64 of its own, as one text in base64."""
     if len(pieces) == 1:
         return pieces[0]
     try:
@@ -142,7 +142,7 @@ def _joined(pieces: list[str]) -> str:
 
 
 def _object(text: str) -> msgspec.Raw:
-    """The JSON that the pieces of a tool's input are together; `{}` where they are none."""
+    """*text*, a tool's joined input, as JSON; `{}` if it is none."""
     try:
         msgspec.json.decode(text)
     except (msgspec.DecodeError, RecursionError):

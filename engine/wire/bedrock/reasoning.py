@@ -1,6 +1,6 @@
-"""What only some models behind Converse understand, and each maker's models in another way: reasoning and `top_k`.
+"""Reasoning and `top_k`, which only some models behind Converse understand, those of each maker in its own way.
 
-They travel in `additionalModelRequestFields`, which Bedrock hands to the model unread.
+They go in `additionalModelRequestFields`, which Bedrock hands to the model unread.
 """
 
 import re
@@ -17,7 +17,7 @@ __all__ = ["ANTHROPIC", "Maker", "maker_of", "read_additional", "write_reasoning
 T = TypeVar("T")
 
 Maker = str
-"""`anthropic`, `nova`, `openai`, `qwen`, `mistral`, another word of the id, or empty where the name does not say."""
+"""`anthropic`, `nova`, `openai`, `qwen`, `mistral`, another maker's word in the id; empty where the name has none."""
 
 ANTHROPIC = "anthropic"
 _KNOWN = (ANTHROPIC, "nova", "openai", "qwen", "mistral", "meta", "cohere", "ai21", "deepseek", "titan", "writer")
@@ -26,20 +26,20 @@ _CLAUDE = re.compile(r"claude-(?:[a-z]+-)?(\d+)(?:[-.](\d{1,2})(?!\d))?")
 
 FIRST_THINKING = (3, 7)
 FIRST_ADAPTIVE = (4, 6)
-"""From here on a Claude model decides itself how long it thinks, and takes an effort; this one a budget as well.
+"""From this version on, a Claude model decides itself how long it thinks and takes an effort; this one also a budget.
 
 Source: Anthropic's documentation, "Adaptive thinking", and Bedrock's user guide of the same name, 2026-11.
 """
 
 MOST_CLAUDE_TOKENS = 64_000
-"""What the smallest of the Claude models that think writes at most; stands where the caller sets no bound."""
+"""The most that the smallest of the thinking Claude models writes; assumed where the caller sets no bound."""
 
 _EFFORTS = {"minimal": "low", "low": "low", "medium": "medium", "high": "high", "xhigh": "high", "max": "high"}
 """For models with three efforts."""
 
 
 def maker_of(model: str) -> Maker:
-    """Whose model it is, by Bedrock's id, an ARN, or a canonical `anthropic/claude-…`; empty if it is not said."""
+    """Whose model it is, from Bedrock's id, an ARN or a canonical `anthropic/claude-…`; empty if they do not say."""
     name = model.lower()
     if "claude" in name:
         return ANTHROPIC
@@ -47,7 +47,7 @@ def maker_of(model: str) -> Maker:
 
 
 def write_top_k(top_k: int, maker: Maker) -> dict[str, Any] | None:
-    """The additional fields for it; None where the maker's models take none, or it is not known whose the model is.
+    """The additional fields for `top_k`; None where the maker's models take none, or the maker is unknown.
 
     Source: Bedrock's user guide, "Inference request parameters", and Amazon Nova's, "Complete request schema", 2026-11.
     """
@@ -57,12 +57,12 @@ def write_top_k(top_k: int, maker: Maker) -> dict[str, Any] | None:
 
 
 def write_reasoning(request: hub.Request, maker: Maker, *, adaptive: bool | None) -> dict[str, Any] | None:
-    """The additional fields for it, none where nothing is asked; None where the maker's models cannot be told.
+    """The additional fields for reasoning, empty where none is asked for; None where the model cannot be told.
 
-    *adaptive*, of Claude: as in `anthropic_messages.request.encode_request`; None leaves it to the model's name.
+    *adaptive*, for Claude: as in `anthropic_messages.request.encode_request`; None leaves it to the model's name.
 
-    Source: Bedrock's user guide, "Extended thinking", and Amazon Nova's, "Extended thinking", 2026-11; of gpt-oss and
-    Qwen recorded traffic.
+    Source: Bedrock's user guide, "Extended thinking", and Amazon Nova's, "Extended thinking", 2026-11; for gpt-oss and
+    Qwen, recorded traffic.
     """
     asked = request.reasoning
     if asked is None:
@@ -107,7 +107,7 @@ class _OutputConfig(msgspec.Struct, forbid_unknown_fields=True):
 def read_additional(
     fields: dict[str, msgspec.Raw],
 ) -> tuple[hub.Reasoning | None, int | None, dict[str, msgspec.Raw]]:
-    """Reasoning and `top_k` as Anthropic's models are told, and the additional fields that say something else."""
+    """Reasoning and `top_k`, read as Anthropic's models take them, and the additional fields that are left."""
     rest = dict(fields)
     thinking = _read(rest, "thinking", _Thinking)
     top_k = _read(rest, "top_k", int)
@@ -124,7 +124,7 @@ def read_additional(
 
 
 def _read(fields: dict[str, msgspec.Raw], name: str, type_: type[T]) -> T | None:
-    """The field, taken out; None, and left in, where it says more than *type_* can."""
+    """The field, taken out of *fields*; None, and left in, if it says more than *type_* can hold."""
     if name not in fields:
         return None
     try:

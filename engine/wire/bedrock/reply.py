@@ -41,10 +41,10 @@ _MORE = "additionalModelResponseFields"
 
 
 def decode_reply(body: bytes) -> hub.Reply:
-    """The answer that *body* is. Converse gives it neither an id nor the model's name.
+    """The answer in *body*. Converse gives it neither an id nor the model's name.
 
     Raises:
-        UpstreamMalformed: it is none of Converse's.
+        UpstreamMalformed: it is no answer of Converse's.
     """
     try:
         said = _REPLY.decode(body)
@@ -69,7 +69,7 @@ def decode_reply(body: bytes) -> hub.Reply:
 
 
 def stop_sequence(more: msgspec.Raw) -> str:
-    """The stop sequence that was met, where the caller asked for it by `additionalModelResponseFieldPaths`."""
+    """The stop sequence that was met, if the caller asked for it by `additionalModelResponseFieldPaths`; else empty."""
     try:
         said: Any = msgspec.json.decode(more) if more else None
     except (msgspec.DecodeError, RecursionError):
@@ -79,7 +79,7 @@ def stop_sequence(more: msgspec.Raw) -> str:
 
 
 def encode_reply(reply: hub.Reply) -> bytes:
-    """The answer as Converse would have written it, of its first choice. For answers of our own making."""
+    """The answer as Converse would have written it, with the first choice. For answers of our own making."""
     choice = reply.choices[0] if reply.choices else hub.Choice()
     calls = any(isinstance(part, hub.ToolCall) for part in choice.parts)
     body: dict[str, Any] = {

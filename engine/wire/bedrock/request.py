@@ -38,10 +38,10 @@ _READ = frozenset(field.encode_name for field in msgspec.structs.fields(_Body))
 
 
 def encode_request(request: hub.Request, *, adaptive: bool | None = None) -> Encoded:
-    """The body for Converse. `request.model` tells whose model it is, so it should be the provider's name for it.
+    """The body for Converse. `request.model` should be the provider's name for the model, since it tells the maker.
 
-    *adaptive*, of Claude: whether the model chooses how long it thinks and takes an effort, or takes a budget; None
-    leaves it to the name.
+    *adaptive*, for Claude: whether the model chooses how long it thinks and takes an effort, or takes a budget; None
+    leaves it to the model's name.
 
     Raises:
         BadRequest: content that Converse cannot take, such as a picture by URL.
@@ -62,7 +62,7 @@ def encode_request(request: hub.Request, *, adaptive: bool | None = None) -> Enc
 
 
 def _turns(messages: tuple[hub.Message, ...], blocks: Blocks) -> tuple[list[Any], list[Any]]:
-    """The system blocks, and the turns: user and assistant alternate, and results are the user's."""
+    """The system blocks, and the turns: user and assistant alternate, and tool results are the user's."""
     system: list[Any] = []
     turns: list[dict[str, Any]] = []
     for message in messages:
@@ -87,10 +87,10 @@ def _checked(said: tuple[hub.Part, ...]) -> tuple[hub.Part, ...]:
 
 
 def decode_request(fields: Fields) -> hub.Request:
-    """The request that a body of Converse's is.
+    """The request that *fields*, a body for Converse, make.
 
     Raises:
-        BadRequest: it is none; `param` names the field.
+        BadRequest: they are not of the protocol's shape; `param` names the field.
     """
     known = {name: raw for name, raw in fields.items() if name in _READ}
     try:
@@ -126,7 +126,7 @@ def _wrong(fields: Fields) -> str:
 
 
 def _messages(body: _Body) -> tuple[hub.Message, ...]:
-    """The conversation: the system's text first, results apart from what the user says, neighbours as one."""
+    """The conversation: the system's text first, tool results in messages of their own, neighbours of a role joined."""
     turns: list[tuple[hub.Role, list[hub.Part]]] = []
     if body.system:
         turns.append((hub.Role.SYSTEM, parts(body.system, results=False)))

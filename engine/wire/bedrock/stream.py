@@ -1,6 +1,6 @@
 """Converse's streams: event-stream bytes → hub events. `encoder` writes them.
 
-Order: messageStart; for each block contentBlockStart (of tools only), contentBlockDelta, contentBlockStop;
+Order: messageStart; for each block contentBlockStart (not for text or reasoning), contentBlockDelta, contentBlockStop;
 messageStop with the stop reason; metadata with the usage, and the end. Payloads carry padding under `p`.
 
 Source: Amazon Bedrock API reference, "ConverseStream", 2026-11.
@@ -55,7 +55,7 @@ _MESSAGE_STOPPED = msgspec.json.Decoder(_MessageStopped)
 _METADATA = msgspec.json.Decoder(_Metadata)
 
 MOST_BLOCKS = 1_000
-"""Open at once; an answer has a handful, one after the other."""
+"""The most blocks that may be open at once; an answer has a handful, one after the other."""
 
 
 class Decoder:
@@ -71,7 +71,7 @@ class Decoder:
         self._finished = False
         self._failed = False
         self.done = False
-        """The metadata, which come last, have been seen, or a failure: nothing after that counts."""
+        """The metadata, which come last, or a failure have been seen: nothing after that counts."""
 
     def feed(self, data: bytes) -> list[hub.Event]:
         """The events that *data* completes. After `Failed` there are none."""
@@ -118,7 +118,7 @@ class Decoder:
                 self._finish(_MESSAGE_STOPPED.decode(payload), events)
             case "metadata":
                 self._meter(_METADATA.decode(payload), events)
-            case _:  # what is not known says nothing to us
+            case _:  # unknown events are ignored
                 return
 
     def _open(self, events: list[hub.Event]) -> None:

@@ -51,7 +51,7 @@ _TOOL = msgspec.json.Decoder(_Tool)
 
 
 def read_tools(config: Config) -> tuple[hub.Tool | hub.Foreign, ...]:
-    """The tools; what is no `toolSpec`, a system tool, is foreign.
+    """The tools; anything but a `toolSpec`, such as a system tool, is foreign.
 
     Raises:
         msgspec.ValidationError: a tool is not of the protocol's shape.
@@ -83,10 +83,10 @@ def read_choice(config: Config) -> hub.ToolChoice | None:
 
 
 def write_tools(request: hub.Request, blocks: Blocks, lost: list[str]) -> dict[str, Any]:
-    """`toolConfig`, where there is one to write; the names of what was left out go to *lost*.
+    """`toolConfig`, if there is one to write; the names of what was left out go to *lost*.
 
-    Converse refuses calls and results in a conversation without tools. Where the caller sends none, those that were
-    called stand in for them, taking anything.
+    Converse refuses calls and results in a conversation without tools. If the caller sends no tools, the ones that were
+    called are declared, with a schema that takes anything.
     """
     choice = request.tool_choice or hub.AUTO
     called = _called(request.messages)
@@ -126,7 +126,7 @@ def _spec(tool: hub.Tool) -> dict[str, Any]:
 
 
 def _called(messages: tuple[hub.Message, ...]) -> list[str]:
-    """The names of the tools that were called, in order, once each; `tool` for results whose call is not there."""
+    """The names of the tools that were called, in order, once each; `tool` for results that do not name theirs."""
     names: dict[str, None] = {}
     for message in messages:
         for part in message.parts:
@@ -140,7 +140,7 @@ def _stand_ins(called: list[str]) -> list[Any]:
 
 
 def _choice(choice: hub.ToolChoice) -> dict[str, Any]:
-    """Of several tools that alone may be used, `write_tools` sends only these."""
+    """`toolChoice`. Where one of several named tools must be used, `write_tools` offers only those."""
     match choice.mode:
         case "any" if len(choice.names) == 1:
             return {"toolChoice": {"tool": {"name": choice.names[0]}}}

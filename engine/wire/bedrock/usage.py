@@ -1,4 +1,4 @@
-"""What Converse says of an answer's end: its token counts and its stop reason, and both the other way."""
+"""What Converse says at an answer's end, both ways: its token counts and its stop reason."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ MOST_TOKENS = 10**12
 
 
 class TokenUsage(msgspec.Struct, rename="camel", omit_defaults=True, kw_only=True, gc=False):
-    """Converse's counts. Some models spell those of the cache with `Count` at the end, most send both spellings."""
+    """Converse's counts. Some models spell those of the cache with `Count` at the end; most send both spellings."""
 
     input_tokens: float | None = None
     output_tokens: float | None = None
@@ -24,14 +24,14 @@ class TokenUsage(msgspec.Struct, rename="camel", omit_defaults=True, kw_only=Tru
     cache_read_input_token_count: float | None = None
     cache_write_input_token_count: float | None = None
     cache_details: Any = None
-    """What was written to the cache, by how long it is kept: `[{"ttl": "1h", "inputTokens": 7}]`."""
+    """Tokens written to the cache, by how long they are kept: `[{"ttl": "1h", "inputTokens": 7}]`."""
 
 
 def read_usage(said: TokenUsage | None) -> Usage | None:
-    """The counts, which are disjoint as they come: input tokens exclude the cache's. None where there are none.
+    """The counts, which come disjoint already: input tokens exclude the cache's. None where there are none.
 
-    Reasoning is part of the output and not told apart. What was written to the cache and is not kept for an hour is of
-    five minutes.
+    Reasoning is part of the output and not counted separately. What was written to the cache is kept for five minutes,
+    unless it is kept for an hour.
     """
     if said is None or (said.input_tokens is None and said.output_tokens is None):
         return None
@@ -47,7 +47,7 @@ def read_usage(said: TokenUsage | None) -> Usage | None:
 
 
 def _of_an_hour(details: object) -> int:
-    """Source: botocore 1.44's service model of bedrock-runtime, `CacheDetail`."""
+    """Tokens kept for an hour. Source: botocore 1.44's service model of bedrock-runtime, `CacheDetail`."""
     found = [each for each in details if isinstance(each, dict)] if isinstance(details, list) else []
     counts = [each.get("inputTokens") for each in found if each.get("ttl") == "1h"]
     return sum(_count(count) for count in counts if isinstance(count, int | float))
@@ -97,16 +97,16 @@ _STOP_REASONS = {
 
 
 def finish_of(stop_reason: str, *, calls: bool) -> hub.Finish:
-    """Why the answer ended; *calls*: it wants tools of the caller's.
+    """Why the answer ended; *calls*: whether it calls tools of the caller's.
 
-    Not every model behind Converse says `tool_use` when it does.
+    Not every model behind Converse says `tool_use` then.
     """
     said = _FINISHES.get(stop_reason, hub.Finish.ERROR)
     return hub.Finish.TOOL_CALLS if calls and said is hub.Finish.STOP else said
 
 
 def stop_reason_of(finish: hub.Finish | None, raw: str, *, calls: bool) -> str:
-    """The stop reason that says *finish*; *raw*, the provider's own word, where it is one of Converse's."""
+    """The stop reason for *finish*; *raw*, the provider's own word, if it is one of Converse's."""
     if raw in _FINISHES:
         return raw
     if calls and finish in {None, hub.Finish.STOP}:
