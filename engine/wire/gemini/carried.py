@@ -36,10 +36,10 @@ _CONTENTS = msgspec.json.Decoder(list[_Content] | _Content)
 
 
 def carried(contents: msgspec.Raw) -> Media:
-    """The media in *contents*: their size, and what they count instead of their bytes.
+    """The media in *contents*: their size, and the tokens that count in place of it.
 
     Raises:
-        BadRequest: *contents* is missing, empty, or not made of contents.
+        BadRequest: *contents* is missing, empty, or of another shape.
     """
     if not is_given(contents):
         raise missing("contents")
@@ -71,7 +71,7 @@ def _counted(blobs: list[_Blob]) -> Media:
 
 
 def _tokens(kind: str, size: int) -> Range:
-    """The tokens of *size* characters of base64; what comes by reference counts as one picture, page or second."""
+    """The tokens of *size* characters of base64; media by reference count as one picture, page or second."""
     size_bytes = size * estimate.BASE64_BYTES
     match kind:
         case "image" | "video":

@@ -1,6 +1,6 @@
 """The shapes of Gemini's JSON that requests, answers and stream chunks share, as far as they are read.
 
-Protocol buffers stand behind it, so a field that is null, empty or zero may be missing, and whoever sets
+The JSON is made from protocol buffers, so a field that is null, empty or zero may be missing, and a caller that sets
 `$alt=json;enum-encoding=int` gets numbers for enumerations.
 
 Source: https://ai.google.dev/api/generate-content, and the discovery document of v1beta, read 2026-11.
@@ -27,7 +27,7 @@ __all__ = [
 PROTOCOL = "gemini"
 
 NOT_GIVEN = msgspec.Raw(b"null")
-"""What a field that is kept as bytes says when it is missing."""
+"""The value of a missing field, for fields that are kept as bytes."""
 
 
 def is_given(raw: msgspec.Raw) -> bool:
@@ -36,7 +36,7 @@ def is_given(raw: msgspec.Raw) -> bool:
 
 
 class Blob(msgspec.Struct, rename="camel", gc=False):
-    """Bytes in base64, in either alphabet: google-genai writes the URL-safe one."""
+    """Bytes in base64, in either of its alphabets: google-genai writes the URL-safe one."""
 
     mime_type: str | None = None
     data: str | None = None
@@ -50,7 +50,7 @@ class FileData(msgspec.Struct, rename="camel", gc=False):
 
 
 class PartialArg(msgspec.Struct, rename="camel", gc=False):
-    """A piece of a call's arguments that Vertex streams; a string that `will_continue` goes on in the next piece."""
+    """A piece of a call's arguments that Vertex streams; where `will_continue`, the next piece continues the string."""
 
     json_path: str | None = None
     string_value: str | None = None

@@ -30,7 +30,7 @@ _ENCODER = msgspec.json.Encoder()
 
 @depth_checked
 def read_count(body: bytes, *, model: str) -> Envelope:
-    """The request that is to be counted: its `fields` are those of `generateContent`.
+    """The request to count; its `fields` are those of `generateContent`.
 
     Raises:
         BadRequest: as `envelope.read_envelope`, or `generateContentRequest` is no object.
@@ -46,7 +46,7 @@ def read_count(body: bytes, *, model: str) -> Envelope:
 
 
 def finish_count(fields: Fields, *, model: str, flat: bool = False) -> bytes:
-    """The body that has a provider count *fields*, its name for the model being *model*; *flat* is Vertex's way."""
+    """The body that asks a provider to count *fields*; *model* is its name for the model, *flat* is Vertex's shape."""
     said = {name: raw for name, raw in fields.items() if name != "model"}
     if flat or said.keys() == {"contents"}:
         return _ENCODER.encode(said)
@@ -57,7 +57,7 @@ def read_count_reply(body: bytes) -> int:
     """The tokens that a provider counted.
 
     Raises:
-        UpstreamMalformed: *body* says no count.
+        UpstreamMalformed: *body* has no count.
     """
     return decoded(_COUNT, body, "not a count of tokens").total_tokens
 

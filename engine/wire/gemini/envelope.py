@@ -1,4 +1,4 @@
-"""Gemini's requests as far as routing looks into them. The model, and whether to stream, stand in the path."""
+"""Gemini's requests as far as routing looks into them. The path names the model and says whether to stream."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -26,7 +26,7 @@ _VALUE = msgspec.json.Decoder()
 
 @depth_checked
 def read_envelope(body: bytes, *, model: str, stream: bool) -> Envelope:
-    """The request that *body* is; *model* and *stream* are what the path says.
+    """The request in *body*; *model* and *stream* are what the path says.
 
     Raises:
         BadRequest: not UTF-8, not JSON (NaN, lone surrogates, too deep), not an object, `contents` is missing or of the
@@ -36,7 +36,7 @@ def read_envelope(body: bytes, *, model: str, stream: bool) -> Envelope:
 
 
 def envelope_of(fields: Fields, size_bytes: int, *, model: str, stream: bool) -> Envelope:
-    """What routing looks at of *fields*, which took *size_bytes*.
+    """What routing looks at in *fields*, whose body had *size_bytes*.
 
     Raises:
         BadRequest: as `read_envelope`.
@@ -74,7 +74,7 @@ def _read_small(fields: Fields) -> dict[str, Any]:
     name = "generationConfig"
     try:
         known = {name: _VALUE.decode(raw) for name, raw in canonical(small).items()}
-    except msgspec.DecodeError as exc:  # what is JSON and yet cannot be read is a number out of range
+    except msgspec.DecodeError as exc:  # JSON that cannot be read has a number out of range
         raise too_large(name) from exc
     for name, value in members(known, "generationConfig").items():
         if type(value) is int and value.bit_length() > MOST_BITS:
@@ -84,6 +84,6 @@ def _read_small(fields: Fields) -> dict[str, Any]:
 
 
 def _reasoning(config: Mapping[str, Any]) -> bool:
-    """Whether thinking is asked for; a budget of nothing asks for none."""
+    """Whether thinking is asked for; a budget of 0 does not."""
     thinking = config.get("thinkingConfig")
     return isinstance(thinking, dict) and bool(thinking) and thinking.get("thinkingBudget") != 0

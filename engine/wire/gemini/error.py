@@ -32,7 +32,7 @@ _BY_CODE = {
     "internal": OutcomeKind.SERVER_ERROR,
     "deadline_exceeded": OutcomeKind.SERVER_ERROR,
 }
-"""Reasons (of `ErrorInfo`) and statuses, in lower case. `INVALID_ARGUMENT` says too little to stand here."""
+"""Reasons (of `ErrorInfo`) and statuses, in lower case. `INVALID_ARGUMENT` is too vague to be listed."""
 
 _BY_MESSAGE = (
     (
@@ -45,7 +45,7 @@ _BY_MESSAGE = (
         OutcomeKind.CONTENT_FILTER,
     ),
 )
-"""What the message of a 400 gives away beyond what is common to all protocols."""
+"""What the message of a 400 tells, beyond the phrases common to all protocols."""
 
 _DELAY = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)s")
 
@@ -66,7 +66,7 @@ _STATUSES = {
     503: "UNAVAILABLE",
     504: "DEADLINE_EXCEEDED",
 }
-"""google/rpc/code.proto, by the HTTP statuses that we send."""
+"""HTTP status that we send → its word in google/rpc/code.proto."""
 
 _ERROR_INFO = "type.googleapis.com/google.rpc.ErrorInfo"
 
@@ -92,7 +92,7 @@ def read_reply_error(body: bytes) -> Outcome | None:
 
 
 def _error_in(answer: Any) -> dict[str, Any] | None:
-    """The error that *answer* is about: a stream's stands in a list."""
+    """The error in *answer*, if there is one; a stream's error is in a list."""
     if isinstance(answer, list) and answer:
         answer = answer[0]
     error = answer.get("error") if isinstance(answer, dict) else None
@@ -109,7 +109,7 @@ def _said(error: dict[str, Any]) -> Said:
 
 
 def _sharpened(outcome: Outcome, error: dict[str, Any], status: int) -> Outcome:
-    """*outcome* with what only Google's details and messages say."""
+    """*outcome*, made more precise by Google's own details and messages."""
     kind = outcome.kind
     if kind is OutcomeKind.BAD_REQUEST and status == 400:
         kind = next((kind for pattern, kind in _BY_MESSAGE if pattern.search(outcome.message)), kind)
@@ -124,14 +124,14 @@ def _details(error: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _delay_s(detail: dict[str, Any]) -> float | None:
-    """The seconds of a `RetryInfo`, `34.4s`."""
+    """The seconds of a `RetryInfo`, such as `34.4s`; None where *detail* is none."""
     delay = detail.get("retryDelay")
     found = _DELAY.fullmatch(delay) if isinstance(delay, str) else None
     return min(float(found[1]), LONGEST_RETRY_AFTER_S) if found else None
 
 
 def error_body(told: Told) -> bytes:
-    """Google's error object; our `code` is the `reason` of its `ErrorInfo`, and *rule* stands in the metadata there."""
+    """Google's error object. In its `ErrorInfo`, `reason` is our `code`, and the metadata have the rest, `rule` too."""
     said = {"type": told.type, "param": told.param, "request_id": told.request_id, "rule": told.rule}
     info = {
         "@type": _ERROR_INFO,

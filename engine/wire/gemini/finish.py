@@ -39,13 +39,13 @@ _FINISHES = {
     **dict.fromkeys(_FILTERED, Finish.CONTENT_FILTER),
     **dict.fromkeys(_FAILED, Finish.ERROR),
 }
-"""A word that is not listed is an error, too."""
+"""Any word that is not listed is an error, too."""
 
 _NUMBERS = {1: "STOP", 2: "MAX_TOKENS", 3: "SAFETY", 4: "RECITATION", 5: "OTHER"}
 """Numbers that AI Studio and Vertex agree on."""
 
 BLOCKED = "BLOCK_REASON_UNSPECIFIED"
-"""Where a prompt is blocked and no reason is given."""
+"""The reason for a prompt that was blocked without one, or with a number for it."""
 
 _WORDS = {
     Finish.STOP: "STOP",
@@ -58,19 +58,19 @@ _WORDS = {
 
 
 def word_of(reason: str | int | None) -> str:
-    """The word that *reason* is or stands for; empty while the answer goes on."""
+    """*reason* as a word, translated if it is a number; empty while the answer goes on."""
     if isinstance(reason, int):
         return _NUMBERS.get(reason, str(reason)) if reason else ""
     return "" if reason is None or reason == "FINISH_REASON_UNSPECIFIED" else reason
 
 
 def finish_of(word: str, *, has_calls: bool) -> Finish:
-    """What *word*, not empty, means. Gemini says STOP where it wants functions called, too."""
+    """What *word*, which is not empty, means. Gemini says STOP even where it wants functions called."""
     finish = _FINISHES.get(word, Finish.ERROR)
     return Finish.TOOL_CALLS if has_calls and finish is Finish.STOP else finish
 
 
 def written(finish: Finish, raw: str, *, has_calls: bool) -> str:
-    """Gemini's word for *finish*: *raw* itself where it is one of Gemini's that means the same."""
+    """Gemini's word for *finish*: *raw* itself if it is one of Gemini's words and means the same."""
     own = raw in _FINISHES and finish_of(raw, has_calls=has_calls) is finish
     return raw if own else _WORDS[finish]

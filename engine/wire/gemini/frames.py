@@ -15,23 +15,23 @@ _SPACE = b" \t\r\n,"
 
 
 class Frames:
-    """Bytes in, whole chunks out, however the bytes were cut; which kind of stream it is shows in its first byte."""
+    """Bytes in, whole chunks out, however the bytes were cut; the first byte shows which kind of stream it is."""
 
     __slots__ = ("_blocks", "_head", "_items", "seen")
 
     def __init__(self) -> None:
         self._head = b""
-        """White space before the first byte."""
+        """White space that came before anything else."""
         self._items: Items | None = None
         self._blocks: sse.EventBlocks | None = None
         self.seen = False
-        """A chunk has arrived."""
+        """Whether a chunk has arrived."""
 
     def feed(self, data: bytes) -> list[bytes]:
         """The JSON of each chunk that *data* completes.
 
         Raises:
-            UpstreamMalformed: a chunk that is too large.
+            UpstreamMalformed: a chunk is too large.
         """
         if self._blocks is not None:
             block = self._blocks.feed(data)
@@ -51,11 +51,11 @@ class Frames:
 
     @property
     def ended(self) -> bool:
-        """The array has been closed; events have no such end."""
+        """Whether the array has been closed; a stream of events has no such end."""
         return self._items is not None and self._items.ended
 
     def close(self) -> tuple[list[bytes], bytes]:
-        """The last chunk where it only lacks the end of its event, and else what was left over."""
+        """The last chunk, if it lacks only the end of its event, and whatever else was left over."""
         if self._blocks is None:
             return [], self._items.rest() if self._items is not None else b""
         rest = self._blocks.rest()
@@ -69,16 +69,16 @@ class Frames:
 
 
 class Items:
-    """A JSON array in, its items out, as soon as each is complete. What is in them is not looked at."""
+    """A JSON array in, its items out, each as soon as it is complete. Their contents are not looked at."""
 
     __slots__ = ("_at", "_depth", "_held", "_in_string", "_start", "ended")
 
     def __init__(self) -> None:
         self._held = bytearray()
         self._at = 0
-        """How far `_held` has been looked through."""
+        """Offset in `_held` up to which it has been searched."""
         self._start = 0
-        """Where the item begins that is not complete."""
+        """Offset in `_held` of the item that is not complete yet."""
         self._depth = 0
         """1 inside the array, more inside an item."""
         self._in_string = False
@@ -88,7 +88,7 @@ class Items:
         """The items that *data* completes.
 
         Raises:
-            UpstreamMalformed: an item larger than an event may be.
+            UpstreamMalformed: an item is larger than an event may be.
         """
         self._held += data
         items: list[bytes] = []
@@ -106,14 +106,14 @@ class Items:
         return bytes(self._held).strip(_SPACE)
 
     def _next(self) -> int:
-        """Where the next byte stands that matters; -1 for none yet, with everything before it looked through."""
+        """Offset of the next byte that matters; -1 if none has come, all that has being marked as searched."""
         pattern = _IN_STRING if self._in_string else _OUTSIDE
         found = pattern.search(self._held, self._at)
         if found is None:
             self._at = max(self._at, len(self._held))
             return -1
         at = found.start()
-        if self._held[at] == ord("\\") and at + 1 == len(self._held):  # what it escapes has not arrived
+        if self._held[at] == ord("\\") and at + 1 == len(self._held):  # the byte that it escapes has not arrived
             self._at = at
             return -1
         return at

@@ -1,7 +1,7 @@
 """Where an answer's words come from: `groundingMetadata` and `citationMetadata` ↔ citations.
 
-Gemini counts the bytes of the text, the hub its characters. What Gemini said is kept raw beside the citations, as
-foreign parts of the kinds in `KEPT`, since callers of its own protocol want the search suggestions that it must show.
+Gemini counts the text in bytes, the hub in characters. What Gemini said is kept raw beside the citations, as foreign
+parts of the kinds in `KEPT`: callers of its own protocol need the search suggestions in it, which they must show.
 
 Source: https://ai.google.dev/api/generate-content#GroundingMetadata, read 2026-11.
 """
@@ -21,7 +21,7 @@ KEPT = {
     "citationMetadata": "citation_metadata",
     "urlContextMetadata": "url_context_metadata",
 }
-"""What is said about a candidate and kept as it was said: Gemini's name → attribute."""
+"""What is said about a candidate's sources and kept verbatim: Gemini's name → attribute."""
 
 
 class _Source(msgspec.Struct):
@@ -77,7 +77,7 @@ def has_sources(candidate: Candidate) -> bool:
 
 
 def kept_in(candidate: Candidate) -> Iterator[hub.Foreign]:
-    """What *candidate* says about its sources, as it says it."""
+    """What *candidate* says about its sources, verbatim."""
     for name, attribute in KEPT.items():
         raw: msgspec.Raw = getattr(candidate, attribute)
         if is_given(raw) and bytes(raw) != b"{}":
@@ -85,7 +85,7 @@ def kept_in(candidate: Candidate) -> Iterator[hub.Foreign]:
 
 
 class Sources:
-    """The sources that an answer has named so far: a stream names each once, and counts them through."""
+    """The sources that an answer has named so far: a stream names each once and numbers them consecutively."""
 
     __slots__ = ("chunks",)
 
@@ -94,7 +94,7 @@ class Sources:
 
 
 def citations_in(candidate: Candidate, text: str, sources: Sources) -> list[hub.Citation]:
-    """The citations of *text*, the answer's whole text up to here; *sources* grows by those that are new.
+    """The citations in *text*, the answer's whole text so far; new sources are added to *sources*.
 
     Raises:
         msgspec.ValidationError: the metadata is not of Gemini's shape.
@@ -128,7 +128,7 @@ def _source(chunk: _Chunk) -> _Source | None:
 
 
 def _characters(text: str, start: int | None, end: int | None) -> tuple[int | None, int | None]:
-    """The characters between two bytes of *text*; (None, None) where no end is said. A start that is 0 is left out."""
+    """A span in characters, from one in bytes of *text*; (None, None) without an end. Gemini omits a start of 0."""
     if end is None:
         return None, None
     if text.isascii():
@@ -139,7 +139,7 @@ def _characters(text: str, start: int | None, end: int | None) -> tuple[int | No
 
 
 def grounding_of(citations: Sequence[hub.Citation], text: str) -> dict[str, Any]:
-    """The `groundingMetadata` that tells *citations* of *text*; each source stands in it once."""
+    """The `groundingMetadata` for *citations* of *text*; each source occurs in it once."""
     sources = dict.fromkeys((each.url, each.title, each.quote) for each in citations)
     places = {source: at for at, source in enumerate(sources)}
     return {

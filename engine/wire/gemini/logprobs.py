@@ -47,7 +47,7 @@ _ENCODER = msgspec.json.Encoder()
 
 
 def read_logprobs(raw: msgspec.Raw) -> hub.Json:
-    """The log-probabilities that *raw*, a `logprobsResult`, tells.
+    """The log-probabilities in *raw*, a `logprobsResult`.
 
     Raises:
         msgspec.ValidationError: it is not of Gemini's shape.
@@ -67,7 +67,7 @@ def _said(token: _Token) -> dict[str, Any]:
 
 
 def write_logprobs(logprobs: hub.Json) -> dict[str, Any] | None:
-    """The `logprobsResult` that tells *logprobs*; None where they cannot be read or tell nothing."""
+    """The `logprobsResult` for *logprobs*; None where they cannot be read or say nothing."""
     try:
         steps = _LOGPROBS.decode(logprobs).content
     except (msgspec.DecodeError, UnicodeDecodeError):

@@ -41,21 +41,21 @@ _BY_KIND: dict[Kind, str] = {
     "video": "video/mp4",
     "file": "application/pdf",
 }
-"""The usual type of what comes without one. Vertex demands one, and looks into the bytes all the same."""
+"""The usual media type for what comes without one. Vertex demands one, though it looks into the bytes all the same."""
 
 FILES_API = "https://generativelanguage.googleapis.com/"
-"""Files uploaded to AI Studio have URIs there, which nobody else can read."""
+"""How the URIs of files uploaded to AI Studio begin; nobody else can read these."""
 
 _STANDARD = str.maketrans("-_", "+/")
 
 
 def kind_of(media_type: str) -> Kind:
-    """What *media_type* is a type of; a document where it says nothing else."""
+    """The kind of media that *media_type* names; a document if it names no other."""
     return _KINDS.get(media_type.partition("/")[0].lower(), "file")
 
 
 def standard(data: str) -> str:
-    """Base64 in the alphabet that every protocol reads, padded."""
+    """*data* as padded base64 in the alphabet that every protocol reads."""
     if "-" in data or "_" in data:
         data = data.translate(_STANDARD)
     return data if len(data) % 4 == 0 else data + "=" * (-len(data) % 4)
@@ -80,7 +80,7 @@ def read_file(file: FileData, signature: str = "") -> hub.Media:
 
 
 def check(media: hub.Media) -> None:
-    """Does nothing where a Gemini provider can read *media*.
+    """Returns if a Gemini provider can read *media*.
 
     Raises:
         BadRequest: it is a file that was uploaded to another provider.
@@ -94,7 +94,7 @@ def check(media: hub.Media) -> None:
 
 
 def write_media(media: hub.Media, *, guess: bool) -> dict[str, object]:
-    """The part that carries *media*; with *guess* a media type is found where none was said."""
+    """The part that carries *media*; with *guess*, a likely media type is given to media without one."""
     media_type = media.media_type
     if not media_type and guess:
         media_type = _BY_ENDING.get(_ending(media.url or media.name), "") or _BY_KIND[media.kind]

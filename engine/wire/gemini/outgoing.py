@@ -1,4 +1,4 @@
-"""The last hand on a request that goes to a provider of Gemini's models, once it is known which model that is."""
+"""The last changes to a request for a provider of Gemini's models, made once it is known for which model it is."""
 
 from collections.abc import Callable
 from typing import Any
@@ -12,7 +12,7 @@ from engine.wire.json_edit import Fields
 __all__ = ["finish"]
 
 BUDGETS = {"MINIMAL": 1_024, "LOW": 1_024, "MEDIUM": 8_192, "HIGH": 24_576}
-"""Tokens for a level of thinking, where the model only knows budgets.
+"""Level of thinking → tokens, for models that know only budgets.
 
 Source: https://ai.google.dev/gemini-api/docs/openai#thinking, the table for Gemini 2.5, read 2026-11.
 """
@@ -27,10 +27,10 @@ _ENCODER = msgspec.json.Encoder()
 
 
 def finish(fields: Fields, *, model: str, stream: bool) -> bytes:  # noqa: ARG001 - every protocol's `finish` has both
-    """The body that goes to a provider: *fields* without the model, which the path names. Usage always comes.
+    """The body that goes to a provider: *fields* without the model, which the path names. Usage comes unasked.
 
-    The caller's bytes are kept, but for what the provider would refuse: other protocols' signatures, and levels of
-    thinking where *model* knows only budgets.
+    The caller's bytes are kept, except for what the provider would refuse: other protocols' signatures, and levels of
+    thinking if *model* knows only budgets.
     """
     sent: dict[str, msgspec.Raw] = {name: raw for name, raw in fields.items() if name != "model"}
     contents = sent.get("contents")
@@ -44,7 +44,7 @@ def finish(fields: Fields, *, model: str, stream: bool) -> bytes:  # noqa: ARG00
 
 
 def _edited(raw: msgspec.Raw, edit: Callable[[Any], Any]) -> msgspec.Raw:
-    """*raw* after *edit*; as it is where it cannot be read, which is then the provider's to say."""
+    """*raw* after *edit*; unchanged if it cannot be read, which the provider will then say."""
     try:
         return msgspec.Raw(_ENCODER.encode(edit(_VALUE.decode(raw))))
     except (msgspec.DecodeError, RecursionError):
@@ -52,7 +52,7 @@ def _edited(raw: msgspec.Raw, edit: Callable[[Any], Any]) -> msgspec.Raw:
 
 
 def _unmarked(value: Any) -> Any:
-    """*value* without the signatures that are wrapped ones of other protocols."""
+    """*value* without wrapped signatures of other protocols."""
     if isinstance(value, list):
         return [_unmarked(each) for each in value]
     if not isinstance(value, dict):
@@ -65,7 +65,7 @@ def _is_marked(name: str, value: object) -> bool:
 
 
 def _with_budget(config: Any) -> Any:
-    """A `generationConfig` whose level of thinking has become a budget; a budget that is there already stays."""
+    """A `generationConfig` with its level of thinking turned into a budget; a budget that is there already stays."""
     config = camelled(config)
     thinking = config.get("thinkingConfig") if isinstance(config, dict) else None
     if not isinstance(thinking, dict):

@@ -1,7 +1,7 @@
 """Arguments that Vertex streams piece by piece (`partialArgs`) → the object that they make up.
 
 Source: https://cloud.google.com/vertex-ai/generative-ai/docs/model-reference/function-calling, "PartialArg", read
-2026-11. Each piece names its place by a JSON path of names and positions, `$.operations[0].action`.
+2026-11. Each piece names its place by a JSON path of names and positions, such as `$.operations[0].action`.
 """
 
 import re
@@ -18,10 +18,10 @@ __all__ = ["Arguments"]
 _STEP = re.compile(r"\.([^.\[\]]+)|\[(\d+)\]|\['([^']*)'\]|\[\"([^\"]*)\"\]")
 
 MOST_STEPS = 64
-"""In one path: deeper arguments than any schema that Gemini takes."""
+"""The most steps in one path: deeper than the arguments of any schema that Gemini takes."""
 
 MOST_BYTES = 16 * 1024 * 1024
-"""Of the texts of one call together: as large as an event may be."""
+"""The most that the texts of one call may have together: as large as an event may be."""
 
 _ENCODER = msgspec.json.Encoder()
 
@@ -36,10 +36,10 @@ class Arguments:
         self._size = 0
 
     def add(self, piece: PartialArg) -> None:
-        """Puts *piece* in its place; a text goes on where one stands there already.
+        """Put *piece* in its place; where there is a text already, a text is appended.
 
         Raises:
-            UpstreamMalformed: its path leads nowhere.
+            UpstreamMalformed: its path leads nowhere, or the arguments are too large.
         """
         steps = _steps(piece.json_path or "")
         self._size += len(piece.string_value or "") + 1
@@ -68,7 +68,7 @@ def _steps(path: str) -> list[str | int]:
 
 
 def _enter(holder: Any, step: str | int, following: str | int) -> Any:
-    """What stands at *step*, made new where nothing does: a list where *following* is a position."""
+    """What is at *step*; if nothing is, it is made: a list if *following* is a position, else an object."""
     fresh: Any = [] if isinstance(following, int) else {}
     if isinstance(holder, dict) and isinstance(step, str):
         return holder.setdefault(step, fresh)
@@ -95,7 +95,7 @@ def _put(holder: Any, step: str | int, piece: PartialArg) -> None:
 
 
 def _value(piece: PartialArg) -> Any:
-    """The value of a piece; one without any is null, for Vertex writes `nullValue` for it, which is null itself."""
+    """The value of a piece; without one it is null, since Vertex says null by `nullValue`, which is itself null."""
     if piece.string_value is not None:
         return piece.string_value
     return piece.number_value if piece.number_value is not None else piece.bool_value

@@ -16,14 +16,14 @@ _FOREIGN = {
     "tool_call": "toolCall",
     "tool_response": "toolResponse",
 }
-"""What Google's own tools did: content that only Gemini knows. Attribute → Gemini's name."""
+"""What Google's own tools did, content that only Gemini knows: attribute → Gemini's name."""
 
 ABOUT = {
     "video_metadata": "videoMetadata",
     "media_resolution": "mediaResolution",
     "part_metadata": "partMetadata",
 }
-"""What is said about a part beside its content: foreign parts of their own in the hub, right behind that part."""
+"""What is said about a part beside its content; in the hub, foreign parts of their own, right behind that part."""
 
 _ENCODER = msgspec.json.Encoder()
 _OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
@@ -31,7 +31,7 @@ _ANY = msgspec.json.Decoder()
 
 
 def read_spoken(part: Part) -> hub.Text | hub.Thinking | hub.Media | None:
-    """The words or media of a part; None where it has neither, or only an empty text that nothing is signed with."""
+    """The words or media of a part; None where it has neither, or only an empty text without a signature."""
     signed = part.thought_signature or ""
     if part.inline_data is not None:
         return media.read_blob(part.inline_data, signed)
@@ -87,14 +87,14 @@ def arguments_of(call: FunctionCall) -> str:
 
 
 def on_one_line(value: bytes) -> bytes:
-    """JSON without line ends, which an event may not hold: Gemini indents some answers, calls included."""
+    """JSON without line ends, which an event must not contain: Gemini indents some answers, calls included."""
     return msgspec.json.format(value, indent=-1) if b"\n" in value or b"\r" in value else value
 
 
 def args_of(arguments: str) -> object:
     """The object that Gemini wants for a call's *arguments*.
 
-    What is no JSON object (a custom tool's free text, arguments that were cut off) becomes the field `input` of one.
+    What is not a JSON object (a custom tool's free text, arguments that were cut off) becomes the field `input` of one.
     """
     try:
         _OBJECT.decode(arguments)
@@ -104,7 +104,7 @@ def args_of(arguments: str) -> object:
 
 
 def write_spoken(part: hub.Part, *, guess: bool = True) -> dict[str, object] | None:
-    """The part that says what *part* says; None for what is written elsewhere, and for an empty unsigned text.
+    """Gemini's part for *part*; None for what is written elsewhere, and for an empty unsigned text.
 
     With *guess*, media of an unknown type get a likely one.
     """

@@ -26,7 +26,7 @@ _ENCODER = msgspec.json.Encoder()
 _KNOWN = frozenset({"candidates", "usageMetadata", "modelVersion", "responseId", "error"})
 
 TIERS = {"default": "standard", "flex": "flex", "priority": "priority"}
-"""OpenAI's word for the tier that served → Google's; it has no other."""
+"""OpenAI's word for the tier that served → Google's; Google has no others."""
 
 
 class _Feedback(msgspec.Struct, rename="camel", gc=False):
@@ -37,9 +37,10 @@ _FEEDBACK = msgspec.json.Decoder(_Feedback)
 
 
 class Ids:
-    """Ids for the calls of one answer that has none of its own for them.
+    """Ids for the calls of one answer that come without.
 
-    They hang on the answer's id, so no two answers of a conversation share one; where it has none, on its bytes.
+    They contain the end of the answer's id, or a checksum of its bytes if it has none, so no two answers of a
+    conversation share one.
     """
 
     __slots__ = ("_made", "_tail")
@@ -55,7 +56,7 @@ class Ids:
 
 
 def decode_reply(body: bytes) -> hub.Reply:
-    """The answer that *body* is. A prompt that was blocked is an answer without parts, ended by the filter.
+    """The answer in *body*. A prompt that was blocked gives an answer without parts, ended by the filter.
 
     Raises:
         UpstreamMalformed: it is no answer of Gemini's.
@@ -122,7 +123,7 @@ def _read(part: Part, ids: Ids) -> Iterator[hub.Part]:
 
 
 def _cited(parts: list[hub.Part], candidate: Candidate) -> list[hub.Part]:
-    """*parts*, each text with the citations that begin in it."""
+    """*parts*, with each citation on the text in which it begins."""
     texts = [at for at, part in enumerate(parts) if isinstance(part, hub.Text)]
     told = "".join(part.text for part in parts if isinstance(part, hub.Text))
     for citation in citations_in(candidate, told, Sources()) if texts else ():
@@ -134,7 +135,7 @@ def _cited(parts: list[hub.Part], candidate: Candidate) -> list[hub.Part]:
 
 
 def _place(parts: Sequence[hub.Part], texts: list[int], start: int | None) -> int:
-    """Where the text stands that has character *start* of the whole; the last one where it is not known."""
+    """Index of the text that has character *start* of the whole text; of the last text where *start* is not known."""
     begin = 0
     for at in texts if start is not None else ():
         part = parts[at]
@@ -160,7 +161,7 @@ def encode_reply(reply: hub.Reply) -> bytes:
 
 
 def _candidate(choice: hub.Choice, *, ours: bool) -> dict[str, Any]:
-    """The candidate. Without a reason Gemini's has not ended: where another protocol tells none, it is `STOP`."""
+    """The candidate. Gemini's own may go without a reason, not having ended; another protocol's gets `STOP` then."""
     parts: list[dict[str, Any]] = []
     candidate: dict[str, Any] = {"content": {"parts": parts, "role": "model"}}
     has_calls = False
@@ -192,7 +193,7 @@ def _written(part: hub.Part) -> dict[str, Any] | None:
 
 
 def foreign_into(part: hub.Foreign, parts: list[dict[str, Any]], candidate: dict[str, Any]) -> None:
-    """Puts what only Gemini knows back where it stood; other protocols' content has no place in an answer."""
+    """Put what only Gemini knows back in its place; other protocols' content has no place in an answer."""
     if part.protocol != PROTOCOL:
         return
     said = _FIELDS.decode(part.raw)

@@ -31,16 +31,16 @@ _TIERS = frozenset({"standard", "flex", "priority"})
 _USUAL_TIERS = frozenset({"", "auto", "default"})
 
 _SILENCE = hub.Message(role=Role.USER, parts=(hub.Text(text=""),))
-"""What is left of contents that only hold empty texts; the system instruction may say all there is to say."""
+"""What is left of contents that hold only empty texts; the system instruction may say all there is to say."""
 
 _SYSTEM_ROLES = frozenset({Role.SYSTEM, Role.DEVELOPER})
 
 
 def decode_request(fields: Fields) -> hub.Request:
-    """What *fields* ask for. The model stands in the path, so `Request.model` is empty unless the body names it, too.
+    """What *fields* ask for. The path names the model, so `Request.model` is empty unless the body names it, too.
 
     Raises:
-        BadRequest: the fields are not of Gemini's shape. `param` names the one.
+        BadRequest: the fields are not of Gemini's shape. `param` names the field, if that is known.
     """
     try:
         return _decode(canonical(fields))
@@ -113,13 +113,13 @@ def encode_request(request: hub.Request) -> Encoded:
     their kind) and another protocol's own fields.
 
     Raises:
-        BadRequest: content that Gemini cannot take. `param` says where it stands.
+        BadRequest: some content is such as Gemini cannot take. `param` says where it is.
     """
     dropped = list(_unsaid(request))
     fields: dict[str, Any] = {}
     system = [part for message in request.messages if message.role in _SYSTEM_ROLES for part in message.parts]
     spoken = [message for message in request.messages if message.role not in _SYSTEM_ROLES]
-    if not spoken:  # Gemini answers nothing but contents
+    if not spoken:  # Gemini answers only to contents
         spoken, system = [hub.Message(role=Role.USER, parts=tuple(system))], []
     turns = write_turns(spoken, origin=request.origin, dropped=dropped)
     fields["contents"] = turns or [{"role": "user", "parts": [{"text": ""}]}]
@@ -150,7 +150,7 @@ def _system_text(part: hub.Part) -> str:
 
 
 def _unsaid(request: hub.Request) -> Iterator[str]:
-    """The names of parameters that Gemini has no field for. What is said by leaving it out is not lost."""
+    """The names of parameters that Gemini has no field for, unless leaving them out says the same."""
     if request.parallel_tool_calls is False:
         yield "parallel_tool_calls"
     if request.user:

@@ -1,4 +1,4 @@
-"""Gemini's older schemas, a dialect of OpenAPI 3.0 → JSON Schema, which is what the hub and Gemini's newer fields have.
+"""Gemini's older schemas, a dialect of OpenAPI 3.0 → JSON Schema, which the hub and Gemini's newer fields use.
 
 Source: https://ai.google.dev/api/caching#Schema, read 2026-11.
 """
@@ -11,7 +11,7 @@ import msgspec
 __all__ = ["accepted", "json_schema"]
 
 _WHOLE = frozenset({"maxItems", "minItems", "maxLength", "minLength", "maxProperties", "minProperties"})
-"""Counts, which JSON of protocol buffers writes as strings."""
+"""Counts, which protocol buffers write as strings in JSON."""
 
 _VALUE = msgspec.json.Decoder()
 _FIELDS = msgspec.json.Decoder(dict[str, msgspec.Raw])
@@ -19,7 +19,7 @@ _ENCODER = msgspec.json.Encoder()
 
 
 def json_schema(raw: msgspec.Raw) -> msgspec.Raw:
-    """The JSON Schema that means what *raw* does: types in lower case, `nullable` as a type, Gemini's own hints out.
+    """The JSON Schema that means the same as *raw*: types in lower case, `nullable` as a type, Gemini's hints left out.
 
     Raises:
         msgspec.DecodeError: *raw* cannot be read.
@@ -29,7 +29,7 @@ def json_schema(raw: msgspec.Raw) -> msgspec.Raw:
 
 
 def accepted(raw: msgspec.Raw) -> msgspec.Raw:
-    """The JSON Schema *raw* without `$schema`, which Gemini does not list among the keywords that it takes.
+    """The JSON Schema *raw* without `$schema`, which is not among the keywords that Gemini says it takes.
 
     Source: https://ai.google.dev/api/generate-content#GenerationConfig, `responseJsonSchema`, read 2026-11.
     """
@@ -37,7 +37,7 @@ def accepted(raw: msgspec.Raw) -> msgspec.Raw:
         return raw
     try:
         schema = _FIELDS.decode(raw)
-    except (msgspec.DecodeError, RecursionError):  # whatever it is, the provider says what is wrong with it
+    except (msgspec.DecodeError, RecursionError):  # the provider will say what is wrong with it
         return raw
     return msgspec.Raw(_ENCODER.encode({name: value for name, value in schema.items() if name != "$schema"}))
 
@@ -107,4 +107,4 @@ _SPELLED = {
     "property_ordering": "propertyOrdering",
     "additional_properties": "additionalProperties",
 }
-"""What the SDKs' own names for schema fields are in JSON."""
+"""The SDKs' own names for schema fields → their names in JSON."""

@@ -33,7 +33,7 @@ class _Config(msgspec.Struct, rename="camel"):
     temperature: float | None = None
     top_p: float | None = None
     top_k: float | None = None
-    """Whole, but SDKs that have it as a float send `40.0`."""
+    """A whole number, but SDKs that keep it as a float send `40.0`."""
     frequency_penalty: float | None = None
     presence_penalty: float | None = None
     stop_sequences: list[str] | None = None
@@ -66,7 +66,7 @@ _PLAIN = {
     "responseLogprobs": "logprobs",
     "logprobs": "top_logprobs",
 }
-"""What only has another name in the hub."""
+"""Fields that differ from the hub's in name only."""
 
 _LEVELS = {"minimal": "MINIMAL", "low": "LOW", "medium": "MEDIUM", "high": "HIGH", "xhigh": "HIGH", "max": "HIGH"}
 
@@ -114,7 +114,7 @@ def read_settings(raw: msgspec.Raw) -> Settings:
 
 
 def _keep_own(config: _Config, fields: dict[str, msgspec.Raw], extra: dict[str, msgspec.Raw]) -> None:
-    """Puts what the hub can say only in part into *extra*, as it was sent."""
+    """Put into *extra*, as they were sent, the fields that the hub can hold only in part."""
     if config.response_modalities and [each.upper() for each in config.response_modalities] != ["TEXT"]:
         extra[PREFIX + "responseModalities"] = fields["responseModalities"]
     if config.response_mime_type not in {None, "", "text/plain", "application/json"}:
@@ -134,7 +134,7 @@ def _format(config: _Config) -> hub.OutputFormat | None:
 
 
 def _reasoning(thinking: _Thinking | None) -> hub.Reasoning | None:
-    """A budget of nothing means no thinking, -1 that the model decides."""
+    """The thinking that is asked for. A budget of 0 means none, -1 that the model decides."""
     if thinking is None:
         return None
     budget, show = thinking.thinking_budget, thinking.include_thoughts
@@ -150,9 +150,9 @@ def _reasoning(thinking: _Thinking | None) -> hub.Reasoning | None:
 
 
 def write_settings(request: hub.Request) -> dict[str, Any]:
-    """The `generationConfig` that says what *request* does; empty where it says nothing.
+    """The `generationConfig` for *request*; empty where it says nothing of the kind.
 
-    A schema's name and description have no place here, and Gemini always keeps to a schema, as `strict` asks.
+    A schema's name and description have no place here. `strict` need not be said: Gemini always keeps to a schema.
     """
     said: dict[str, Any] = {name: getattr(request, attribute) for name, attribute in _PLAIN.items()}
     config = {name: value for name, value in said.items() if value is not None}
@@ -171,7 +171,7 @@ def write_settings(request: hub.Request) -> dict[str, Any]:
 
 
 def _thinking(reasoning: hub.Reasoning) -> dict[str, Any]:
-    """Gemini takes a level or a budget, not both; the budget says more."""
+    """The `thinkingConfig`. Gemini takes a level or a budget, not both; the budget is the more precise."""
     thinking: dict[str, Any] = {}
     if reasoning.enabled is False or reasoning.effort == "none" or reasoning.budget_tokens == 0:
         thinking["thinkingBudget"] = 0

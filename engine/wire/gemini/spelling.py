@@ -1,7 +1,7 @@
 """Gemini's fields in one spelling: the API takes `systemInstruction` and `system_instruction` alike.
 
-That is how JSON of protocol buffers is read. Names that callers chose themselves are left alone: in arguments, results,
-schemas and labels.
+Protocol buffers read their JSON that way. Names that callers chose themselves are left alone: those in arguments,
+results, schemas and labels.
 """
 
 import re
@@ -14,7 +14,7 @@ from engine.wire.json_edit import Fields
 __all__ = ["camel", "camelled", "canonical"]
 
 _SNAKE_KEY = re.compile(rb'_[a-z]+"\s*:')
-"""The end of a name with an underscore in it. It begins with one character, which makes it quick to look for."""
+"""The end of a name that has an underscore. The pattern begins with a fixed character, so it is quick to search for."""
 
 OWN_NAMES = frozenset(
     {
@@ -28,19 +28,19 @@ OWN_NAMES = frozenset(
         "labels",
     }
 )
-"""Fields whose content is the caller's: what is in them keeps its spelling."""
+"""Fields whose content is the caller's own: names in them keep their spelling."""
 
 _VALUE = msgspec.json.Decoder()
 _ENCODER = msgspec.json.Encoder()
 
 
 def canonical(fields: Fields) -> Fields:
-    """*fields* with Gemini's names in camelCase at every depth; bytes without a name to change stay as they are.
+    """*fields* with Gemini's names in camelCase at every depth; values without a name to change keep their bytes.
 
-    Where a field stands in both spellings, the later one counts.
+    Where a field comes in both spellings, the later one counts.
 
     Raises:
-        msgspec.DecodeError: a value that cannot be read.
+        msgspec.DecodeError: a value cannot be read.
     """
     return {camel(name): _canonical(camel(name), raw) for name, raw in fields.items()}
 
@@ -52,7 +52,7 @@ def _canonical(name: str, raw: msgspec.Raw) -> msgspec.Raw:
 
 
 def camelled(value: Any) -> Any:
-    """A decoded value with Gemini's names in camelCase at every depth, but for what is in `OWN_NAMES`."""
+    """A decoded value with Gemini's names in camelCase at every depth, except inside the fields of `OWN_NAMES`."""
     if isinstance(value, list):
         return [camelled(each) for each in value]
     if not isinstance(value, dict):

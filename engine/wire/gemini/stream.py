@@ -1,7 +1,7 @@
 """Gemini's streams → events. The other way is in `writer`.
 
-A stream has no terminator: the reason that a candidate finished for is its proper end, and usage, a running total,
-comes with every chunk.
+A stream has no terminator: its proper end is the reason why its candidates finished. Usage, a running total, comes with
+every chunk.
 """
 
 import msgspec
@@ -39,7 +39,7 @@ class Decoder:
         self._usage = b""
         self._failed = False
         self.done = False
-        """Every candidate seen so far has said why it ended, or the prompt was refused."""
+        """Whether every candidate seen so far has said why it ended, or the prompt was refused."""
 
     def feed(self, data: bytes) -> list[hub.Event]:
         """The events that *data* completes."""
@@ -70,7 +70,7 @@ class Decoder:
         raise UpstreamReset("the stream ended before the answer did", received=self._frames.seen or bool(rest))
 
     def _refused(self, body: bytes) -> hub.Event:
-        """What a body says that is no stream."""
+        """The failure that a body reports which is no stream. Raises UpstreamMalformed if it reports none."""
         error = read_reply_error(body)
         if error is None:
             raise UpstreamMalformed("not an event stream", received=True)
@@ -113,7 +113,7 @@ class Decoder:
         return bool(self._choices) and all(choice.finished for choice in self._choices.values())
 
     def _meter(self, raw: msgspec.Raw, events: list[hub.Event]) -> None:
-        """Tells the counts, unless they are those of the chunk before."""
+        """Append the counts, unless they are those of the chunk before."""
         said = bytes(raw)
         if said != self._usage and (usage := read_usage(raw)) is not None:
             self._usage = said
@@ -134,12 +134,12 @@ class _Choice:
         self._ids = ids
         self._calls = 0
         self._arguments: Arguments | None = None
-        """Of the call whose arguments are still coming in pieces."""
+        """Those of the call whose arguments are still coming in pieces; None while there is none."""
         self._texts: list[str] = []
-        """The answer's text: citations are told in bytes of it, and only at its end."""
+        """The answer's text so far: citations give their place in bytes of it."""
         self._sources = Sources()
         self._kept: list[hub.Foreign] = []
-        """What Gemini says of its sources. It comes between the words and is told after them, to leave them whole."""
+        """What Gemini says about its sources. It comes between the words and is told after them, to keep them whole."""
         self.finished = False
 
     def read(self, candidate: Candidate, events: list[hub.Event]) -> None:
@@ -190,7 +190,7 @@ class _Choice:
             )
 
     def _call(self, call: FunctionCall, signature: str, events: list[hub.Event]) -> None:
-        """A whole call, or a piece of one: only its first piece has a name, and its last one does not go on."""
+        """Take a whole call, or a piece of one: only the first piece has a name, only the last lacks `willContinue`."""
         if call.name:
             self._end_call(events)
             call_id = call.id or self._ids.make()

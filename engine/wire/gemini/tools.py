@@ -22,7 +22,7 @@ FUNCTIONS = "functionDeclarations"
 
 
 class _Declaration(msgspec.Struct, rename="camel"):
-    """What it says of its result (`response`, `behavior`) has no place in the hub."""
+    """A function's declaration. What it says about the result (`response`, `behavior`) has no place in the hub."""
 
     name: str
     description: str | None = None
@@ -52,11 +52,11 @@ _CHOICES = {
     "NONE": hub.ToolChoice(mode="none"),
     "ANY": hub.ToolChoice(mode="any"),
 }
-"""`VALIDATED` is `AUTO` whose arguments keep to the schema; the word itself is kept in `extra`."""
+"""`VALIDATED` is `AUTO` with arguments that keep to the schema; the word itself is kept in `extra`."""
 
 
 def read_tools(raw: msgspec.Raw) -> tuple[hub.Tool | hub.Foreign, ...]:
-    """The tools that *raw*, the request's `tools`, offers, in order.
+    """The tools in *raw*, the request's `tools`, in order.
 
     Raises:
         BadRequest: it is no list of tools.
@@ -88,7 +88,7 @@ def _parameters(declared: _Declaration) -> msgspec.Raw | None:
 
 
 def read_choice(raw: msgspec.Raw) -> tuple[hub.ToolChoice | None, bool]:
-    """Which tools *raw*, the request's `toolConfig`, has the model use, and whether that is all it says.
+    """Which tools *raw*, the request's `toolConfig`, lets or makes the model use, and whether it says nothing else.
 
     Raises:
         BadRequest: it is of the wrong shape.
@@ -112,9 +112,9 @@ def read_choice(raw: msgspec.Raw) -> tuple[hub.ToolChoice | None, bool]:
 
 
 def write_tools(tools: tuple[hub.Tool | hub.Foreign, ...], dropped: list[str]) -> list[Any]:
-    """The `tools` that offer *tools*: all functions in one entry, since Vertex takes no second one.
+    """The request's `tools`: all functions are in one entry, since Vertex takes no second one.
 
-    Tools of other protocols and tools that take free text are named in *dropped*, by their kind.
+    Tools of other protocols, and tools that take free text, are left out and named in *dropped* by their kind.
     """
     entries: list[Any] = []
     functions: list[dict[str, Any]] = []
@@ -143,7 +143,7 @@ def _declared(tool: hub.Tool) -> dict[str, Any]:
 
 
 def write_choice(choice: hub.ToolChoice) -> dict[str, Any]:
-    """The `toolConfig` that says *choice*."""
+    """The `toolConfig` for *choice*."""
     calling: dict[str, Any] = {"mode": choice.mode.upper()}
     if choice.mode == "any" and choice.names:
         calling["allowedFunctionNames"] = choice.names

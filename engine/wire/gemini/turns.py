@@ -1,7 +1,7 @@
-"""`contents` ↔ messages: who speaks, what tools were called and what they answered.
+"""`contents` ↔ messages: who speaks, which tools were called and what they answered.
 
-Neighbouring contents of one role are one turn, as Gemini reads them; results of functions stand in the user's turns and
-are messages of their own in the hub.
+Neighbouring contents of one role are one turn, as Gemini reads them. Results of functions are in the user's turns, and
+messages of their own in the hub.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -21,7 +21,7 @@ from engine.wire.gemini.signature import STAND_IN
 __all__ = ["read_turns", "write_turns"]
 
 _ROLES = {None: Role.USER, "": Role.USER, "user": Role.USER, "model": Role.ASSISTANT, "function": Role.TOOL}
-"""`function` is what results came as at first. Without a role it is the user who speaks."""
+"""`function` is an older role of results. Without a role, the user speaks."""
 
 _OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _TEXT = msgspec.json.Decoder(str)
@@ -36,7 +36,7 @@ class _Calls:
         }
         self._made = 0
         self.names: dict[str, str] = {}
-        """Id of a call → what was called."""
+        """Id of a call → name of the function called."""
         self._open: list[str] = []
         """Ids of unanswered calls, oldest first."""
 
@@ -47,9 +47,9 @@ class _Calls:
         return call_id
 
     def answered(self, name: str, given: str | None) -> str:
-        """The id of the call that is answered. Where the answer names none that was made, the oldest of its name is.
+        """The id of the call that is answered; if *given* is no call's, that of the oldest unanswered one of *name*.
 
-        google-genai's `Part.from_function_response` names none, whether the call had an id or not.
+        google-genai's `Part.from_function_response` gives no id, whether the call had one or not.
         """
         if given is None or given not in self._given:
             named = (call_id for call_id in self._open if self.names[call_id] == name)
@@ -68,10 +68,10 @@ class _Calls:
 
 
 def read_turns(contents: Sequence[Content]) -> tuple[hub.Message, ...]:
-    """The messages that *contents* are.
+    """The messages in *contents*.
 
     Raises:
-        BadRequest: a role that Gemini does not have.
+        BadRequest: Gemini does not have some role.
     """
     calls = _Calls(contents)
     spoken = ((_role(content), part) for content in contents for part in as_list(content.parts))
@@ -117,7 +117,7 @@ def _result(answer: FunctionResponse, calls: _Calls) -> hub.ToolResult:
 
 
 def _said(response: msgspec.Raw) -> tuple[str | None, bool]:
-    """What a function's `response` says, and whether that is an error: `output` and `error` are the words for it."""
+    """What a function's `response` says, and whether that is an error: the keys `output` and `error` tell."""
     if not is_given(response):
         return None, False
     try:
@@ -128,16 +128,16 @@ def _said(response: msgspec.Raw) -> tuple[str | None, bool]:
             return _TEXT.decode(fields["output"]), False
         if fields.keys() == {"error"}:
             return _TEXT.decode(fields["error"]), True
-    except msgspec.ValidationError:  # no object, or the word's value is no text: it is told as it was written
+    except msgspec.ValidationError:  # no object, or the key's value is no text: it is kept as it was written
         pass
     return bytes(response).decode(), False
 
 
 def write_turns(messages: Sequence[hub.Message], *, origin: str, dropped: list[str]) -> list[dict[str, Any]]:
-    """The `contents` that say what *messages* do; foreign parts of other protocols are named in *dropped*.
+    """The `contents` for *messages*; foreign parts of other protocols are left out and named in *dropped*.
 
     Raises:
-        BadRequest: content that Gemini cannot take.
+        BadRequest: some content is such as Gemini cannot take.
     """
     names = {part.id: part.name for message in messages for part in message.parts if isinstance(part, hub.ToolCall)}
     turns: list[dict[str, Any]] = []
@@ -152,7 +152,7 @@ def write_turns(messages: Sequence[hub.Message], *, origin: str, dropped: list[s
 
 
 class _Writer:
-    """The parts of one message."""
+    """Writes the parts of one message."""
 
     def __init__(self, origin: str, names: Mapping[str, str], dropped: list[str]) -> None:
         self._is_own = origin == PROTOCOL
@@ -183,7 +183,7 @@ class _Writer:
         return write_spoken(part, guess=not self._is_own)
 
     def _thought(self, part: hub.Thinking) -> dict[str, Any] | None:
-        """Thoughts that another protocol signed stay out: without their signature they are no longer what they were."""
+        """The part for a thought; None if another protocol signed it: without that signature it is worth nothing."""
         if part.origin not in {"", PROTOCOL}:
             return None
         signed = {"thoughtSignature": part.signature} if part.signature and part.origin else {}
@@ -225,7 +225,7 @@ class _Writer:
 
 
 def _response(text: str, *, is_error: bool) -> object:
-    """The object that says *text*: itself where it is one that says something, for `{}` is a tool that says nothing."""
+    """The `response` for *text*: the text itself if it is a JSON object, but not `{}`, which means no answer at all."""
     if is_error:
         return {"error": text}
     if text.lstrip()[:1] == "{":

@@ -1,7 +1,7 @@
 """Token counts as Gemini reports them ↔ `Usage`, whose kinds are disjoint.
 
-`promptTokenCount` includes what came from the cache; `candidatesTokenCount` leaves thoughts out and is missing when it
-is zero; what built-in tools put into the prompt is counted beside it. The total is the sum of all four.
+`promptTokenCount` includes what came from the cache; `candidatesTokenCount` excludes thoughts and is missing when zero;
+what built-in tools put into the prompt has a count of its own. The total is the sum of these three and the thoughts.
 
 Source: https://ai.google.dev/api/generate-content#UsageMetadata, read 2026-11.
 """
@@ -17,7 +17,7 @@ MOST_TOKENS = 10**12
 """More than any answer has; a larger figure is noise and not a count."""
 
 MODALITIES = {2: "IMAGE", 4: "AUDIO"}
-"""Of the numbers that stand for modalities, those that are priced on their own."""
+"""Numbers that stand for modalities, as far as these have a price of their own."""
 
 
 class _Count(msgspec.Struct, rename="camel", gc=False):
@@ -45,10 +45,10 @@ _REPORTED = msgspec.json.Decoder(_Reported)
 
 
 def read_usage(raw: msgspec.Raw) -> Usage | None:
-    """The usage that a `usageMetadata` tells; None where it counts nothing, as in Vertex's first chunks.
+    """The usage in a `usageMetadata`; None where it counts nothing, as in Vertex's first chunks.
 
     Raises:
-        msgspec.ValidationError: a count that is no whole number.
+        msgspec.ValidationError: a count is no whole number.
     """
     if not is_given(raw):
         return None
@@ -84,7 +84,7 @@ def read_service_tier(raw: msgspec.Raw) -> str:
 
 
 def write_usage(usage: Usage, service_tier: str = "") -> dict[str, object]:
-    """The `usageMetadata` that tells *usage*. What was written to a cache is part of the prompt."""
+    """The `usageMetadata` for *usage*. What was written to a cache is part of the prompt."""
     candidates = usage.output + usage.audio_output + usage.image_output
     told: dict[str, object] = {"promptTokenCount": usage.total_input, "candidatesTokenCount": candidates}
     told["totalTokenCount"] = usage.total_input + usage.total_output
@@ -116,7 +116,7 @@ def _of(details: _Details, modality: str) -> int:
 
 
 def _shares(whole: int, kinds: tuple[int, ...]) -> tuple[int, ...]:
-    """*kinds*, cut so that they do not exceed *whole* together, and what is left of it as the last."""
+    """*kinds*, cut so that together they do not exceed *whole*, and last what they leave of it."""
     shares = []
     for count in kinds:
         shares.append(min(count, whole))

@@ -1,7 +1,7 @@
 """Events → Gemini's stream: server-sent events, or one JSON array where the caller did not ask for `alt=sse`.
 
-Gemini has function calls whole, so a call waits until its arguments are; and the chunk with the finish reason is the
-last one and carries the usage, so both wait for the end.
+In Gemini function calls come whole, so a call waits until its arguments are complete. The chunk with the finish reason
+is the last one and carries the usage, so both wait for the end.
 """
 
 from typing import Any, assert_never
@@ -45,13 +45,13 @@ class _Choice(msgspec.Struct):
     """The answer's text, for citations that count it in bytes."""
     cited: list[hub.Citation] = []
     has_sources: bool = False
-    """Gemini's own words on where the text comes from have gone out."""
+    """Whether Gemini's own account of the sources has gone out."""
 
 
 class Encoder:
-    """One answer as it is told. What `encode` returns goes out at once; `close` ends it.
+    """One answer on its way out. What `encode` returns goes out at once; `close` ends it.
 
-    *model* stands where the answer names none.
+    *model* is written where the answer names none.
     """
 
     __slots__ = ("_array", "_begun", "_choices", "_end", "_id", "_model", "_tail", "_usage")
@@ -64,7 +64,7 @@ class Encoder:
         self._choices: dict[int, _Choice] = {}
         self._usage: Usage | None = None
         self._tail: dict[int, bytes] = {}
-        """What ends a chunk with one part, by choice."""
+        """Choice → what ends its chunks of one part."""
         self._end = b"}" if array else b"}\r\n\r\n"
 
     def encode(self, event: hub.Event) -> bytes:  # noqa: C901, PLR0911, PLR0912 - one line for each kind of event
@@ -118,7 +118,7 @@ class Encoder:
         return parts + self._chunk(_ENCODER.encode(last)[:-1]) + (b"]" if self._array else b"")
 
     def _ended(self, choice: _Choice) -> dict[str, Any]:
-        """The last words on *choice*. Where nobody said why it ended, it came to a clean end: `STOP`."""
+        """The candidate for the last chunk. If nobody said why it ended, it came to a clean end: `STOP`."""
         finished = choice.finished or hub.Finished(finish=hub.Finish.STOP)
         word = finish.written(finished.finish, finished.finish_raw, has_calls=choice.has_calls)
         content: dict[str, Any] = {"parts": [], "role": "model"}
@@ -157,7 +157,7 @@ class Encoder:
         return self._chunk(b'{"candidates":[{"content":{"parts":[' + on_one_line(part) + tail)
 
     def _chunk(self, opened: bytes) -> bytes:
-        """A chunk on its way out; *opened* lacks the brace at its end."""
+        """A chunk, framed; *opened* is its JSON without the closing brace."""
         if not self._array:
             return b"data: " + opened + self._end
         before = b",\r\n" if self._begun else b"["
@@ -177,7 +177,7 @@ class Encoder:
             call.arguments.append(event.arguments)
 
     def _whole_calls(self, choice: _Choice) -> bytes:
-        """The calls that wait, from the first on, as far as their arguments are whole: nothing can be added to them."""
+        """The waiting calls, oldest first, up to the first whose arguments are not whole. Whole ones cannot grow."""
         out = b""
         for number, call in list(choice.calls.items()):
             arguments = "".join(call.arguments)
@@ -198,7 +198,7 @@ class Encoder:
         return self._about({"index": event.choice, "logprobsResult": result})
 
     def _about(self, candidate: dict[str, Any]) -> bytes:
-        """A chunk with something about a candidate, and no part of it."""
+        """A chunk with something about a candidate, but without parts."""
         told = {"candidates": [candidate], "modelVersion": self._model, "responseId": self._id}
         return self._chunk(on_one_line(_ENCODER.encode(told))[:-1])
 
