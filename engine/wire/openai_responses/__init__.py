@@ -3,4 +3,4 @@
 __all__ = ["PROTOCOL"]
 
 PROTOCOL = "openai-responses"
-"""This protocol, as the hub and `providers.d` name it."""
+"""The protocol's name in `providers.d`; `origin` and `Foreign.protocol` use it, too."""

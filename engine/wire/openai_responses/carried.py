@@ -1,4 +1,4 @@
-"""What a request carries beside text, for deciding early; nothing else of its input is read here."""
+"""What a request carries beside text, to decide early; nothing else of its input is read here."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -12,7 +12,7 @@ from engine.wire.json_edit import Fields
 __all__ = ["carried_by"]
 
 ELSEWHERE = ("previous_response_id", "conversation", "prompt")
-"""Fields that bring an input of their own, so that there need be no other."""
+"""Fields that bring an input of their own, so that `input` may be missing."""
 
 
 class _Item(msgspec.Struct, gc=False):

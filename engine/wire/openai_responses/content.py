@@ -1,4 +1,4 @@
-"""What stands in a message: content parts ↔ hub parts, annotations ↔ citations.
+"""The content of a message: content parts ↔ hub parts, annotations ↔ citations.
 
 Shapes: OpenAI's reference of `POST /responses`, 2026-11. `input_*` parts come from the caller, `output_text` and
 `refusal` from the model.
@@ -26,7 +26,8 @@ __all__ = [
 ]
 
 PLAIN_CITATION = {"type", "url", "title", "start_index", "end_index"}
-"""What a `url_citation` consists of at most that `hub.Citation` can hold whole; xAI sends only an address."""
+"""The fields of a `url_citation` that `hub.Citation` can hold; one with others is also kept raw. xAI sends only an
+address."""
 
 _NULL = msgspec.Raw(b"null")
 NO_LOGPROBS = msgspec.Raw(b"[]")
@@ -83,12 +84,12 @@ def read_contents(raw: msgspec.Raw) -> tuple[hub.Part, ...]:
 
 
 def foreign(kind: str, raw: msgspec.Raw) -> hub.Foreign:
-    """An item that only this protocol knows; the bytes are copied, so that they do not hold the whole body."""
+    """An item or part that only this protocol knows; its bytes are copied, lest they keep the whole body in memory."""
     return hub.Foreign(protocol=PROTOCOL, kind=kind, raw=msgspec.Raw(bytes(raw)))
 
 
 def is_part(kind: str) -> bool:
-    """Whether foreign content of this *kind* stands within a message, and is no item of its own."""
+    """Whether foreign content of this *kind* is part of a message, and not an item of its own."""
     return kind.startswith(("input_", "output_"))
 
 
@@ -117,7 +118,7 @@ def _image(part: _Part) -> hub.Media:
 
 def _file(part: _Part) -> hub.Media:
     url, data, media_type = _located(part.file_data or "")
-    if part.file_data and not data:  # base64 without the head of a data URL
+    if part.file_data and not data:  # plain base64, not a data URL
         url, data = "", part.file_data
     url = "" if data else part.file_url or ""
     return hub.Media(
@@ -132,7 +133,7 @@ def _file(part: _Part) -> hub.Media:
 
 
 def _located(url: str) -> tuple[str, str, str]:
-    """URL, base64 data and media type of what may be a data URL."""
+    """URL, base64 data and media type: a data URL is taken apart, any other address is left as it is."""
     head, comma, data = url.partition(",")
     if comma and head.startswith("data:") and head.endswith(";base64"):
         return "", data, head[len("data:") : -len(";base64")]
@@ -140,7 +141,7 @@ def _located(url: str) -> tuple[str, str, str]:
 
 
 def read_annotation(raw: msgspec.Raw) -> hub.Citation:
-    """The citation that an annotation is; what it cannot hold stays beside it. A span from 0 to 0 says nothing."""
+    """The citation in an annotation, which is kept raw beside it if it says more. A span from 0 to 0 says nothing."""
     said = _ANNOTATION.decode(raw)
     whole = said.type == "url_citation" and _OBJECT.decode(raw).keys() <= PLAIN_CITATION and said.url
     spans = bool(said.end_index)
@@ -154,7 +155,7 @@ def read_annotation(raw: msgspec.Raw) -> hub.Citation:
 
 
 def write_annotation(citation: hub.Citation) -> Any:
-    """The annotation of *citation*; None for one without an address, which this protocol cannot say."""
+    """The annotation for *citation*; None for one without an address, which this protocol cannot express."""
     if citation.foreign is not None and citation.foreign.protocol == PROTOCOL:
         return citation.foreign.raw
     if not citation.url:
@@ -169,7 +170,7 @@ def write_annotation(citation: hub.Citation) -> Any:
 
 
 def read_logprobs(raw: msgspec.Raw) -> hub.Json | None:
-    """The log-probabilities of the texts among the content parts *raw*, as `hub.Choice` has them."""
+    """The log-probabilities of the texts among the content parts in *raw*, as `hub.Choice` has them."""
     if bytes(raw)[:1] != b"[":
         return None
     told = [part.logprobs for part in map(_PART.decode, _RAWS.decode(raw)) if part.type == "output_text"]
@@ -179,7 +180,7 @@ def read_logprobs(raw: msgspec.Raw) -> hub.Json | None:
 
 
 def write_logprobs(logprobs: hub.Json | None) -> msgspec.Raw:
-    """The list that stands beside a text: `content` of what `hub.Choice` has."""
+    """The list that goes beside a text: `content` of what `hub.Choice` has."""
     try:
         content = _OBJECT.decode(logprobs).get("content", _NULL) if logprobs is not None else _NULL
     except msgspec.DecodeError:
@@ -196,10 +197,10 @@ def write_output(part: hub.Text | hub.Refusal, logprobs: msgspec.Raw = NO_LOGPRO
 
 
 def write_input(part: hub.Part, param: str) -> Any:
-    """The content part of what a caller or a tool says; *param* is where it stands, for the complaint.
+    """The content part for what a caller or a tool says; *param* is where it is, for the error.
 
     Raises:
-        BadRequest: sound, film, or what only a model says.
+        BadRequest: it is sound, film, or something that only a model says.
     """
     match part:
         case hub.Text() | hub.Refusal():
@@ -223,7 +224,7 @@ def write_input(part: hub.Part, param: str) -> Any:
 
 def _write_file(part: hub.Media) -> dict[str, str]:
     said = {"type": "input_file"}
-    if part.data:  # a name is demanded beside data; its ending says what the file is
+    if part.data:  # beside data a name is demanded; its ending says what the file is
         subtype = part.media_type.partition("/")[2].partition("+")[0]
         said["filename"] = part.name or (f"document.{subtype}" if subtype else "")
         said["file_data"] = _data_url(part, "") if part.media_type else part.data

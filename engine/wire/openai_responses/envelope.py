@@ -1,7 +1,7 @@
 """A request as far as routing looks into it, and the body that goes to a provider.
 
 A request is read only as far as routing needs and written again around the caller's own bytes, so unknown fields
-survive. It is always written from what was read: where a key stood twice, the provider sees the one that we saw.
+survive. It is always written from what was read: if a key came twice, the provider sees the value that we saw.
 """
 
 from collections.abc import Mapping
@@ -32,7 +32,7 @@ __all__ = ["finish", "read_envelope"]
 
 INVENTED = f'"{INVENTED_REASONING}'.encode()
 SEALED = f'"{SEAL}'.encode()
-"""How what is ours begins in JSON."""
+"""How a signature that we sealed begins, as JSON."""
 
 UNREAD = frozenset({"input", "instructions", "tools", "text"})
 """The large fields: their values stay bytes. Numbers in them are not checked for size."""
@@ -43,7 +43,7 @@ _ENCODER = msgspec.json.Encoder()
 
 @depth_checked
 def read_envelope(body: bytes) -> Envelope:
-    """The request that *body* is, as far as routing looks into it.
+    """The request in *body*, as far as routing looks into it.
 
     Raises:
         BadRequest: not UTF-8, not JSON (NaN, lone surrogates, too deep), not an object, a field that routing needs is
@@ -79,8 +79,8 @@ def read_envelope(body: bytes) -> Envelope:
 def finish(fields: Fields, *, model: str, stream: bool) -> bytes:
     """The body that goes to a provider: *fields* with its own name for the model, without our `provider` wishes.
 
-    Usage comes with every stream of this protocol. Thoughts of other protocols, which we sealed when the caller got
-    them, are taken out: no provider can read them.
+    Usage comes with every stream of this protocol. Thoughts of other protocols, which we sealed on their way to the
+    caller, are taken out: no provider can read them.
     """
     sent: dict[str, Any] = {**fields, "model": model}
     sent.pop(WISHES, None)

@@ -13,7 +13,7 @@ __all__ = ["error_body", "error_event", "failure", "read_error", "read_reply_err
 
 
 def read_reply_error(body: bytes) -> Outcome | None:
-    """The failure that an answer with status 200 tells of; None where it does not, or cannot be read."""
+    """The failure that an answer with status 200 reports; None where it reports none, or cannot be read."""
     if b'"error"' not in body:
         return None
     answer = read_json(body)
@@ -22,7 +22,7 @@ def read_reply_error(body: bytes) -> Outcome | None:
 
 
 def failure(error: object) -> Outcome:
-    """How an error object inside an answer or a stream is classed: `{"code", "message"}`, or a bare text."""
+    """How an error inside an answer or a stream is classed; it is an object `{"code", "message"}`, or a bare text."""
     return outcome_of({"error": error})
 
 
@@ -30,7 +30,7 @@ def error_event(told: Told, *, sequence_number: int = 0) -> bytes:
     """The error as the last event of a stream.
 
     OpenAI's reference has code, message and param at the top of the event, its API sends them under `error`, and
-    openai-python raises on the latter: they stand in both places. *sequence_number* follows that of the last event.
+    openai-python raises on the latter, so both are written. *sequence_number* follows that of the event before.
     """
     said: dict[str, Any] = {
         "type": "error",

@@ -1,8 +1,8 @@
-"""What the events of a stream say: one event's data → events of the hub.
+"""The events of a stream, read: one event's data → events of the hub.
 
 Grammar: `response.created`, `response.in_progress`, then per item `output_item.added`, deltas, `output_item.done`; then
-`response.completed`, `.incomplete` or `.failed`. What no delta has said is taken from the `done` events, for providers
-that leave deltas out. Source: OpenAI's reference of streaming events, 2026-11.
+`response.completed`, `.incomplete` or `.failed`. Whatever no delta has said is taken from the `done` events, since some
+providers leave deltas out. Source: OpenAI's reference of streaming events, 2026-11.
 """
 
 from collections.abc import Callable
@@ -38,7 +38,7 @@ _WORDS = msgspec.json.Decoder(Words)
 
 
 def read(data: bytes, state: State, out: list[hub.Event]) -> None:
-    """Puts what an event's *data* says at the end of *out*; an event that cannot be read ends the answer as failed."""
+    """Append to *out* what an event's *data* says; an event that cannot be read ends the answer as failed."""
     try:
         event = _EVENT.decode(data)
         state.events += 1
@@ -50,14 +50,14 @@ def read(data: bytes, state: State, out: list[hub.Event]) -> None:
 
 
 def broken(detail: str, state: State, out: list[hub.Event]) -> None:
-    """Ends the answer: what came is not the protocol."""
+    """End the answer as failed: what came is not of the protocol."""
     state.over = True
     outcome = Outcome(kind=OutcomeKind.MALFORMED, status=200, message=detail, received=True)
     out.append(hub.Failed(outcome=outcome))
 
 
 def _strange(state: State, event: Event, out: list[hub.Event]) -> None:
-    """An event without a type: an error, or a chunk of another protocol."""
+    """Take an event without a type: an error, or a chunk of another protocol."""
     if event.error:
         state.over = True
         out.append(hub.Failed(outcome=failure(event.error)))
@@ -109,7 +109,7 @@ def _refusal(state: State, event: Event, out: list[hub.Event]) -> None:
 
 
 def _told(item: Item, part: Any, words: Any, kind: Any, out: list[hub.Event]) -> None:
-    """More words of a content part."""
+    """Append more words of a content part."""
     if not isinstance(words, str) or not words:
         return
     part = part if type(part) is int else 0
@@ -118,7 +118,7 @@ def _told(item: Item, part: Any, words: Any, kind: Any, out: list[hub.Event]) ->
 
 
 def _thought(state: State, event: Event, out: list[hub.Event]) -> None:
-    """More reasoning, of the summary or in full; a paragraph begins where a part does."""
+    """Append more reasoning, from the summary or in full; each part begins a paragraph."""
     item = state.at(event, "reasoning")
     summary, part = event.summary_index, event.content_index
     at = -1 - summary if type(summary) is int else part if type(part) is int else 0
@@ -154,7 +154,7 @@ def _finished(state: State, event: Event, out: list[hub.Event]) -> None:
 
 
 def _complete(state: State, item: Item, kind: str, raw: msgspec.Raw, out: list[hub.Event]) -> None:
-    """What of an item, now whole, was not told yet."""
+    """Append what has not been told yet of an item that is now whole."""
     if item.done:
         return
     item.done, item.kind = True, kind
@@ -245,4 +245,4 @@ _READERS: dict[str, Callable[[State, Event, list[hub.Event]], None]] = {
     "response.failed": _failed,
     "error": _failed,
 }
-"""Events that say something; progress of hosted tools, `done` of parts, and whatever comes to be are passed over."""
+"""Events that are read; progress of hosted tools, `done` of parts and any unknown event are passed over."""

@@ -1,4 +1,4 @@
-"""What comes in piece by piece: an event as it is read, and what is known of the answer so far."""
+"""A stream on its way in: an event as it is read, and what is known of the answer so far."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,7 +11,7 @@ _NONE = msgspec.Raw(b"")
 
 
 class Event(msgspec.Struct, gc=False):
-    """The data of an event of any type; what is not of the type expected is passed over."""
+    """The data of an event of any type; values of an unexpected type are passed over."""
 
     type: Any = None
     delta: Any = None
@@ -29,7 +29,7 @@ class Event(msgspec.Struct, gc=False):
 
 
 class CallHead(msgspec.Struct):
-    """Of a call that begins."""
+    """The beginning of a call."""
 
     name: str
     call_id: str | None = None
@@ -37,13 +37,13 @@ class CallHead(msgspec.Struct):
 
 
 class Contents(msgspec.Struct):
-    """Of a message."""
+    """A message's content."""
 
     content: list[msgspec.Raw] | None = None
 
 
 class Words(msgspec.Struct):
-    """Of one of its parts."""
+    """One part of that content."""
 
     type: str = ""
     text: str | None = None
@@ -58,7 +58,7 @@ class Item(msgspec.Struct):
     call: int = -1
     """Its number among the tool calls; -1 where it is none."""
     sent: dict[int, int] = {}
-    """Content part → characters that deltas have told. A summary's parts count down from -1."""
+    """Index of a content part → characters that deltas have told. Parts of a summary count down from -1."""
     cited: int = 0
     done: bool = False
 
@@ -71,16 +71,16 @@ class State:
     reply_id: str = ""
     calls: int = 0
     signature: str = ""
-    """Of the next tool call."""
+    """The signature of the next tool call."""
     events: int = 0
     opened: bool = False
     over: bool = False
-    """Nothing more is read: the answer ended, or failed."""
+    """Whether the answer has ended or failed, so that nothing more is read."""
     done: bool = False
-    """The event that ends an answer was seen."""
+    """Whether the event that ends an answer has been seen."""
 
     def at(self, event: Event, kind: str) -> Item:
-        """The item that *event* is about; without an index, the last one of its kind that is not done."""
+        """The item that *event* is about; without an index, the last one of *kind* that is not done, or a new one."""
         index = event.output_index
         if type(index) is not int:
             pending = [at for at, item in self.items.items() if item.kind == kind and not item.done]

@@ -1,7 +1,7 @@
 """The conversation: `instructions` and `input` ↔ hub messages.
 
-What the model said in a row is one assistant message, what tools answered in a row is one tool message. Items that
-only this protocol knows stand in the message before them, or in one of the assistant's.
+Consecutive items of the model are one assistant message, consecutive answers of tools one tool message. Items that only
+this protocol knows go into the message before them, or into one of the assistant's.
 """
 
 from collections.abc import Iterator, Sequence
@@ -42,7 +42,7 @@ def read_input(instructions: msgspec.Raw | None, said: msgspec.Raw | None) -> tu
     """The messages of `instructions` and `input`.
 
     Raises:
-        BadRequest: one of them is of another shape; `param` names the item.
+        BadRequest: one of them is not of its shape; `param` names the item.
     """
     reader = _Reader()
     if instructions is not None:
@@ -88,7 +88,7 @@ class _Reader:
         return tuple(hub.Message(role=role, parts=claimed(parts)) for role, parts in self.turns)
 
     def add(self, role: hub.Role, parts: Sequence[hub.Part]) -> None:
-        """A turn of its own, or more of the last one where model or tools go on."""
+        """Add a turn; where the model or the tools go on, add to the last one."""
         if self.turns and self.turns[-1][0] is role and role in {hub.Role.ASSISTANT, hub.Role.TOOL}:
             self.turns[-1][1].extend(parts)
         else:
@@ -125,16 +125,16 @@ class Written:
     instructions: str | None = None
     items: list[Any] = field(default_factory=list)
     dropped: list[str] = field(default_factory=list)
-    """Kinds of content of other protocols that were left out, and names of participants."""
+    """What was left out: content of other protocols, by its kind, and names of participants."""
 
 
 def write_messages(messages: Sequence[hub.Message]) -> Written:
-    """`instructions`, where the first message is the system's and one text, and the items of all others.
+    """The items for *messages*; a first message of the system's that is one text becomes `instructions`.
 
-    A system's message alone is an item, since there has to be an input.
+    If that is the only message it is an item, since there must be an input.
 
     Raises:
-        BadRequest: content that this protocol cannot say.
+        BadRequest: this protocol cannot express some content.
     """
     written = Written()
     match messages:
@@ -152,7 +152,7 @@ def write_messages(messages: Sequence[hub.Message]) -> Written:
 
 
 def _kept(parts: Sequence[hub.Part], dropped: list[str]) -> list[hub.Part]:
-    """*parts* without foreign content and thoughts of other protocols; the former are reported."""
+    """*parts* without foreign content and thoughts of other protocols; foreign content is reported in *dropped*."""
     kept: list[hub.Part] = []
     for part in parts:
         match part:
@@ -168,7 +168,7 @@ def _kept(parts: Sequence[hub.Part], dropped: list[str]) -> list[hub.Part]:
 
 
 def _runs(parts: Sequence[hub.Part]) -> Iterator[list[hub.Part]]:
-    """Neighbours that stand in one message, and every item by itself. No parts are an empty message."""
+    """Neighbours that go into one message, and every item by itself; nothing for no parts."""
     run: list[hub.Part] = []
     for part in parts:
         if not _is_item(part):
@@ -224,7 +224,7 @@ def _contents(parts: Sequence[hub.Part], param: str) -> Any:
 
 
 def _said(parts: Sequence[hub.Part]) -> Any:
-    """What the model said: plain text where it is nothing else."""
+    """The content of what the model said: a string if it is one plain text."""
     match parts:
         case [hub.Text(text=text, citations=())]:
             return text

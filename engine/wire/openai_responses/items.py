@@ -1,7 +1,7 @@
-"""Items: what a conversation and an answer consist of ↔ hub parts.
+"""Items, of which conversations and answers consist ↔ hub parts.
 
-`message`, `function_call`, `custom_tool_call`, their outputs, and `reasoning` are read; every other item, of hosted
-tools and the like, is foreign. Shapes: OpenAI's reference of `POST /responses`, 2026-11.
+`message`, `function_call`, `custom_tool_call`, their outputs, and `reasoning` are read; every other item, such as those
+of hosted tools, is foreign. Shapes: OpenAI's reference of `POST /responses`, 2026-11.
 """
 
 from collections.abc import Iterator, Sequence
@@ -65,7 +65,7 @@ def kind_of(raw: msgspec.Raw) -> str:
     """The item's `type`; messages may leave it out.
 
     Raises:
-        msgspec.ValidationError: no object, or a type that is no string.
+        msgspec.ValidationError: it is no object, or its type is no string.
     """
     return _KIND.decode(raw).type
 
@@ -77,7 +77,7 @@ def read_message(raw: msgspec.Raw) -> tuple[str, msgspec.Raw]:
 
 
 def read_output(kind: str, raw: msgspec.Raw) -> tuple[hub.Part, ...]:
-    """The parts of an item that a model said.
+    """The parts of an item from a model.
 
     Raises:
         msgspec.ValidationError: it is not of its kind's shape.
@@ -99,13 +99,13 @@ def _read_call(raw: msgspec.Raw, *, custom: bool) -> hub.ToolCall:
 
 
 def read_result(raw: msgspec.Raw) -> hub.ToolResult:
-    """What a tool answered: `function_call_output` and `custom_tool_call_output`."""
+    """What a tool answered, in a `function_call_output` or `custom_tool_call_output`."""
     result = _RESULT.decode(raw)
     return hub.ToolResult(call_id=result.call_id, parts=read_contents(result.output))
 
 
 class Ids:
-    """Names for an answer and its items, made from the provider's id of the answer: the same in, the same out."""
+    """Ids for an answer and its items, made from the provider's id of the answer: the same id gives the same ones."""
 
     __slots__ = ("_tail", "response")
 
@@ -114,7 +114,7 @@ class Ids:
         self._tail = self.response.removeprefix("resp_")
 
     def item(self, prefix: str, index: int) -> str:
-        """*prefix* is `msg`, `fc`, `ctc`, `rs_engine`, `ig`; *index* the item's place in the output."""
+        """An item's id. *prefix* is `msg`, `fc`, `ctc`, `rs_engine`, `ig` or `call`; *index* tells its items apart."""
         return f"{prefix}_{self._tail}_{index}"
 
 
@@ -132,7 +132,7 @@ def call_item(*, id: str, call: hub.ToolCall, status: str) -> dict[str, Any]:  #
 
 
 def output_items(parts: Sequence[hub.Part], ids: Ids, logprobs: hub.Json | None = None) -> list[Any]:
-    """The items of an answer: neighbouring texts are one message, everything else stands alone."""
+    """The items of an answer: neighbouring texts are one message, everything else is an item of its own."""
     items: list[Any] = []
     beside = write_logprobs(logprobs)
     for run in _runs(parts):
@@ -153,7 +153,7 @@ def _in_message(part: hub.Part) -> bool:
 
 
 def _runs(parts: Sequence[hub.Part]) -> Iterator[list[hub.Part]]:
-    """Neighbours that belong into one message, and everything else by itself."""
+    """Neighbours that go into one message, and everything else by itself."""
     run: list[hub.Part] = []
     for part in parts:
         if _in_message(part):
@@ -181,14 +181,14 @@ def _message(run: Sequence[hub.Part], name: str, logprobs: msgspec.Raw) -> dict[
 
 
 def _signature(part: hub.Part, ids: Ids, index: int) -> list[Any]:
-    """The item before a call that is signed."""
+    """The item before a signed call, which carries the signature; nothing for any other part."""
     if not isinstance(part, hub.ToolCall) or not part.signature:
         return []
     return [reasoning_item(id=ids.item("rs_engine", index), text="", encrypted=seal_call(part.signature))]
 
 
 def _item(part: hub.Part, ids: Ids, index: int) -> Any:
-    """The item of one part; None for what an answer of this protocol has no place for."""
+    """The item for one part; None where an answer of this protocol has no place for it."""
     match part:
         case hub.Thinking():
             encrypted = seal(part.signature, part.redacted, part.origin, alone=not part.text)
@@ -204,5 +204,5 @@ def _item(part: hub.Part, ids: Ids, index: int) -> Any:
 
 
 def image_item(*, id: str, media: hub.Media) -> dict[str, Any]:  # noqa: A002 - the protocol's word
-    """A picture in an answer, as OpenAI's own picture tool gives it."""
+    """A picture in an answer, as OpenAI's own picture tool returns it."""
     return {"id": id, "type": "image_generation_call", "status": "completed", "result": media.data}

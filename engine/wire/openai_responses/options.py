@@ -1,6 +1,6 @@
 """What a request asks for beside the conversation: tools, the choice among them, the answer's shape, reasoning.
 
-Field ↔ hub value, one pair of functions each. Shapes: OpenAI's reference of `POST /responses`, 2026-11.
+Each has a pair of functions, field ↔ hub value. Shapes: OpenAI's reference of `POST /responses`, 2026-11.
 """
 
 from collections.abc import Mapping, Sequence
@@ -24,8 +24,8 @@ __all__ = [
 ]
 
 BUDGETS = ((2_048, "low"), (16_384, "medium"))
-"""Thinking budgets of other protocols, in tokens, up to which an effort is meant; beyond the last it is `high`. The
-bounds are our own choice: OpenAI names efforts and gives no figures (guide on reasoning, 2026-11)."""
+"""(Largest thinking budget in tokens, its effort), for budgets of other protocols; a larger one is `high`. The bounds
+are our own choice: OpenAI names efforts and gives no figures (guide on reasoning, 2026-11)."""
 
 
 class _Tool(msgspec.Struct):
@@ -86,7 +86,7 @@ def read_tools(raw: msgspec.Raw) -> tuple[hub.Tool | hub.Foreign, ...]:
     """The caller's functions; tools that OpenAI runs itself are foreign.
 
     Raises:
-        msgspec.ValidationError: no list of tools.
+        msgspec.ValidationError: it is no list of tools.
     """
     return tuple(_read_tool(each) for each in _RAWS.decode(raw))
 
@@ -106,7 +106,7 @@ def _read_tool(raw: msgspec.Raw) -> hub.Tool | hub.Foreign:
 
 
 def write_tool(tool: hub.Tool, *, strict: bool | None) -> dict[str, Any]:
-    """The tool's definition. *strict* stands where the tool does not say: this protocol takes silence for true."""
+    """The tool's definition. *strict* is used where the tool does not say: this protocol takes silence for true."""
     if tool.custom:
         said: dict[str, Any] = {"type": "custom", "name": tool.name, "description": tool.description or None}
         said["format"] = tool.parameters
@@ -119,10 +119,10 @@ def write_tool(tool: hub.Tool, *, strict: bool | None) -> dict[str, Any]:
 
 
 def read_choice(raw: msgspec.Raw) -> hub.ToolChoice | None:
-    """The choice among the caller's tools; None for one that only this protocol knows, such as of a hosted tool.
+    """The choice among the caller's tools; None for one that only this protocol knows, such as that of a hosted tool.
 
     Raises:
-        msgspec.ValidationError: neither a word nor an object with a type.
+        msgspec.ValidationError: it is neither a word nor an object with a type.
     """
     choice = _CHOICE.decode(raw)
     if isinstance(choice, str):
@@ -147,7 +147,7 @@ def read_text(raw: msgspec.Raw) -> tuple[hub.OutputFormat | None, dict[str, msgs
     """The answer's shape, and what else `text` says, such as `verbosity`.
 
     Raises:
-        msgspec.ValidationError: it is of another shape.
+        msgspec.ValidationError: it is not of its shape.
     """
     said = {name: value for name, value in _OBJECT.decode(raw).items() if bytes(value) != b"null"}
     raw_format = said.pop("format", None)
@@ -163,7 +163,7 @@ def read_text(raw: msgspec.Raw) -> tuple[hub.OutputFormat | None, dict[str, msgs
 
 
 def write_text(form: hub.OutputFormat | None, more: Mapping[str, hub.Json]) -> dict[str, Any]:
-    """The field `text`; *more* is what only this protocol says in it. Empty for nothing."""
+    """The field `text`, empty for nothing; *more* has the fields in it that only this protocol knows."""
     text: dict[str, Any] = dict(more)
     if form is None:
         return text
@@ -181,7 +181,7 @@ def read_reasoning(raw: msgspec.Raw) -> tuple[hub.Reasoning | None, dict[str, ms
     """How much to think, and what else `reasoning` says, such as `context`.
 
     Raises:
-        msgspec.ValidationError: it is of another shape.
+        msgspec.ValidationError: it is not of its shape.
     """
     said = _EFFORT.decode(raw)
     known = {"effort", "summary", "generate_summary"}
@@ -193,9 +193,9 @@ def read_reasoning(raw: msgspec.Raw) -> tuple[hub.Reasoning | None, dict[str, ms
 
 
 def write_reasoning(reasoning: hub.Reasoning | None, more: Mapping[str, hub.Json]) -> dict[str, Any]:
-    """The field `reasoning`, empty for nothing. A budget becomes the effort it is meant as.
+    """The field `reasoning`, empty for nothing. A budget becomes the effort in `BUDGETS`.
 
-    Thinking that is switched off is not said, since the models that cannot do without it refuse `none`.
+    That thinking is switched off is not said, since the models that cannot do without it refuse `none`.
     """
     said: dict[str, Any] = {}
     if reasoning is not None:

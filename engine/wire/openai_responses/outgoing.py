@@ -1,6 +1,6 @@
-"""What goes out piece by piece: the message, thought or call that is open, and the numbered events that tell it.
+"""A stream on its way out: the message, thought or call that is open, and the numbered events that tell it.
 
-It is put together as it goes, since the events that close it repeat it whole.
+What is open is kept as it grows, since the events that close it repeat it whole.
 """
 
 from dataclasses import dataclass, field
@@ -19,7 +19,7 @@ _ENCODER = msgspec.json.Encoder()
 
 
 class _Delta(msgspec.Struct, gc=False):
-    """The events that come by the thousand; fields that an event has not are left out."""
+    """The events that come by the thousand; fields that an event does not have are left out."""
 
     type: str
     sequence_number: int
@@ -32,20 +32,20 @@ class _Delta(msgspec.Struct, gc=False):
 
 
 class Frames:
-    """Events as bytes, numbered in the order they go out."""
+    """Events as bytes, numbered in the order in which they go out."""
 
     __slots__ = ("sent",)
 
     def __init__(self) -> None:
         self.sent = 0
-        """How many events went out: the `sequence_number` of the next one."""
+        """How many events have gone out: the `sequence_number` of the next one."""
 
     def event(self, type: str, **said: Any) -> bytes:  # noqa: A002 - the protocol's word
         """One event of this *type*."""
         return self._framed(type, {"type": type, "sequence_number": self.sent, **said})
 
     def delta(self, said: _Delta) -> bytes:
-        """One event that says more of something."""
+        """An event with the next piece of something."""
         said.sequence_number = self.sent
         return self._framed(said.type, said)
 
@@ -56,30 +56,30 @@ class Frames:
 
 @dataclass(slots=True)
 class Message:
-    """A message while it is told: the parts that are whole, and the one that is open."""
+    """A message while it is written: the parts that are whole, and the one that is open."""
 
     index: int
     id: str
     content: list[dict[str, Any]] = field(default_factory=list)
     kind: str = ""
-    """Of the open part: `output_text`, `refusal`; empty for none."""
+    """Type of the open part: `output_text` or `refusal`; empty for none."""
     words: list[str] = field(default_factory=list)
     annotations: list[Any] = field(default_factory=list)
     logprobs: list[bytes] = field(default_factory=list)
-    """JSON texts of the entries, each one or several with commas between them."""
+    """Entries in JSON; each string has one, or several separated by commas."""
 
     def item(self, status: str) -> dict[str, Any]:
-        """The message, of the parts that are whole."""
+        """The message, with the parts that are whole."""
         return {"id": self.id, "type": "message", "status": status, "role": "assistant", "content": self.content}
 
     def open_part(self, kind: str, frames: Frames) -> bytes:
-        """Closes the part that is open, and opens one of this *kind*."""
+        """Close the part that is open, if any, and open one of this *kind*."""
         shut = self.shut_part(frames)
         self.kind = kind
         return shut + frames.event("response.content_part.added", **self._where(), part=self._part())
 
     def say(self, words: str, frames: Frames, logprobs: msgspec.Raw = NO_LOGPROBS) -> bytes:
-        """More words of the open part."""
+        """Add words to the open part."""
         self.words.append(words)
         said = _Delta(f"response.{self.kind}.delta", 0, self.id, self.index, words, len(self.content))
         if self.kind == "output_text":
@@ -87,12 +87,12 @@ class Message:
         return frames.delta(said)
 
     def weigh(self, logprobs: msgspec.Raw, frames: Frames) -> bytes:
-        """Log-probabilities of the words around: they ride on a delta of their own, which has no words."""
+        """Add log-probabilities to the open part: they go in a delta of their own, without words."""
         self.logprobs.append(bytes(logprobs).strip()[1:-1].strip())
         return self.say("", frames, logprobs)
 
     def cite(self, annotation: Any, frames: Frames) -> bytes:
-        """An annotation of the open part."""
+        """Add an annotation to the open part."""
         self.annotations.append(annotation)
         at = len(self.annotations) - 1
         where = self._where()
@@ -101,7 +101,7 @@ class Message:
         )
 
     def shut_part(self, frames: Frames) -> bytes:
-        """Closes the part that is open, where one is."""
+        """Close the part that is open, if any."""
         if not self.kind:
             return b""
         where, part = self._where(), self._part()
@@ -116,7 +116,7 @@ class Message:
         return {"item_id": self.id, "output_index": self.index, "content_index": len(self.content)}
 
     def _part(self) -> dict[str, Any]:
-        """The open part as far as it has been told."""
+        """The open part so far."""
         text = "".join(self.words)
         if self.kind == "refusal":
             return {"type": "refusal", "refusal": text}
@@ -126,24 +126,24 @@ class Message:
 
 @dataclass(slots=True)
 class Thought:
-    """Reasoning while it is told, as a summary of one part."""
+    """Reasoning while it is written, as a summary of one part."""
 
     index: int
     id: str
     words: list[str] = field(default_factory=list)
 
     def open_part(self, frames: Frames) -> bytes:
-        """Opens the part of the summary."""
+        """Open the summary's part."""
         return frames.event("response.reasoning_summary_part.added", **self._where(), part=_summary(""))
 
     def say(self, words: str, frames: Frames) -> bytes:
-        """More words."""
+        """Add words to it."""
         self.words.append(words)
         kind = "response.reasoning_summary_text.delta"
         return frames.delta(_Delta(kind, 0, self.id, self.index, words, summary_index=0))
 
     def shut_part(self, frames: Frames) -> bytes:
-        """Closes the part of the summary."""
+        """Close it."""
         text, where = "".join(self.words), self._where()
         done = frames.event("response.reasoning_summary_text.done", **where, text=text)
         return done + frames.event("response.reasoning_summary_part.done", **where, part=_summary(text))
@@ -162,7 +162,7 @@ def _summary(text: str) -> dict[str, str]:
 
 @dataclass(slots=True)
 class Call:
-    """A tool call while it is told."""
+    """A tool call while it is written."""
 
     index: int
     id: str
@@ -170,13 +170,13 @@ class Call:
     words: list[str] = field(default_factory=list)
 
     def say(self, words: str, frames: Frames) -> bytes:
-        """More of its arguments."""
+        """Add to its arguments."""
         self.words.append(words)
         kind = "custom_tool_call_input" if self.opened.custom else "function_call_arguments"
         return frames.delta(_Delta(f"response.{kind}.delta", 0, self.id, self.index, words))
 
     def shut(self, frames: Frames) -> bytes:
-        """Says that the arguments are whole."""
+        """The event that says that the arguments are whole."""
         where = {"item_id": self.id, "output_index": self.index}
         if self.opened.custom:
             return frames.event("response.custom_tool_call_input.done", **where, input=self.arguments)
@@ -189,7 +189,7 @@ class Call:
         return "".join(self.words) or ("" if self.opened.custom else "{}")
 
     def item(self, status: str, arguments: str) -> dict[str, Any]:
-        """The call with these *arguments*."""
+        """The call, with these *arguments*."""
         opened = self.opened
         call = hub.ToolCall(id=opened.id, name=opened.name, arguments=arguments, custom=opened.custom)
         return call_item(id=self.id, call=call, status=status)

@@ -1,4 +1,4 @@
-"""Whether a request of this protocol can be served by a provider that speaks another one."""
+"""Whether a provider of another protocol can serve a request of this one."""
 
 from engine import hub
 from engine.errors import BadRequest
@@ -6,15 +6,15 @@ from engine.errors import BadRequest
 __all__ = ["check_portable"]
 
 UNPORTABLE = ("previous_response_id", "conversation", "prompt")
-"""Fields that stand for a part of the conversation which is kept at the provider."""
+"""Fields that stand for a part of the conversation that the provider keeps."""
 
 
 def check_portable(request: hub.Request) -> None:
-    """Nothing, where *request* says its whole conversation and so may be served by another protocol.
+    """Returns if *request* contains its whole conversation, so that a provider of another protocol may serve it.
 
     Raises:
-        BadRequest: it points at what a provider keeps, or is to run in the background; left out, the answer would be
-            one to another conversation.
+        BadRequest: it refers to what a provider keeps, without which the conversation would be another one; or it is to
+            run in the background.
     """
     for name in UNPORTABLE:
         if name in request.extra:

@@ -1,7 +1,7 @@
 """Reasoning items ↔ thoughts, and the signatures of other protocols that travel in them.
 
-A caller of this protocol that is answered by another one has no other place to keep that provider's signatures, and
-sends back on the next turn what stands here. No provider of this protocol must see them.
+A caller of this protocol that is answered by another protocol's provider has no other place to keep that provider's
+signatures; on the next turn it sends back what it got in these items. No provider of this protocol must see them.
 """
 
 from collections.abc import Sequence
@@ -26,17 +26,17 @@ __all__ = [
 ]
 
 INVENTED_REASONING = "rs_engine_"
-"""How the id of a reasoning item begins that we made up: the provider never saw it, so it is never sent there."""
+"""How the ids of reasoning items begin that we made up: no provider has seen them, so none is ever sent one."""
 
 SEAL = "engine:"
-"""How `encrypted_content` begins that holds another protocol's signature: `engine:<origin>:<s or r>:<it>`, where `r`
-is for reasoning that was withheld. So what Anthropic signed comes back signed with the conversation."""
+"""How `encrypted_content` begins where it holds another protocol's signature: `engine:<origin>:<s or r>:<value>`, where
+`r` means reasoning that was withheld. So what Anthropic signed comes back signed with the conversation."""
 
 NEXT_CALL = "next-call"
-"""The origin of what is no thought but Gemini's signature of the tool call after it; calls have no field for it."""
+"""The origin that marks no thought but Gemini's signature of the next tool call, since calls have no field for it."""
 
 BETWEEN_PARTS = "\n\n"
-"""Between the paragraphs of a summary, which come as parts of their own."""
+"""Put between the paragraphs of a summary, which come as parts of their own."""
 
 
 class _Words(msgspec.Struct):
@@ -54,7 +54,7 @@ _REASONING = msgspec.json.Decoder(_Reasoning)
 
 
 def read_reasoning(raw: msgspec.Raw) -> hub.Part:
-    """A thought; one without words and seal is but a reference to what the provider keeps."""
+    """The thought; foreign without words and encrypted content: then it only refers to what the provider keeps."""
     item = _REASONING.decode(raw)
     text = BETWEEN_PARTS.join(words.text for words in (*(item.content or ()), *(item.summary or ())) if words.text)
     name = item.id or ""
@@ -69,7 +69,7 @@ def read_reasoning(raw: msgspec.Raw) -> hub.Part:
 
 
 def _unseal(encrypted: str, *, alone: bool) -> tuple[str, str, str]:
-    """Signature, withheld reasoning, and who made it. Beside words it is their signature; *alone* it is withheld."""
+    """Signature, withheld reasoning, origin. What we did not seal is a signature beside words, and *alone* withheld."""
     if encrypted.startswith(SEAL) and encrypted.count(":") >= 3:
         _, origin, what, value = encrypted.split(":", 3)
         return (value, "", origin) if what == "s" else ("", value, origin)
@@ -77,7 +77,7 @@ def _unseal(encrypted: str, *, alone: bool) -> tuple[str, str, str]:
 
 
 def seal(signature: str, redacted: str, origin: str, *, alone: bool) -> str | None:
-    """What `encrypted_content` says; None for nothing. The inverse of what a reader makes of it."""
+    """The `encrypted_content`, from which `_unseal` recovers the arguments; None for nothing."""
     value = signature or redacted
     if not value:
         return None
@@ -88,12 +88,12 @@ def seal(signature: str, redacted: str, origin: str, *, alone: bool) -> str | No
 
 
 def seal_call(signature: str) -> str:
-    """What `encrypted_content` says before a call that is signed."""
+    """The `encrypted_content` of the item before a signed call."""
     return f"{SEAL}{NEXT_CALL}:s:{signature}"
 
 
 def claimed(parts: Sequence[hub.Part]) -> tuple[hub.Part, ...]:
-    """*parts* with the signatures that stood before calls in them."""
+    """*parts* with each signature that came before a call put into that call."""
     kept: list[hub.Part] = []
     signature = ""
     for part in parts:

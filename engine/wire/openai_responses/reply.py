@@ -1,4 +1,4 @@
-"""A whole answer of this protocol ↔ `hub.Reply`. Ask `error.read_reply_error` first: a failed one is an outcome."""
+"""A whole answer of this protocol ↔ `hub.Reply`. Ask `error.read_reply_error` first: a failed answer is an outcome."""
 
 from collections.abc import Sequence
 from itertools import count
@@ -26,7 +26,7 @@ class _Details(msgspec.Struct):
 
 
 class Ending(msgspec.Struct):
-    """A `response` object, as far as it is read: a whole answer, or what ends a stream."""
+    """A `response` object as far as it is read: a whole answer, or the end of a stream."""
 
     id: Any = None
     model: Any = None
@@ -49,7 +49,7 @@ KNOWN = frozenset(
         "user",
     }
 )
-"""What every answer has. All other fields are a provider's own, and `extra`."""
+"""The protocol's own fields of answers. All others are a provider's own, and `extra`."""
 
 _ENDING = msgspec.json.Decoder(Ending)
 _OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
@@ -57,7 +57,7 @@ _ENCODER = msgspec.json.Encoder()
 
 
 def decode_reply(body: bytes) -> hub.Reply:
-    """The answer that *body* is.
+    """The answer in *body*.
 
     Raises:
         UpstreamMalformed: it is no response object, or an item in it is not of its kind's shape.
@@ -102,7 +102,7 @@ def _read_items(items: list[msgspec.Raw], ids: Ids) -> tuple[tuple[hub.Part, ...
 
 
 def _named(parts: Sequence[hub.Part], ids: Ids) -> tuple[hub.Part, ...]:
-    """*parts* with ids for the calls that came without."""
+    """*parts* with ids made up for the calls that came without."""
     numbers = count()
     return tuple(
         msgspec.structs.replace(part, id=part.id or ids.item("call", next(numbers)))
@@ -113,21 +113,21 @@ def _named(parts: Sequence[hub.Part], ids: Ids) -> tuple[hub.Part, ...]:
 
 
 def text(value: object) -> str:
-    """*value* where it is text; else nothing."""
+    """*value* if it is text, else empty."""
     return value if isinstance(value, str) else ""
 
 
 def instant(value: object) -> int | None:
-    """Seconds since 1970; openai-python's type has them as a float."""
+    """*value* as seconds since 1970, None if it is none; openai-python's type has a float."""
     return int(value) if isinstance(value, int | float) and 0 <= value < 2**62 else None
 
 
 def encode_reply(reply: hub.Reply, *, echo: Fields = NOTHING_ASKED, created: int = 0) -> bytes:
     """*reply* as a response object; of several choices the first, since this protocol has one.
 
-    *echo* is what `response.echoed` keeps of the request; *created* stands where the reply does not say when it was
-    made. Texts of another protocol's are one where they meet, since spans of citations count in their own part. Left
-    out: citations without an address, sound, and tiers that are not OpenAI's.
+    *echo* is what `response.echoed` keeps of the request; *created* is used if the reply does not say when it was made.
+    Neighbouring texts of another protocol's reply are joined, since here citations count within their own text.
+    Left out: citations without an address, sound, and tiers that are not OpenAI's.
     """
     ids, own = Ids(reply.id), reply.origin == PROTOCOL
     choice = reply.choices[0] if reply.choices else hub.Choice()

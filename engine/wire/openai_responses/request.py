@@ -17,11 +17,11 @@ from engine.wire.openai_responses.response import TIERS
 __all__ = ["decode_request", "encode_request"]
 
 LEAST_MAX_TOKENS = 16
-"""The least `max_output_tokens` that is taken; what asks for less in another protocol gets this much (OpenAI's
-OpenAPI document, `minimum` of the field, 2026-11)."""
+"""The least `max_output_tokens` that is taken; a request of another protocol that asks for less gets this much
+(OpenAI's OpenAPI document, `minimum` of the field, 2026-11)."""
 
 LOGPROBS = "message.output_text.logprobs"
-"""What `include` names where other protocols have a switch of its own."""
+"""What `include` names to ask for log-probabilities; other protocols have a switch of their own for them."""
 
 DROPPED = (
     ("top_k", "top_k"),
@@ -30,8 +30,8 @@ DROPPED = (
     ("stop", "stop"),
     ("seed", "seed"),
 )
-"""Parameters that this protocol does not have: the hub's name, and the one that is reported. `n` is one, too, unless it
-asks for one answer. Thinking that is switched off is not said either, see `options.write_reasoning`."""
+"""Parameters that this protocol does not have: the hub's name, and the name that is reported. `n` is one of them unless
+it asks for one answer. That thinking is switched off is not said either, see `options.write_reasoning`."""
 
 SHARED = {
     "metadata": "metadata",
@@ -41,7 +41,7 @@ SHARED = {
     "safety_identifier": "safety_identifier",
     "verbosity": "text.verbosity",
 }
-"""Fields of OpenAI's chat that only OpenAI knows, and their names here."""
+"""Fields that only OpenAI's protocols know: their names in its chat → their names here."""
 
 _READ = frozenset(
     {
@@ -64,7 +64,7 @@ _READ = frozenset(
         WISHES,
     }
 )
-"""Fields that the hub has a place for, and the one that is ours; all others are `extra`."""
+"""Fields that the hub has a place for, and our own `provider`; all others are `extra`."""
 
 _T = TypeVar("_T")
 
@@ -77,9 +77,9 @@ _ENCODER = msgspec.json.Encoder()
 
 
 def decode_request(fields: Fields) -> hub.Request:
-    """The request that *fields* say. What is null was not said.
+    """The request that *fields* make. A null field is the same as none.
 
-    `text` and `reasoning` may say more than the hub knows: that is `extra` under dotted names, `text.verbosity`.
+    What `text` and `reasoning` say beyond what the hub knows is `extra` under dotted names, such as `text.verbosity`.
 
     Raises:
         BadRequest: a field is not of the protocol's shape; `param` names it.
@@ -143,10 +143,10 @@ def encode_request(request: hub.Request) -> Encoded:
     """*request* as this protocol writes it.
 
     Dropped and reported: `DROPPED`, tiers that are not OpenAI's, `extra` of other protocols, foreign content and tools.
-    A request of another protocol is not to be stored, since there nobody asked for it: here silence means yes.
+    `store` is false for a request of another protocol: its caller did not ask for storage, and here silence means yes.
 
     Raises:
-        BadRequest: content that this protocol cannot say.
+        BadRequest: this protocol cannot express some content.
     """
     native = request.origin == PROTOCOL
     written = write_messages(request.messages)
@@ -197,7 +197,7 @@ def _parameters(request: hub.Request, *, native: bool) -> dict[str, Any]:
 
 
 def _extra(request: hub.Request) -> tuple[dict[str, hub.Json], list[str]]:
-    """The extra fields that can be said, under our names, and the names of those that cannot."""
+    """The extra fields that can be sent, under this protocol's names, and the names of those that cannot."""
     if request.origin == PROTOCOL:
         return dict(request.extra), []
     shared = SHARED if request.origin.startswith("openai") else {}
@@ -216,6 +216,6 @@ def _include(request: hub.Request, extra: Mapping[str, hub.Json]) -> list[str]:
 
 
 def _unsaid(request: hub.Request) -> list[str]:
-    """The parameters that were given and that this protocol does not have."""
+    """The parameters that were given but that this protocol does not have."""
     unsaid = [name for attribute, name in DROPPED if getattr(request, attribute) not in (None, ())]
     return [*unsaid, "n"] if request.n not in (None, 1) else unsaid

@@ -49,7 +49,7 @@ _SHAPE: dict[str, Any] = {
     "user": None,
     "metadata": {},
 }
-"""Every field, in OpenAI's order, as it stands where nothing was asked for. Nothing is kept here: `store` is false."""
+"""Every field, in OpenAI's order, with its value where nothing was asked for. We store nothing: `store` is false."""
 
 ECHOED = frozenset(
     {
@@ -74,7 +74,7 @@ ECHOED = frozenset(
 """What an answer repeats of its request."""
 
 TIERS = frozenset({"auto", "default", "fast", "flex", "priority", "scale", "ultrafast"})
-"""Service tiers that OpenAI knows; another protocol's are neither asked for nor told."""
+"""Service tiers that OpenAI knows; those of another protocol are neither asked for nor reported."""
 
 _TOOLS = msgspec.json.Decoder(list[dict[str, msgspec.Raw]])
 _ENCODER = msgspec.json.Encoder()
@@ -87,7 +87,7 @@ _INCOMPLETE = {finish: reason for reason, finish in _REASONS.items()}
 def echoed(fields: Fields) -> Fields:
     """What an answer repeats of a request with these *fields*.
 
-    The types of answers demand more of a function than callers have to say: what they left out is null.
+    The SDKs' types demand more fields of a function in an answer than in a request: what the caller left out is null.
     """
     echo = {name: raw for name, raw in fields.items() if name in ECHOED and bytes(raw) != b"null"}
     if "tools" in echo:
@@ -120,7 +120,7 @@ def response(
     error: dict[str, str] | None = None,
     service_tier: str = "",
 ) -> dict[str, Any]:
-    """The object, ready to be encoded. *status* is of use where the answer goes on; else it follows from *finish*."""
+    """The object, ready to be encoded. *status* is for an answer that goes on; otherwise it follows from *finish*."""
     said = _SHAPE | echo
     said |= {"id": id, "model": model, "created_at": created, "output": list(output)}
     said["status"] = status or status_of(finish)
@@ -136,7 +136,7 @@ def response(
 
 
 def status_of(finish: hub.Finish | None) -> str:
-    """The status of an answer that has ended so."""
+    """The status of an answer that has ended with *finish*."""
     if finish in _INCOMPLETE:
         return "incomplete"
     return "failed" if finish is hub.Finish.ERROR else "completed"
@@ -145,7 +145,7 @@ def status_of(finish: hub.Finish | None) -> str:
 def finish_of(status: str, reason: str, *, calls: bool) -> tuple[hub.Finish | None, str]:
     """How an answer ended, and the provider's word for it: its status, or the *reason* why it is incomplete.
 
-    None for one that has not ended. Asking for tools is no status of its own: *calls* says whether the answer does.
+    None for one that has not ended. There is no status for asking for tools: *calls* says whether the answer does.
     """
     match status:
         case "incomplete":

@@ -1,6 +1,6 @@
 """Streams of this protocol: a provider's bytes → events of the hub (`Decoder`), and back for a caller (`Encoder`).
 
-Events are known by the `type` in their data; `event:` lines, comments and `[DONE]` may be there or not.
+Events are told apart by the `type` in their data; `event:` lines, comments and `[DONE]` may be there or not.
 """
 
 from engine import hub
@@ -15,13 +15,13 @@ __all__ = ["Decoder", "Encoder"]
 
 
 MOST_HEAD_BYTES = 64 * 1024
-"""Of a body without events: as much of it as may hold an error."""
+"""How much is kept of a body without events, which may be an error."""
 
 
 class Decoder:
-    """Bytes in, hub events out, however the bytes were cut. `Failed` is the last event of a stream that has one.
+    """Bytes in, hub events out, however the bytes were cut. Nothing follows a `Failed`.
 
-    Holds the bytes of one event, and of each item how much of it was told.
+    Holds the bytes of one event, and how much of each item was told.
     """
 
     __slots__ = ("_blocks", "_head", "_state")
@@ -34,7 +34,7 @@ class Decoder:
 
     @property
     def done(self) -> bool:
-        """The event that ends an answer was seen."""
+        """Whether the event that ends an answer has been seen."""
         return self._state.done
 
     def feed(self, data: bytes) -> list[hub.Event]:
@@ -85,5 +85,5 @@ class Decoder:
 
 
 def _is_stream(body: bytes) -> bool:
-    """Whether a body without events has at least a comment, or the beginning of one."""
+    """Whether a body without events begins with a comment, or with the beginning of an event."""
     return body.lstrip().startswith((b":", b"data:", b"event:"))

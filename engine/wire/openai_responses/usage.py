@@ -26,7 +26,7 @@ def read_usage(reported: object) -> Usage | None:
 
 
 def write_usage(usage: Usage) -> dict[str, Any]:
-    """`usage` as this protocol has it; sound and pictures, for which it has no word, only where there are any."""
+    """`usage` as this protocol has it; sound and pictures, which it has no word for, only where there are any."""
     inputs = {"cached_tokens": usage.cached_input, "cache_write_tokens": usage.total_cache_write}
     outputs = {"reasoning_tokens": usage.reasoning}
     inputs |= _some(audio_tokens=usage.audio_input, image_tokens=usage.image_input)

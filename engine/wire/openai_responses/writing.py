@@ -1,7 +1,7 @@
-"""Events of the hub → a stream of this protocol that openai-python reads, whatever order they come in.
+"""Events of the hub, in whatever order they come → a stream of this protocol that openai-python reads.
 
-Every item is opened before its first word and closed after its last one; calls stay open to the end, since their
-arguments may arrive in turns. Source: OpenAI's reference of streaming events, 2026-11.
+Every item is opened before its first word and closed after its last; calls stay open to the end, since the pieces of
+several may come in turns. Source: OpenAI's reference of streaming events, 2026-11.
 """
 
 from typing import Any, assert_never
@@ -23,7 +23,7 @@ __all__ = ["Encoder"]
 class Encoder:
     """Hub events in, bytes for a caller out; `close` ends the stream with the whole answer.
 
-    *echo* is what `response.echoed` keeps of the request; *model*, *created* and *reply_id* stand where the provider
+    *echo* is what `response.echoed` keeps of the request; *model*, *created* and *reply_id* are used where the provider
     does not say. Holds the whole answer, since the last event repeats it. Left out: choices other than the first,
     sound, citations without an address, foreign content of other protocols.
     """
@@ -49,7 +49,7 @@ class Encoder:
 
     @property
     def sent(self) -> int:
-        """How many events went out: the `sequence_number` of an error event that comes next."""
+        """How many events have gone out: the `sequence_number` of an error event, if one comes next."""
         return self._frames.sent
 
     def encode(self, event: hub.Event) -> bytes:
@@ -61,7 +61,7 @@ class Encoder:
         return self._begin(event) + self._take(event)
 
     def close(self) -> bytes:
-        """What ends the stream: open items are closed, the last event repeats the answer; b"" after `Failed`."""
+        """The end of the stream: open items are closed, and the last event repeats the answer. b"" after `Failed`."""
         if self._over:
             return b""
         begin = b"" if self._frames.sent else self._begin(hub.Opened())
@@ -104,7 +104,7 @@ class Encoder:
         return b""
 
     def _whole(self, type: str, **said: Any) -> bytes:  # noqa: A002 - the protocol's word
-        """An event that carries the answer as far as it has come."""
+        """An event that carries the answer so far."""
         whole = response(
             id=self._ids.response,
             model=self._model,
@@ -125,7 +125,7 @@ class Encoder:
         return created + self._whole("response.in_progress", status="in_progress")
 
     def _next(self, prefix: str) -> tuple[int, str]:
-        """Index and id of the item that begins."""
+        """Index and id for a new item."""
         self._items.append(None)
         index = len(self._items) - 1
         return index, self._ids.item(prefix, index)
@@ -138,7 +138,7 @@ class Encoder:
         return self._frames.event("response.output_item.done", output_index=index, item=item)
 
     def _shut(self, encrypted: str | None = None) -> bytes:
-        """Closes the message or thought that is open; *encrypted* goes with a thought."""
+        """Close the message or thought that is open, if any; *encrypted* goes with a thought."""
         opened, self._open = self._open, None
         if opened is None:
             return b""
@@ -147,7 +147,7 @@ class Encoder:
         return shut + self._done(opened.index, item)
 
     def _part(self, kind: str) -> tuple[bytes, Message]:
-        """The message with a part of this *kind* open, and what had to be said for it."""
+        """The bytes that open a part of this *kind*, b"" if one is open, and the message that has it."""
         opened = self._open
         if isinstance(opened, Message):
             return (b"" if opened.kind == kind else opened.open_part(kind, self._frames)), opened
@@ -187,14 +187,14 @@ class Encoder:
         return begin + opened.say(words, self._frames)
 
     def _sign(self, event: hub.ThinkingSigned) -> bytes:
-        """A signature ends the thought that is open; a signature alone, or what is withheld, is an item of its own."""
+        """Sign the open thought and close it; a signature without one, or withheld reasoning, is an item of its own."""
         if isinstance(self._open, Thought) and event.signature:
             return self._shut(seal(event.signature, event.redacted, event.origin, alone=False))
         encrypted = seal(event.signature, event.redacted, event.origin, alone=True)
         return b"" if encrypted is None else self._shut() + self._seal(encrypted, event.id)
 
     def _seal(self, encrypted: str, name: str) -> bytes:
-        """Reasoning without words."""
+        """A reasoning item without words."""
         index, invented = self._next("rs_engine")
         item = reasoning_item(id=name or invented, text="", encrypted=encrypted)
         return self._added(index, item) + self._done(index, item)
@@ -224,7 +224,7 @@ class Encoder:
         return begin + self._added(index, item | {"status": "in_progress", "result": None}) + self._done(index, item)
 
     def _pass(self, event: hub.Foreign) -> bytes:
-        """An item of a hosted tool, told when it is done."""
+        """An item of a hosted tool, already whole."""
         if event.protocol != PROTOCOL or is_part(event.kind):
             return b""
         begin = self._shut()
@@ -232,7 +232,7 @@ class Encoder:
         return begin + self._added(index, event.raw) + self._done(index, event.raw)
 
     def _fail(self, outcome: Outcome) -> bytes:
-        """As OpenAI does: an `error` event, then the answer as far as it came, failed."""
+        """Fail as OpenAI does: an `error` event, then the answer so far, as failed."""
         self._over = True
         code = "rate_limit_exceeded" if outcome.kind is OutcomeKind.RATE_LIMITED else "server_error"
         said = {"code": outcome.code or code, "message": outcome.message, "param": None}
