@@ -1,1 +1,1 @@
-"""Cohere's chat, version 2 of its API. Spoken to providers only."""
+"""Cohere's chat, version 2 of its API. Only providers speak it, no callers."""

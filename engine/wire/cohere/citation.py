@@ -30,10 +30,10 @@ _ENCODER = msgspec.json.Encoder()
 
 
 def decode_citation(raw: bytes) -> hub.Citation:
-    """The citation that *raw* is, told by its first source; all of it stays in `foreign`.
+    """The citation in *raw*, described by its first source; all of it is kept in `foreign`.
 
     Raises:
-        msgspec.DecodeError: it is none.
+        msgspec.DecodeError: it is no citation.
     """
     cited = _CITATION.decode(raw)
     source = cited.sources[0] if cited.sources else _Source()
@@ -49,12 +49,12 @@ def decode_citation(raw: bytes) -> hub.Citation:
 
 
 def of_block(raw: bytes) -> int | None:
-    """Which content block *raw*, a citation, is about; None when it does not say."""
+    """Index of the content block that *raw*, a citation, is about; None when it does not say."""
     return _CITATION.decode(raw).content_index
 
 
 def encode_citation(citation: hub.Citation, text: str) -> hub.Json:
-    """*citation* of *text* as Cohere writes it: its own one whole, another protocol's as a document."""
+    """*citation* of *text* as Cohere writes it: its own as it came, another protocol's as one of a document."""
     if citation.foreign is not None and citation.foreign.protocol == PROTOCOL:
         return citation.foreign.raw
     told = {"title": citation.title, "url": citation.url, "text": citation.quote}

@@ -16,10 +16,10 @@ _ENCODER = msgspec.json.Encoder()
 
 
 class Encoder:
-    """The events of one answer on their way out: `encode` each, then `close`. Of several choices the first is told.
+    """The events of one answer on their way out: `encode` each, then `close`. Of several choices the first is written.
 
-    Blocks of content and calls are opened and closed as the events need it; an answer ends with one `message-end`,
-    which waits for `close`, so that usage may come before or after the finish.
+    Blocks of content and calls are opened and closed as the events need it. An answer ends with one `message-end`; it
+    waits for `close`, so that usage may come before or after the finish.
     """
 
     __slots__ = ("_block", "_calls", "_cited", "_ended", "_finish", "_index", "_opened", "_usage")
@@ -29,7 +29,7 @@ class Encoder:
         self._block = ""
         """Kind of the content block that is open; empty for none."""
         self._index = -1
-        """Of the last content block."""
+        """Index of the last content block."""
         self._calls = 0
         self._cited = 0
         self._finish: hub.Finished | None = None
@@ -59,12 +59,12 @@ class Encoder:
                 self._usage = event.usage
             case hub.Failed():
                 return self._end({"finish_reason": "ERROR", "error": event.outcome.message})
-            case _:  # signatures, pictures, log-probabilities and what is foreign have no event
+            case _:  # signatures, pictures, log-probabilities and foreign content have no event
                 pass
         return b""
 
     def close(self) -> bytes:
-        """The end of a clean stream; b"" when it has failed."""
+        """The end of a clean stream; b"" if it has failed."""
         if self._ended:
             return b""
         finish = self._finish
@@ -81,7 +81,7 @@ class Encoder:
         return _event("message-start", None, {"message": message}, id=id_)
 
     def _within(self, kind: str) -> bytes:
-        """What is needed for a block of *kind* to be open; with an empty one none is."""
+        """The bytes after which a block of *kind* is open; with an empty *kind*, none is."""
         if self._block == kind and self._opened:
             return b""
         out = self._open("")
@@ -123,10 +123,10 @@ def _event(kind: str, index: int | None, delta: dict[str, Any] | None, **more: s
         said["delta"] = delta
     data = _ENCODER.encode(said).replace(
         b"\n", b" "
-    )  # what is passed on unread may hold line ends, outside its strings
+    )  # JSON that is passed on unread may have line ends outside its strings
     return b"event: " + kind.encode() + b"\ndata: " + data + b"\n\n"
 
 
 def _choice(event: hub.Event) -> int:
-    """Which of the answers *event* tells of; what tells of all, or does not say, is told with the first."""
+    """Index of the answer that *event* belongs to; one that is about all, or does not say, belongs to the first."""
     return 0 if isinstance(event, hub.Opened | hub.Metered | hub.Failed | hub.Foreign) else event.choice

@@ -13,13 +13,13 @@ _BY_CODE = {
 }
 
 TOO_LONG = "too many tokens"
-"""How the message of an over-long prompt begins, where there is no `error_type`."""
+"""How the message begins for a prompt that is too long, where there is no `error_type`."""
 
 TOO_MUCH_ASKED = "max tokens must be"
-"""Stands in the same message when it is the answer's length that was asked for too large."""
+"""Part of the same message when it is the requested length of the answer that is too large."""
 
 DENIED_TOKEN = 498
-"""Cohere's status for a request or an answer with a token on its deny list; elsewhere it means another thing."""
+"""Cohere's status for a request or an answer with a token on its deny list; elsewhere 498 means another thing."""
 
 
 def read_error(status: int, headers: Headers, body: bytes) -> Outcome:
@@ -32,18 +32,18 @@ def read_error(status: int, headers: Headers, body: bytes) -> Outcome:
 
 
 def read_reply_error(body: bytes) -> Outcome | None:
-    """The error inside an answer with status 200; None where there is none. An answer's own `message` is an object."""
+    """The error inside an answer with status 200; None where there is none, as where `message` is an object."""
     answer = read_json(body)
     return outcome_of(answer) if isinstance(answer, dict) and isinstance(answer.get("message"), str) else None
 
 
 def outcome_of(answer: dict[str, object]) -> Outcome:
-    """How an error is classed that arrived, decoded, inside an answer with status 200."""
+    """How an error that arrived inside an answer with status 200 is classed; *answer* is that answer, decoded."""
     return outcome_inside(_said(answer), _BY_CODE)
 
 
 def _said(answer: dict[str, object]) -> Said:
-    """`{"id", "message"}`, newer ones with `error_type`."""
+    """What an error says: `{"id", "message"}`, and `error_type` in newer ones."""
     message = clean(first_text(answer, "message", "error", "detail"))
     too_long = message.startswith(TOO_LONG) and TOO_MUCH_ASKED not in message
     return Said(message=message, type=word(answer.get("error_type")) or ("TOO_MANY_TOKENS" if too_long else ""))

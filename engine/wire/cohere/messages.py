@@ -1,4 +1,4 @@
-"""The turns of a conversation, as Cohere's chat writes them and as the hub has them.
+"""The turns of a conversation: Cohere's messages ↔ the hub's.
 
 Source: docs.cohere.com/reference/chat, "messages", read 2026-11.
 """
@@ -26,7 +26,7 @@ class _Call(msgspec.Struct):
 
 
 class Said(msgspec.Struct, kw_only=True):
-    """What an assistant's message says, in a request as in an answer."""
+    """What an assistant's message says, in requests and in answers."""
 
     content: str | list[msgspec.Raw] | None = None
     tool_plan: str | None = None
@@ -56,7 +56,7 @@ _BLOCK = msgspec.json.Decoder(_Block)
 
 
 def decode_messages(raw: bytes) -> tuple[hub.Message, ...]:
-    """The turns; a tool's name is that of the call it answers.
+    """The turns; a tool's result gets its name from the call that it answers.
 
     Raises:
         msgspec.DecodeError: they cannot be read.
@@ -77,7 +77,7 @@ def decode_parts(said: Said) -> tuple[hub.Part, ...]:
     """The plan for the tools as a thought, the content in its order, then the calls.
 
     Raises:
-        msgspec.DecodeError: a block or citation that cannot be read.
+        msgspec.DecodeError: a block or citation cannot be read.
     """
     plan = (hub.Thinking(text=said.tool_plan),) if said.tool_plan else ()
     content = _content(said.content)
@@ -91,7 +91,7 @@ def decode_parts(said: Said) -> tuple[hub.Part, ...]:
 
 
 def _arguments(said: str | None) -> str:
-    """A call's arguments. Of a tool that takes nothing Cohere's are `null`, too; callers want an object."""
+    """A call's arguments. For a tool that takes nothing Cohere may send `null`, but callers want an object."""
     return "{}" if said is None or is_nothing(said) else said
 
 
@@ -127,7 +127,7 @@ def _image(url: str, detail: str) -> hub.Media:
 
 
 def _cite(content: list[hub.Part], raw: bytes) -> None:
-    """Adds a citation to the block it names, or else to the first text. Citations of thoughts have no home."""
+    """Add a citation to the block that it names, or else to the first text. Citations of thoughts have no place."""
     named = of_block(raw)
     at = next((n for n, part in enumerate(content) if isinstance(part, hub.Text)), -1) if named is None else named
     if not 0 <= at < len(content):
@@ -141,7 +141,7 @@ def encode_messages(messages: Sequence[hub.Message], dropped: list[str]) -> list
     """The turns in Cohere's words; what it cannot say of a message is added to *dropped*.
 
     Raises:
-        BadRequest: content that Cohere does not take, `content_not_supported`.
+        BadRequest: `content_not_supported`, Cohere does not take some content.
     """
     written: list[dict[str, Any]] = []
     for message in messages:
@@ -159,7 +159,7 @@ def encode_messages(messages: Sequence[hub.Message], dropped: list[str]) -> list
 
 
 def encode_message(parts: Sequence[hub.Part], dropped: list[str]) -> dict[str, Any]:
-    """What an assistant says. A single thought before tool calls is the plan for them, which every model takes."""
+    """What an assistant says. A single thought beside tool calls becomes their `tool_plan`, which every model takes."""
     calls = [_call(part) for part in parts if isinstance(part, hub.ToolCall)]
     thoughts = [part for part in parts if isinstance(part, hub.Thinking) and part.text]
     plan = thoughts[0] if calls and len(thoughts) == 1 else None
@@ -194,7 +194,7 @@ def _result(result: hub.ToolResult, dropped: list[str]) -> dict[str, Any]:
 
 
 def _plain(blocks: list[Any]) -> Any:
-    """A lone text as a string, as the documentation writes it; nothing at all as an empty one."""
+    """A single text as a string, as the documentation writes it; nothing at all as an empty one."""
     if not blocks:
         return ""
     first = blocks[0]
@@ -202,7 +202,7 @@ def _plain(blocks: list[Any]) -> Any:
 
 
 def _blocks(parts: Sequence[hub.Part], dropped: list[str]) -> Iterator[dict[str, Any] | hub.Json]:
-    """Content blocks. Withheld thoughts are nothing to Cohere; a refusal is text to it."""
+    """Content blocks. Withheld thoughts are left out, since Cohere cannot use them; a refusal becomes text."""
     for part in parts:
         match part:
             case hub.Text() | hub.Refusal():

@@ -52,21 +52,21 @@ def finish_of(word: str, *, calls: bool) -> hub.Finish:
 
 
 def word_of(finish: hub.Finish | None, raw: str) -> str:
-    """Cohere's word for *finish*; *raw*, where it is one of Cohere's and means the same."""
+    """Cohere's word for *finish*; *raw* itself if it is one of Cohere's words and means the same."""
     if finish is not None and _FINISHES.get(raw) is finish:
         return raw
     return _WORDS[finish or hub.Finish.STOP]
 
 
 def decode_reply(body: bytes) -> hub.Reply:
-    """The answer that *body* is. It does not name its model. Log-probabilities stay in `extra`: they are by piece.
+    """The answer in *body*. It does not name its model. Log-probabilities stay in `extra`, since they are by piece.
 
     Raises:
         UpstreamMalformed: it is no answer of Cohere's chat.
     """
     try:
         if not body.isascii():
-            body.decode()  # what is passed on unread must be UTF-8, too
+            body.decode()  # even what is passed on unread must be UTF-8
         reply = _REPLY.decode(body)
         parts = decode_parts(reply.message)
     except UNREADABLE as exc:
@@ -80,7 +80,7 @@ def decode_reply(body: bytes) -> hub.Reply:
 
 
 def encode_reply(reply: hub.Reply) -> bytes:
-    """*reply* as Cohere would have written it; of several choices the first."""
+    """*reply* as Cohere would have written it, with the first of several choices."""
     choice = reply.choices[0] if reply.choices else hub.Choice()
     parts = [part for part in choice.parts if not isinstance(part, hub.Media)]
     written: dict[str, Any] = {

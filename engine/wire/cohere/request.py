@@ -50,7 +50,7 @@ _PLAIN: tuple[tuple[str, str, msgspec.json.Decoder[Any]], ...] = (
     ("stop_sequences", "stop", _TEXTS),
     ("logprobs", "logprobs", _FLAG),
 )
-"""Cohere's name, the hub's, and what it holds."""
+"""Cohere's name, the hub's, and the type of the value."""
 
 _READ = {name for name, _, _ in _PLAIN} | {
     "messages",
@@ -65,7 +65,7 @@ _UNSAYABLE = ("parallel_tool_calls", "n", "top_logprobs", "user", "service_tier"
 """Fields of the hub that Cohere has no word for: dropped and reported."""
 
 _BOUNDS = {"p": (0.01, 0.99), "k": (0, 500), "frequency_penalty": (0.0, 1.0), "presence_penalty": (0.0, 1.0)}
-"""Cohere refuses what lies outside, `top_p: 1` of other protocols among it: the nearest it takes is sent."""
+"""Cohere refuses values outside, such as `top_p: 1` from other protocols: the nearest that it takes is sent."""
 
 
 def finish(fields: Fields, *, model: str, stream: bool) -> bytes:
@@ -74,10 +74,10 @@ def finish(fields: Fields, *, model: str, stream: bool) -> bytes:
 
 
 def decode_request(fields: Fields) -> hub.Request:
-    """The request that *fields* are.
+    """The request that *fields* make.
 
     Raises:
-        BadRequest: a field that is not of the protocol's shape; `param` names it.
+        BadRequest: a field is not of the protocol's shape; `param` names it.
     """
     said = {theirs: read_field(fields, ours, decoder) for ours, theirs, decoder in _PLAIN}
     known = {name: value for name, value in said.items() if value is not None}
@@ -116,7 +116,7 @@ def encode_request(request: hub.Request) -> Encoded:
     """*request* in Cohere's words.
 
     Raises:
-        BadRequest: content that Cohere does not take, `content_not_supported`.
+        BadRequest: `content_not_supported`, Cohere does not take some content.
     """
     dropped: list[str] = []
     said: dict[str, Any] = {"messages": encode_messages(request.messages, dropped)}
@@ -149,7 +149,7 @@ def _encode_plain(request: hub.Request, dropped: list[str]) -> dict[str, Any]:
             continue
         low, high = _BOUNDS.get(ours, (value, value))
         said[ours] = min(max(value, low), high)
-        if ours.endswith("_penalty") and value < 0:  # nearest to a reward for repeating is no penalty
+        if ours.endswith("_penalty") and value < 0:  # the nearest to a reward for repetition is no penalty
             dropped.append(theirs)
     if said.get("frequency_penalty") and said.get("presence_penalty"):  # "cannot specify both"
         dropped.append("presence_penalty")
@@ -159,7 +159,7 @@ def _encode_plain(request: hub.Request, dropped: list[str]) -> dict[str, Any]:
 
 
 def _encode_thinking(reasoning: hub.Reasoning | None, dropped: list[str]) -> dict[str, Any]:
-    """On, with a budget, or off. Cohere has no levels of effort: a level above `none` is on, and reported."""
+    """Thinking on, on with a budget, or off. Cohere has no levels of effort: any above `none` is on, and reported."""
     if reasoning is None:
         return {}
     dropped += ["reasoning_effort"] if reasoning.effort not in {"", "none"} else []

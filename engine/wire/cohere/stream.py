@@ -1,6 +1,6 @@
 """Streams of Cohere's chat: bytes → events, and back.
 
-Source: docs.cohere.com/docs/streaming, read 2026-11. `message-end` ends an answer; a `[DONE]` follows it at most times.
+Source: docs.cohere.com/docs/streaming, read 2026-11. `message-end` ends an answer; mostly a `[DONE]` follows it.
 """
 
 from contextlib import suppress
@@ -24,7 +24,7 @@ __all__ = ["Decoder", "Encoder"]
 
 
 MOST_UNREAD_BYTES = 64 * 1024
-"""What is kept of a body in which no event has come, to tell an error in plain JSON from the end of a stream."""
+"""How much is kept of a body in which no event has come, to tell an error in plain JSON from a stream cut short."""
 
 
 class _Content(msgspec.Struct, gc=False):
@@ -43,7 +43,7 @@ class _Call(msgspec.Struct, gc=False):
 
 
 class _Message(msgspec.Struct):
-    """Lists stand only in `message-start`, and are empty there."""
+    """A message, or a piece of one. Lists occur only in `message-start`, where they are empty."""
 
     content: _Content | list[Any] | None = None
     tool_plan: str | None = None
@@ -71,7 +71,7 @@ _EVENT = msgspec.json.Decoder(_Event)
 class Decoder:
     """One answer on its way in. Feed it every read, `close` it at the end of the body.
 
-    `Failed` is the last event where the provider failed or its bytes are not the protocol; nothing follows it.
+    If the provider fails, or its bytes are not of the protocol, `Failed` is the last event.
     """
 
     __slots__ = ("_blocks", "_calls", "_id", "_opened", "_out", "_silent", "_unread", "done")
@@ -83,9 +83,9 @@ class Decoder:
         self._opened = False
         self._id = ""
         self._calls: dict[int, int] = {}
-        """Index of a call, as Cohere counts → its number."""
+        """Cohere's index of a call → its number in the hub."""
         self._silent: set[int] = set()
-        """Calls of which no argument has come."""
+        """Numbers of calls whose arguments have not begun to come."""
         self.done = False
         """The answer has ended, or failed: nothing that comes after it counts."""
 
@@ -109,7 +109,7 @@ class Decoder:
             UpstreamMalformed: the body was no event stream at all.
         """
         if not self.done:
-            with suppress(UpstreamMalformed):  # half an event, the last of a body that ended too soon
+            with suppress(UpstreamMalformed):  # half an event, at the end of a body that ended too soon
                 self._read(self._blocks.rest())
         if not (self.done or self._opened) and self._unread.strip():
             error = read_reply_error(self._unread)

@@ -1,4 +1,4 @@
-"""Tools, and whether one must be called, as Cohere's chat writes them and as the hub has them.
+"""Tools, and whether one must be called: Cohere's fields ↔ the hub's.
 
 Source: docs.cohere.com/reference/chat and "Structured Outputs", read 2026-11.
 """
@@ -35,13 +35,13 @@ _TOOLS = msgspec.json.Decoder(list[_Tool])
 _SCHEMA = msgspec.json.Decoder(_Schema)
 
 _NOTHING = b'{"type":"object","properties":{}}'
-"""The schema of a tool that takes nothing: Cohere demands one."""
+"""The schema of a tool that takes nothing, since Cohere demands a schema."""
 
 _CHOICES = {"REQUIRED": hub.ToolChoice(mode="any"), "NONE": hub.ToolChoice(mode="none")}
 
 
 def decode_tools(fields: Fields) -> tuple[hub.Tool, ...]:
-    """The tools; `strict_tools` holds for all of them."""
+    """The tools; `strict_tools` applies to all of them."""
     strict = read_field(fields, "strict_tools", _FLAG)
     return tuple(
         hub.Tool(
@@ -59,7 +59,7 @@ def _schema(parameters: hub.Json) -> hub.Json | None:
 
 
 def decode_choice(fields: Fields) -> hub.ToolChoice | None:
-    """The choice; None where the model is free."""
+    """The choice; None where the model is free to choose."""
     choice = read_field(fields, "tool_choice", _TEXT)
     if choice is None:
         return None
@@ -69,7 +69,7 @@ def decode_choice(fields: Fields) -> hub.ToolChoice | None:
 
 
 def encode_tools(request: hub.Request, dropped: list[str]) -> dict[str, Any]:
-    """Tools, of which a choice of named ones leaves only those: Cohere can be told that it must, but not which."""
+    """Tools and the choice. If that names tools, only those are sent: Cohere can be told to call, but not which."""
     choice = request.tool_choice or hub.AUTO
     tools = []
     for tool in request.tools:
@@ -93,7 +93,7 @@ def encode_tools(request: hub.Request, dropped: list[str]) -> dict[str, Any]:
 
 
 def _demands(tool: hub.Tool) -> bool:
-    """Whether the tool has a parameter that is required: strict tools must ("Structured Outputs", read 2026-11)."""
+    """Whether the tool has a required parameter, as strict tools must ("Structured Outputs", read 2026-11)."""
     try:
         return bool(_SCHEMA.decode(tool.parameters or b"{}").required)
     except (msgspec.DecodeError, RecursionError):

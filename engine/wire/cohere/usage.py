@@ -1,8 +1,8 @@
 """Token counts as Cohere reports them, and `Usage`, whose kinds are disjoint.
 
-Cohere reports two counts: `tokens`, what the model read and wrote, and `billed_units`, what is charged, without what
-Cohere puts around a prompt and an answer by itself (docs.cohere.com, "How Does Cohere's Pricing Work?", read 2026-11).
-`billed_units` are what is taken where they are told, since costs and limits hang on them; `tokens` only where not.
+Cohere reports two counts: `tokens`, what the model read and wrote, and `billed_units`, what is charged, which excludes
+what Cohere itself puts around prompts and answers (docs.cohere.com, "How Does Cohere's Pricing Work?", read 2026-11).
+`billed_units` are used where they are reported, since costs and limits depend on them; otherwise `tokens`.
 """
 
 from typing import Any
@@ -18,9 +18,9 @@ MOST_TOKENS = 10**12
 def read_usage(reported: object) -> Usage | None:
     """The usage that was reported, its kinds made disjoint; None where none was.
 
-    `cached_tokens` are among the input tokens and `reasoning_tokens` among the output tokens. `image_tokens` are beside
-    the input tokens of `tokens` and among those of `billed_units`. What is not charged stands before the caller's own
-    prompt, so it is what a cache has first.
+    The input tokens include `cached_tokens`, the output tokens `reasoning_tokens`. `image_tokens` are included in the
+    input tokens of `billed_units`, but not in those of `tokens`. What is not charged comes before the caller's own
+    prompt, so the cached tokens are taken to begin with it.
     """
     if not isinstance(reported, dict):
         return None
@@ -43,7 +43,7 @@ def read_usage(reported: object) -> Usage | None:
 
 
 def encode_usage(usage: Usage) -> dict[str, Any]:
-    """*usage* in Cohere's words. What is billed is taken to be what was read and written."""
+    """*usage* in Cohere's words. All that was read and written is taken to be billed."""
     read, written = usage.total_input - usage.image_input, usage.total_output
     tokens = {"input_tokens": read, "output_tokens": written}
     beside = {"reasoning_tokens": usage.reasoning, "image_tokens": usage.image_input}

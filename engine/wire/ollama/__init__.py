@@ -1,1 +1,1 @@
-"""Ollama's own chat, `/api/chat`: streams are lines of JSON. Spoken to providers only."""
+"""Ollama's own chat, `/api/chat`, whose streams are lines of JSON. Only providers speak it, no callers."""

@@ -17,10 +17,10 @@ _ENCODER = msgspec.json.Encoder()
 
 
 class Encoder:
-    """The events of one answer on their way out: `encode` each, then `close`. Of several choices the first is told.
+    """The events of one answer on their way out: `encode` each, then `close`. Of several choices the first is written.
 
-    *model* is the caller's name for it. Ollama's arguments are objects, so a call goes out whole: calls are held until
-    the end.
+    *model* is the caller's name for the model. Ollama's arguments are objects, so a call goes out whole: calls are held
+    until the end.
     """
 
     __slots__ = ("_calls", "_ended", "_finish", "_head", "_model", "_usage")
@@ -57,12 +57,12 @@ class Encoder:
             case hub.Failed():
                 self._ended = True
                 return _ENCODER.encode({"error": event.outcome.message}) + b"\n"
-            case _:  # signatures, citations, media and what is foreign have no line
+            case _:  # signatures, citations, media and foreign content have no line
                 pass
         return b""
 
     def close(self) -> bytes:
-        """The end of a clean stream: the calls, then the line that says `done`; b"" when it has failed."""
+        """The end of a clean stream: the calls, then the line that says `done`; b"" if it has failed."""
         if self._ended:
             return b""
         self._ended = True
@@ -82,7 +82,7 @@ class Encoder:
         return self._head + b'"content":""},"logprobs":' + _ENCODER.encode(said["content"]) + b',"done":false}\n'
 
     def _headed(self, created: int | None) -> bytes:
-        """How every line begins, up to the inside of its message."""
+        """What every line begins with, up to the inside of its message."""
         said = {"model": self._model, "created_at": created_at(created)}
         return _ENCODER.encode(said)[:-1] + b',"message":{"role":"assistant",'
 
@@ -92,12 +92,12 @@ def _call(opened: hub.CallOpened, arguments: str) -> dict[str, Any]:
 
 
 def _object(arguments: str) -> Any:
-    """The arguments as an object on one line; what is none, such as a custom tool's text, as its only entry."""
+    """The arguments as an object on one line; if they are none, such as a custom tool's text, as its only entry."""
     if not is_object(arguments):
         return {"input": arguments}
-    return hub.Json(arguments.replace("\n", " ").replace("\r", " "))  # none stands inside a JSON string
+    return hub.Json(arguments.replace("\n", " ").replace("\r", " "))  # inside a JSON string there can be none
 
 
 def _choice(event: hub.Event) -> int:
-    """Which of the answers *event* tells of; what tells of all, or does not say, is told with the first."""
+    """Index of the answer that *event* belongs to; one that is about all, or does not say, belongs to the first."""
     return 0 if isinstance(event, hub.Opened | hub.Metered | hub.Failed | hub.Foreign) else event.choice

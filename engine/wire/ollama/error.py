@@ -10,7 +10,7 @@ __all__ = ["outcome_of", "read_error", "read_reply_error"]
 _BY_CODE = {"too_long": OutcomeKind.CONTEXT_LENGTH}
 
 TOO_LONG = ("input length exceeds", "prompt too long", "exceeds the available context")
-"""What the message of an over-long prompt holds, of Ollama itself and of the runner under it."""
+"""Phrases in the message for a prompt that is too long, of Ollama itself and of the runner under it."""
 
 
 def read_error(status: int, headers: Headers, body: bytes) -> Outcome:
@@ -27,7 +27,7 @@ def read_reply_error(body: bytes) -> Outcome | None:
 
 
 def outcome_of(answer: dict[str, object]) -> Outcome:
-    """How an error is classed that arrived, decoded, inside an answer with status 200."""
+    """How an error that arrived inside an answer with status 200 is classed; *answer* is that answer, decoded."""
     return outcome_inside(_said(answer), _BY_CODE)
 
 

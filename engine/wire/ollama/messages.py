@@ -1,7 +1,7 @@
-"""The turns of a conversation, as Ollama writes them and as the hub has them.
+"""The turns of a conversation: Ollama's messages ↔ the hub's.
 
-Content is one text, pictures stand beside it in base64, and arguments are objects. Calls have ids since version
-0.12.10; where there are none they are made up from the place of the call, and results find theirs by name and order.
+Content is one text, pictures come beside it in base64, and arguments are objects. Calls have ids since version
+0.12.10; missing ones are made up from the place of the call, and results find their calls by name and order.
 Source: docs.ollama.com/api/chat, read 2026-11.
 """
 
@@ -29,7 +29,7 @@ __all__ = [
 PROTOCOL = "ollama"
 
 BETWEEN_TEXTS = "\n\n"
-"""Stands between the texts of a message that had several: Ollama takes one."""
+"""Put between the texts of a message that has several, since Ollama takes one."""
 
 
 class _Function(msgspec.Struct):
@@ -45,7 +45,7 @@ class Call(msgspec.Struct):
 
 
 class Said(msgspec.Struct, kw_only=True):
-    """What a message says, in a request as in an answer."""
+    """What a message says, in requests and in answers."""
 
     content: str | None = None
     thinking: str | None = None
@@ -60,7 +60,7 @@ class _Message(Said, kw_only=True):
 
 
 _STARTS = (("iVBORw0", "image/png"), ("/9j/", "image/jpeg"), ("R0lGOD", "image/gif"), ("UklGR", "image/webp"))
-"""How the base64 of a picture begins → its type: Ollama says none."""
+"""How a picture in base64 begins → its media type, which Ollama does not say."""
 
 _MESSAGES = msgspec.json.Decoder(list[_Message])
 _OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
@@ -85,7 +85,7 @@ def decode_messages(raw: bytes) -> tuple[hub.Message, ...]:
 
 
 def _answered(message: _Message, open_calls: list[hub.ToolCall]) -> hub.ToolCall:
-    """The call that *message* answers, taken off *open_calls*: by id, else the oldest of the name, else the oldest."""
+    """The call that *message* answers, taken off *open_calls*: by id; without one the oldest of its name, or of all."""
     id_, name = message.tool_call_id or "", message.tool_name or ""
     for at, call in enumerate(open_calls):
         if call.id == id_ if id_ else name in {"", call.name}:
@@ -108,13 +108,13 @@ def decode_parts(said: Said, prefix: str) -> tuple[hub.Part, ...]:
 
 
 def image(data: str) -> hub.Media:
-    """The picture that *data*, base64, is; of what type tells how it begins."""
+    """The picture in *data*, which is base64; how that begins tells its type."""
     media_type = next((each for start, each in _STARTS if data.startswith(start)), "")
     return hub.Media(kind="image", data=data, media_type=media_type)
 
 
 def arguments_of(call: Call) -> str:
-    """The arguments as JSON text. Look-alikes send them as a text already."""
+    """The arguments as JSON text. Look-alikes send them as a string already."""
     arguments = bytes(call.function.arguments).decode()
     if arguments.startswith('"'):
         return str(msgspec.json.decode(arguments))
@@ -125,7 +125,7 @@ def encode_messages(messages: Sequence[hub.Message], dropped: list[str]) -> list
     """The turns in Ollama's words; what it cannot say of a message is added to *dropped*.
 
     Raises:
-        BadRequest: content that Ollama does not take, `content_not_supported`.
+        BadRequest: `content_not_supported`, Ollama does not take some content.
     """
     written: list[dict[str, Any]] = []
     names: dict[str, str] = {}
@@ -152,7 +152,7 @@ def _result(result: hub.ToolResult, names: dict[str, str], dropped: list[str]) -
 
 
 def encode_message(parts: Sequence[hub.Part], dropped: list[str]) -> dict[str, Any]:
-    """What a message says. A refusal is text; withheld thoughts are nothing to Ollama."""
+    """What a message says. A refusal becomes text; withheld thoughts are left out, since Ollama cannot use them."""
     thinking = BETWEEN_TEXTS.join(part.text for part in parts if isinstance(part, hub.Thinking) and part.text)
     images = list(_images(parts, dropped))
     calls = [_call(part) for part in parts if isinstance(part, hub.ToolCall)]
@@ -182,7 +182,7 @@ def _call(call: hub.ToolCall) -> dict[str, Any]:
 
 
 def _arguments(call: hub.ToolCall) -> hub.Json:
-    """The arguments as the object that they are; a custom tool's free text as its only entry."""
+    """The arguments, which must be an object; a custom tool's free text becomes the only entry of one."""
     if call.custom:
         return hub.Json(msgspec.json.encode({"input": call.arguments}))
     if not is_object(call.arguments):
@@ -191,7 +191,7 @@ def _arguments(call: hub.ToolCall) -> hub.Json:
 
 
 def is_object(arguments: str) -> bool:
-    """Whether *arguments* are a JSON object, as Ollama demands; none at all are an empty one."""
+    """Whether *arguments* are a JSON object, as Ollama demands; empty ones count as an empty object."""
     try:
         _OBJECT.decode(arguments or "{}")
     except (msgspec.DecodeError, RecursionError):

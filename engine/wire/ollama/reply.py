@@ -1,4 +1,4 @@
-"""Whole answers of Ollama's chat: bytes → hub, and back. Its answers have no id; they are told apart by their time."""
+"""Whole answers of Ollama's chat: bytes → hub, and back. Answers have no id and are told apart by their time."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -25,7 +25,7 @@ __all__ = [
 ]
 
 _FINISHES = {"length": hub.Finish.LENGTH}
-"""`stop` and, where a model is only loaded or unloaded, `load` and `unload` are no reason of their own."""
+"""All other words mean a plain stop: `stop` and, where a model is only loaded or unloaded, `load` and `unload`."""
 
 
 class Answer(msgspec.Struct):
@@ -47,7 +47,7 @@ _ENCODER = msgspec.json.Encoder()
 
 
 def finish_of(word: str, *, calls: bool) -> hub.Finish:
-    """What a reason means; *calls*: the answer has tool calls, which Ollama says `stop` of."""
+    """What a reason means; *calls*: whether the answer has tool calls, for which Ollama says `stop`, too."""
     finish = _FINISHES.get(word, hub.Finish.STOP)
     return hub.Finish.TOOL_CALLS if calls and finish is hub.Finish.STOP else finish
 
@@ -58,7 +58,7 @@ def word_of(finish: hub.Finish | None) -> str:
 
 
 def prefix_of(stamp: str) -> str:
-    """How the ids begin that are made up for the calls of an answer of that time: no two answers have the same."""
+    """How ids that are made up for calls begin in the answer of that time: no two answers have the same time."""
     return "call_" + "".join(character for character in stamp if character in "0123456789")[:24]
 
 
@@ -76,10 +76,10 @@ def created_at(created: int | None) -> str:
 
 
 def read_answer(line: bytes) -> Answer:
-    """The answer, or the line of one; what is passed on unread is UTF-8, too.
+    """The answer, or the line of one; even what is passed on unread is UTF-8.
 
     Raises:
-        msgspec.DecodeError, UnicodeDecodeError, RecursionError: it is none.
+        msgspec.DecodeError, UnicodeDecodeError, RecursionError: it is no answer.
     """
     if not line.isascii():
         line.decode()
@@ -87,7 +87,7 @@ def read_answer(line: bytes) -> Answer:
 
 
 def decode_reply(body: bytes) -> hub.Reply:
-    """The answer that *body* is.
+    """The answer in *body*.
 
     Raises:
         UpstreamMalformed: it is no answer of Ollama's chat.
@@ -120,7 +120,7 @@ def decode_reply(body: bytes) -> hub.Reply:
 
 
 def encode_reply(reply: hub.Reply) -> bytes:
-    """*reply* as Ollama would have written it; of several choices the first."""
+    """*reply* as Ollama would have written it, with the first of several choices."""
     choice = reply.choices[0] if reply.choices else hub.Choice()
     parts = [part for part in map(_sayable, choice.parts) if part is not None]
     written: dict[str, Any] = {
@@ -138,7 +138,7 @@ def encode_reply(reply: hub.Reply) -> bytes:
 
 
 def _sayable(part: hub.Part) -> hub.Part | None:
-    """*part* as far as an answer of Ollama's can hold it: arguments that are no object become an entry of one."""
+    """*part*, if Ollama's answers have a place for it; arguments that are no object become an entry of one."""
     if isinstance(part, hub.Media) and (part.kind != "image" or not part.data):
         return None
     if isinstance(part, hub.ToolCall) and not is_object(part.arguments):

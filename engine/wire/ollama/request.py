@@ -39,7 +39,7 @@ _TOP: tuple[tuple[str, msgspec.json.Decoder[Any]], ...] = (
     ("logprobs", _FLAG),
     ("top_logprobs", _WHOLE),
 )
-"""Fields at the top that have the hub's name."""
+"""Top-level fields that have the same name in the hub."""
 
 _READ = {name for name, _ in _TOP} | {"messages", "tools", "format", "think", "options"}
 
@@ -53,14 +53,14 @@ _OPTIONS: tuple[tuple[str, str, msgspec.json.Decoder[Any]], ...] = (
     ("seed", "seed", _WHOLE),
     ("stop", "stop", _TEXTS),
 )
-"""Ollama's name inside `options`, the hub's, and what it holds. Other options stay in `extra`, under `options`."""
+"""Ollama's name in `options`, the hub's, and the type of the value. Other options stay in `extra`, under `options`."""
 
 _UNSAYABLE = ("parallel_tool_calls", "n", "user", "service_tier")
 """Fields of the hub that Ollama has no word for: dropped and reported."""
 
 _LEVELS = {"minimal": "low", "low": "low", "medium": "medium", "high": "high", "xhigh": "high", "max": "high"}
-"""Efforts → Ollama's levels. GPT-OSS ignores on and off and wants a level (docs.ollama.com/capabilities/thinking, read
-2026-11); to other models a level is "on"."""
+"""Efforts → Ollama's levels. GPT-OSS ignores true and false and wants a level (docs.ollama.com/capabilities/thinking,
+read 2026-11); for other models any level means "on"."""
 
 
 def finish(fields: Fields, *, model: str, stream: bool) -> bytes:
@@ -69,17 +69,17 @@ def finish(fields: Fields, *, model: str, stream: bool) -> bytes:
 
 
 def decode_request(fields: Fields) -> hub.Request:
-    """The request that *fields* are.
+    """The request that *fields* make.
 
     Raises:
-        BadRequest: a field that is not of the protocol's shape; `param` names it.
+        BadRequest: a field is not of the protocol's shape; `param` names it.
     """
     said: dict[str, Any] = {"model": "", "stream": True}
     said |= _present({name: read_field(fields, name, decoder) for name, decoder in _TOP})
     options = read_field(fields, "options", _OBJECT) or {}
     said |= _present({theirs: read_field(options, ours, decoder) for ours, theirs, decoder in _OPTIONS})
     said["stop"] = (said["stop"],) if isinstance(said.get("stop"), str) else said.get("stop", ())
-    if said.get("max_tokens", 0) < 0:  # -1 and -2 mean without end
+    if said.get("max_tokens", 0) < 0:  # -1 and -2 mean no limit
         del said["max_tokens"]
     try:
         messages = decode_messages(fields.get("messages", hub.Json(b"[]")))
@@ -123,7 +123,7 @@ def _decode_tools(fields: Fields) -> tuple[hub.Tool, ...]:
 
 
 def _decode_format(fields: Fields) -> hub.OutputFormat | None:
-    """`"json"` or a schema; an empty string is what old clients send for none."""
+    """The answer's shape: `"json"` or a schema; old clients send an empty string for none."""
     raw = bytes(fields.get("format", b"null"))
     if raw in {b"null", b'""'}:
         return None
@@ -144,7 +144,7 @@ def encode_request(request: hub.Request) -> Encoded:
     """*request* in Ollama's words.
 
     Raises:
-        BadRequest: content that Ollama does not take, `content_not_supported`.
+        BadRequest: `content_not_supported`, Ollama does not take some content.
     """
     dropped: list[str] = []
     said: dict[str, Any] = {"messages": encode_messages(request.messages, dropped)}
@@ -173,7 +173,7 @@ def _says(request: hub.Request, name: str) -> bool:
 
 
 def _encode_tools(request: hub.Request, dropped: list[str]) -> dict[str, Any]:
-    """Tools. The choice of none leaves all out, that of named ones the others; that one *must* be called is dropped."""
+    """Tools. If none may be called, none are sent; if named ones, only those. That one *must* be called is dropped."""
     choice = request.tool_choice or hub.AUTO
     if request.tools and choice.mode == "any":
         dropped.append("tool_choice")
@@ -199,7 +199,7 @@ def _encode_tool(tool: hub.Tool) -> dict[str, Any]:
 
 
 def _encode_think(reasoning: hub.Reasoning | None, dropped: list[str]) -> dict[str, Any]:
-    """Off, on, or a level. Ollama has no budgets: one above zero is on, and reported."""
+    """Thinking off, on, or at a level. Ollama has no budgets: any above zero is on, and reported."""
     if reasoning is None:
         return {}
     dropped += ["budget_tokens"] if reasoning.budget_tokens else []

@@ -20,7 +20,7 @@ __all__ = ["Decoder", "Encoder"]
 class Decoder:
     """One answer on its way in. Feed it every read, `close` it at the end of the body.
 
-    `Failed` is the last event where the provider failed or its bytes are not the protocol; nothing follows it.
+    If the provider fails, or its bytes are not of the protocol, `Failed` is the last event.
     """
 
     __slots__ = ("_blocks", "_calls", "_opened", "_out", "_prefix", "done")

@@ -1,6 +1,6 @@
 """Token counts as Ollama reports them, and `Usage`.
 
-`prompt_eval_count` is all of the prompt and `eval_count` all that was written, thoughts included; neither is divided
+`prompt_eval_count` counts the whole prompt, `eval_count` all that was written, thoughts included; neither is divided
 further (docs.ollama.com/api/usage, read 2026-11).
 """
 
@@ -15,7 +15,7 @@ MOST_TOKENS = 10**12
 def usage_of(prompt: int | None, written: int | None) -> Usage | None:
     """The usage; None where neither count was reported.
 
-    The prompt's count may be left out when all of it was still in memory: it is 0 then.
+    Ollama may leave out the prompt's count when all of it was still in memory: it is 0 then.
     """
     if prompt is None and written is None:
         return None
