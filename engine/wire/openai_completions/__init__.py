@@ -1,1 +1,1 @@
-"""OpenAI's older text completions: a prompt goes on. Many providers of open models still speak them."""
+"""OpenAI's older text completions, which continue a prompt. Many providers of open models still offer them."""

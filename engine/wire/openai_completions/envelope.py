@@ -1,4 +1,4 @@
-"""A caller's request for a text completion, as far as routing looks into it, and what is sent of it to a provider."""
+"""A caller's request for a text completion, as far as routing looks into it, and what of it is sent to a provider."""
 
 from typing import Any
 
@@ -35,7 +35,7 @@ _ENCODER = msgspec.json.Encoder()
 
 @depth_checked
 def read_envelope(body: bytes) -> Envelope:
-    """The request that *body* is.
+    """The request in *body*.
 
     Raises:
         BadRequest: not UTF-8, not JSON (NaN, lone surrogates, too deep), not an object, a field that routing needs is
@@ -64,7 +64,7 @@ def read_envelope(body: bytes) -> Envelope:
 def finish(fields: Fields, *, model: str, stream: bool) -> bytes:
     """The body that goes to a provider: its own name for the model, without our `provider` wishes.
 
-    A stream is asked to report usage at its end. Without one `stream_options` is left out, which OpenAI refuses then.
+    A stream is asked to report usage at its end. Without a stream OpenAI refuses `stream_options`, so it is left out.
     """
     sent: dict[str, Any] = {**fields, "model": model}
     sent.pop(WISHES, None)
@@ -78,7 +78,7 @@ def finish(fields: Fields, *, model: str, stream: bool) -> bytes:
 
 
 def _tokens(fields: Fields, size_bytes: int) -> estimate.Range:
-    """By the body's size; where the prompt is tokens already, their number."""
+    """The input tokens by the body's size; where the prompt is tokens already, their number."""
     if "prompt" not in fields:
         raise missing("prompt")
     raw = bytes(fields["prompt"])

@@ -1,4 +1,4 @@
-"""Errors of text completions: those of OpenAI's chat, in both directions."""
+"""Errors of text completions are those of OpenAI's chat, in both directions."""
 
 from engine.wire.openai_chat.error import error_body, error_event, outcome_of, read_error, read_reply_error
 

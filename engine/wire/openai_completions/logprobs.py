@@ -1,4 +1,4 @@
-"""Log-probabilities: parallel lists in text completions, a list of tokens in the hub, which has them as OpenAI's chat.
+"""Log-probabilities: parallel lists in text completions, one list of tokens in the hub, as in OpenAI's chat.
 
 Source: platform.openai.com/docs/api-reference/completions/object, read 2026-11.
 """
@@ -35,10 +35,10 @@ _ENCODER = msgspec.json.Encoder()
 
 
 def decode_logprobs(raw: bytes) -> hub.Json | None:
-    """The lists as chat's `{"content": [...]}`; None where there are none, or one that cannot be read as such.
+    """The lists as chat's `{"content": [...]}`; None where there are none, or they cannot be read.
 
-    Look-alikes have shapes of their own here, and an answer is not thrown away for them. Where a token stands for part
-    of a character its bytes are those of its text, since no others are told.
+    Look-alikes have their own shapes here, and an answer is not thrown away for that. If a token is only part of a
+    character, its `bytes` are those of its text here, since nothing else is reported.
     """
     try:
         lists = _LISTS.decode(raw)
@@ -59,9 +59,9 @@ def _token(token: str, logprob: float | None) -> dict[str, Any]:
 
 
 def encode_logprobs(logprobs: hub.Json | None, offset: int = 0) -> tuple[dict[str, Any] | None, int]:
-    """The parallel lists, and the offset after them; None where *logprobs* has no tokens.
+    """The parallel lists, None where *logprobs* has no tokens; and the offset after them.
 
-    Offsets count from the answer's beginning and not, as OpenAI's do, from the prompt's, which is not known here.
+    Offsets count from the beginning of the answer. OpenAI's count from that of the prompt, which is not known here.
     """
     if logprobs is None:
         return None, offset

@@ -33,7 +33,7 @@ class Choice(msgspec.Struct):
     index: int = 0
     finish_reason: str | None = None
     stop_reason: Any = None
-    """vLLM: the stop sequence that was met, or a token's number."""
+    """vLLM's: the stop sequence that was met, or the number of a stop token."""
     logprobs: msgspec.Raw = msgspec.Raw(b"null")
 
 
@@ -53,17 +53,17 @@ _ENCODER = msgspec.json.Encoder()
 
 
 def finish_of(word: str) -> hub.Finish:
-    """What a finish reason means; one that nobody has documented is an end like another."""
+    """What a finish reason means; an undocumented one counts as a plain stop."""
     return _FINISHES.get(word, hub.Finish.STOP)
 
 
 def word_of(finish: hub.Finish | None) -> str:
-    """OpenAI's word; its SDK knows three, and has one for every answer."""
+    """OpenAI's word for *finish*. Its SDK knows only three, and wants one for every answer."""
     return finish.value if finish in {hub.Finish.LENGTH, hub.Finish.CONTENT_FILTER} else "stop"
 
 
 def decode_reply(body: bytes) -> hub.Reply:
-    """The answer that *body* is.
+    """The answer in *body*.
 
     Raises:
         UpstreamMalformed: it is no text completion, or has no choices.
@@ -94,9 +94,9 @@ def _decode_choice(choice: Choice) -> hub.Choice:
 
 
 def encode_reply(reply: hub.Reply, *, created: int = 0) -> bytes:
-    """*reply* as a text completion: its texts and refusals. Thoughts and what else it has are not shown.
+    """*reply* as a text completion: its texts and refusals. Thoughts and whatever else it has are not shown.
 
-    *created*, in seconds since 1970, stands where it does not say when it was made.
+    *created*, in seconds since 1970, is used if it does not say when it was made.
     """
     written: dict[str, Any] = {
         "id": reply.id,

@@ -1,6 +1,6 @@
 """Requests for text completions: fields → hub, and back.
 
-A prompt is a conversation of one text by the user, and only such a conversation is a prompt.
+A prompt becomes a conversation of one text by the user, and only such a conversation can become a prompt.
 Source: platform.openai.com/docs/api-reference/completions/create, read 2026-11.
 """
 
@@ -38,7 +38,7 @@ _PLAIN: tuple[tuple[str, msgspec.json.Decoder[Any]], ...] = (
     ("n", _WHOLE),
     ("user", _TEXT),
 )
-"""Fields that have the hub's name. `top_k` is not OpenAI's own, but that of most others who serve completions."""
+"""Fields that have the same name in the hub. `top_k` is not OpenAI's, but most others who serve completions have it."""
 
 _READ = {name for name, _ in _PLAIN} | {
     "model",
@@ -56,18 +56,18 @@ _UNSAYABLE = ("tools", "tool_choice", "parallel_tool_calls", "format", "reasonin
 """Fields of the hub that completions have no word for: dropped and reported. OpenAI refuses `top_k`."""
 
 _NAMES = {"format": "response_format"}
-"""What callers call them, where it is not the hub's word."""
+"""The hub's word → the callers' word, where they differ."""
 
 MOST_LOGPROBS = 5
-"""Alternatives for each token that OpenAI lists at most."""
+"""The most alternatives for each token that OpenAI lists."""
 
 
 def decode_request(fields: Fields) -> hub.Request:
-    """The request that *fields* are: the prompt as what the user says.
+    """The request that *fields* make, with the prompt as what the user says.
 
     Raises:
-        BadRequest: a field that is not of the protocol's shape, or that has no meaning in a conversation: several
-            prompts, one in tokens, `suffix`, `echo`, `best_of`. `param` names it.
+        BadRequest: a field is not of the protocol's shape, or has no meaning in a conversation: several prompts, one in
+            tokens, `suffix`, `echo`, `best_of`. `param` names it.
     """
     _refuse_untranslatable(fields)
     said = {name: read_field(fields, name, decoder) for name, decoder in _PLAIN}
@@ -115,7 +115,7 @@ def _untranslatable(param: str, what: str) -> BadRequest:
 
 
 def encode_request(request: hub.Request) -> Encoded:
-    """*request* as a prompt. Without `max_tokens` OpenAI and vLLM stop after 16 tokens.
+    """*request* as a prompt. Without `max_tokens`, OpenAI and vLLM stop after 16 tokens.
 
     Raises:
         BadRequest: the conversation is not a single text by the user, `content_not_supported`.

@@ -1,7 +1,7 @@
 """Streams of text completions: bytes → events, and back.
 
 Source: platform.openai.com/docs/api-reference/completions/create, "stream", read 2026-11. Finish, usage and `[DONE]`
-come as in OpenAI's chat, and as little in order at those who look like it.
+come as in OpenAI's chat, and look-alikes keep to their order as little as there.
 """
 
 from contextlib import suppress
@@ -23,7 +23,7 @@ __all__ = ["Decoder", "Encoder"]
 
 
 MOST_UNREAD_BYTES = 64 * 1024
-"""What is kept of a body in which no event has come, to tell an error in plain JSON from the end of a stream."""
+"""How much is kept of a body in which no event has come, to tell an error in plain JSON from a stream cut short."""
 
 _CHUNK = msgspec.json.Decoder(Completion)
 _ENCODER = msgspec.json.Encoder()
@@ -32,7 +32,7 @@ _ENCODER = msgspec.json.Encoder()
 class Decoder:
     """One answer on its way in. Feed it every read, `close` it at the end of the body.
 
-    `Failed` is the last event where the provider failed or its bytes are not the protocol; nothing follows it.
+    If the provider fails, or its bytes are not of the protocol, `Failed` is the last event.
     """
 
     __slots__ = ("_blocks", "_failed", "_finished", "_opened", "_out", "_unread", "done")
@@ -44,9 +44,9 @@ class Decoder:
         self._opened = False
         self._failed = False
         self._finished: set[int] = set()
-        """Choices whose finish has been told: some providers tell it twice."""
+        """Choices whose finish has been told: some providers send it twice."""
         self.done = False
-        """`[DONE]` has been seen, or a failure: nothing that comes after it counts."""
+        """`[DONE]` or a failure has been seen: nothing that comes after it counts."""
 
     def feed(self, data: bytes) -> list[hub.Event]:
         """The events that *data* completes."""
@@ -67,7 +67,7 @@ class Decoder:
             UpstreamReset: the body ended before the answer did.
             UpstreamMalformed: the body was no event stream at all.
         """
-        with suppress(UpstreamMalformed):  # half an event, the last of a body that ended too soon
+        with suppress(UpstreamMalformed):  # half an event, at the end of a body that ended too soon
             self._read(self._blocks.rest())
         if self.done or self._finished:
             return self._taken()
@@ -128,7 +128,7 @@ class Decoder:
 class Encoder:
     """One answer on its way out: `encode` each event, `close` at a clean end.
 
-    *model* stands where the answer names none. Finishes wait for `close`, so that none stands before the last text.
+    *model* is written where the answer names none. Finishes wait for `close`, so that none comes before the last text.
     After `Failed`, send `error.error_event` and do not close. What is neither text nor refusal is not shown.
     """
 
@@ -140,9 +140,9 @@ class Encoder:
         self._head = self._headed(hub.Opened())
         self._tail = b'}],"usage":null}\n\n' if ask_usage else b"}]}\n\n"
         self._finishes: dict[int, hub.Finish | None] = {}
-        """Answers that have begun → how they ended."""
+        """Index of an answer that has begun → how it ended; None while that is not known."""
         self._offsets: dict[int, int] = {}
-        """Of the next token with a log-probability, by answer."""
+        """Index of an answer → offset of its next token that has a log-probability."""
         self._usage: Usage | None = None
 
     def encode(self, event: hub.Event) -> bytes:
@@ -164,7 +164,7 @@ class Encoder:
         return b""
 
     def close(self) -> bytes:
-        """The end of a clean stream: a finish for each answer, usage where it was asked for and is known, `[DONE]`."""
+        """The end of a clean stream: each answer's finish, the usage if it was asked for and is known, `[DONE]`."""
         finishes = self._finishes or {0: None}
         out = b"".join(
             self._chunk(choice, b'""', b"null", b'"%s"' % word_of(finish).encode())
@@ -175,7 +175,7 @@ class Encoder:
         return out + b"data: [DONE]\n\n"
 
     def _headed(self, opened: hub.Opened) -> bytes:
-        """How every chunk begins, up to the inside of its choices."""
+        """What every chunk begins with, up to the inside of its choices."""
         said: dict[str, Any] = {
             "id": opened.id,
             "object": "text_completion",
