@@ -1,6 +1,6 @@
 """Conversations in a template's API: hub → the facts that its expressions know, and answers → hub, and back.
 
-Texts alone can be said. What the template has no place for is never left out silently: parameters are reported as
+Only texts can be sent. What the template has no place for is never left out silently: parameters are reported as
 dropped, content is refused.
 """
 
@@ -45,7 +45,7 @@ _PARAMETERS: Final = (
     "n",
     "user",
 )
-"""Those that expressions know, under the hub's names."""
+"""Parameters that expressions know, under the hub's names."""
 _UNSAYABLE: Final = (
     "tools",
     "tool_choice",
@@ -57,7 +57,7 @@ _UNSAYABLE: Final = (
     "service_tier",
 )
 _NAMES: Final = {"format": "response_format"}
-"""What callers call them, where it is not the hub's word."""
+"""The hub's word → the callers' word, where they differ."""
 _WHOLE: Final = msgspec.json.Decoder()
 _ENCODER: Final = msgspec.json.Encoder()
 
@@ -77,10 +77,10 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     stream: bool
     messages: tuple[Turn, ...]
     turns: tuple[Turn, ...]
-    """Without the system's."""
+    """The messages without the system's."""
     system: str | None
     prompt: str | None
-    """What the user says, where the conversation is one turn of the user's."""
+    """What the user says, if the conversation is a single turn of the user's; else None."""
     max_tokens: int | None
     temperature: float | None
     top_p: float | None
@@ -97,7 +97,7 @@ def encode_request(request: hub.Request, chat: Chat) -> Encoded:
     """*request* as the template has it.
 
     Raises:
-        BadRequest: `content_not_supported`, for what is no text and for what the template has no place for.
+        BadRequest: `content_not_supported`, some content is no text, or the template has no place for it.
     """
     asked, reads = _asked(request, chat), chat.ask.reads
     _check_said(reads, asked)
@@ -107,7 +107,7 @@ def encode_request(request: hub.Request, chat: Chat) -> Encoded:
 
 
 def headers(request: hub.Request, chat: Chat) -> Headers:
-    """What the template says of *request* beside the body. Raises as `encode_request`."""
+    """The headers that the template has for *request*. Raises BadRequest for what is no text."""
     return headers_of(chat.ask, _asked(request, chat)) if chat.ask.headers else ()
 
 
@@ -140,7 +140,7 @@ def _texts(parts: Iterable[hub.Part]) -> Iterable[str]:
         match part:
             case hub.Text() | hub.Refusal():
                 yield part.text
-            case hub.Thinking():  # earlier thoughts are the model's own, and most APIs take none back
+            case hub.Thinking():  # earlier thoughts are the model's own, and most APIs do not take them back
                 continue
             case _:
                 kind = part.kind if isinstance(part, hub.Media | hub.Foreign) else "tool call"
@@ -161,10 +161,10 @@ def _not_supported(message: str) -> BadRequest:
 
 
 def decode_reply(body: bytes, chat: Chat) -> hub.Reply:
-    """The answer that *body* is.
+    """The answer in *body*.
 
     Raises:
-        UpstreamMalformed: it is no JSON, or no text stands where the template says.
+        UpstreamMalformed: it is no JSON, or there is no text where the template says.
     """
     value = decoded(_WHOLE, body, "not JSON")
     text = text_at(value, chat.text)
@@ -180,7 +180,7 @@ def decode_reply(body: bytes, chat: Chat) -> hub.Reply:
 
 
 def text_at(value: Any, pointer: Pointer) -> str | None:
-    """The texts that stand there, as one; None where there is none."""
+    """The texts at *pointer*, joined; None where there are none."""
     texts = [each for each in found(value, pointer) if isinstance(each, str)]
     return "".join(texts) if texts else None
 
@@ -201,7 +201,7 @@ def finish_of(value: Any, pointer: Pointer | None, finishes: Mapping[str, hub.Fi
 
 
 def usage_of(value: Any, pointers: Mapping[str, Pointer]) -> Usage | None:
-    """The tokens that are told; None where none are. A count of input that is told includes the cached ones."""
+    """The tokens that are reported; None where none are. The reported count of input includes the cached ones."""
     said = {name: told for name, pointer in pointers.items() if (told := first(value, pointer)) is not None}
     if not said:
         return None
@@ -221,12 +221,12 @@ def encode_reply(reply: hub.Reply, chat: Chat) -> bytes:
 
 
 def word_of(finish: hub.Finish, finishes: Mapping[str, hub.Finish]) -> str:
-    """A word of the provider's for *finish*."""
+    """One of the provider's words for *finish*."""
     return next((word for word, kind in finishes.items() if kind is finish), finish.value)
 
 
 def with_usage(value: Any, usage: Usage | None, pointers: Mapping[str, Pointer]) -> Any:
-    """*value* with the counts of *usage* where they stand."""
+    """*value* with the counts of *usage* put where they belong."""
     if usage is None:
         return value
     counts = {"input": usage.total_input, "cached_input": usage.cached_input, "output": usage.total_output}

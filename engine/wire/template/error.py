@@ -1,4 +1,4 @@
-"""Errors of a template's API: its file says where the message stands; what kind it is follows from the status."""
+"""Errors of a template's API: its file says where the message is; the kind follows from the status."""
 
 from typing import Any
 
@@ -18,12 +18,12 @@ def read_error(ask: Ask, status: int, headers: Headers, body: bytes) -> Outcome:
 
 
 def read_reply_error(ask: Ask, body: bytes) -> Outcome | None:
-    """The failure that an answer with status 200 tells of; None when it tells of none."""
+    """The failure that an answer with status 200 reports; None when it reports none."""
     return outcome_of(ask, read_json(body))
 
 
 def outcome_of(ask: Ask, value: Any) -> Outcome | None:
-    """The failure that an answer, or a piece of one, tells of."""
+    """The failure that an answer, or a piece of one, reports; None when it reports none."""
     said = _said(ask, value)
     return None if said is None else outcome_inside(said, {})
 

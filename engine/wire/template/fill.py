@@ -1,4 +1,4 @@
-"""Templates filled in: the values that a request gives to the leaves of a shape."""
+"""Filling templates in: the values that a request gives to the leaves of a shape."""
 
 from collections.abc import Mapping, Sized
 from fractions import Fraction
@@ -15,7 +15,7 @@ __all__ = ["fields_of", "headers_of"]
 
 
 def _plain(value: object) -> int | float:
-    """An exact fraction, which expressions reckon with and JSON has no word for."""
+    """An exact fraction as a JSON number: expressions compute with fractions, which JSON cannot write."""
     assert isinstance(value, Fraction)
     return value.numerator if value.denominator == 1 else float(value)
 
@@ -40,7 +40,7 @@ def headers_of(ask: Ask, asked: Any) -> Headers:
 
 
 def _filled(shape: Shape, asked: Any, message: Any) -> Any:
-    """The value of *shape*; `_NOTHING` for a leaf without one, and for what is made of such leaves alone."""
+    """The value of *shape*; `_NOTHING` for a leaf without one, and for whatever consists only of such leaves."""
     match shape:
         case Leaf():
             value = shape.value(asked, message)
@@ -58,5 +58,5 @@ def _filled(shape: Shape, asked: Any, message: Any) -> Any:
 
 
 def _kept(shape: Sized, filled: Sized) -> Any:
-    """*filled*, unless nothing is left of *shape*."""
+    """*filled*, or `_NOTHING` if nothing is left of *shape*."""
     return _NOTHING if shape and not filled else filled

@@ -30,7 +30,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     size: str | None
     width: int | None
     height: int | None
-    """Of a size in pixels."""
+    """The size's, where it is in pixels."""
     quality: str | None
     output_format: str | None
     user: str | None
@@ -49,7 +49,7 @@ def encode_request(request: ImageRequest, pictures: Pictures) -> Encoded:
 
 
 def headers(request: ImageRequest, pictures: Pictures) -> Headers:
-    """What the template says of *request* beside the body."""
+    """The headers that the template has for *request*."""
     return headers_of(pictures.ask, _asked(request)) if pictures.ask.headers else ()
 
 
@@ -65,10 +65,10 @@ def _asked(request: ImageRequest) -> Asked:
 
 
 def decode_reply(body: bytes, pictures: Pictures) -> ImageReply:
-    """The pictures that *body* holds.
+    """The pictures in *body*.
 
     Raises:
-        UpstreamMalformed: it is no JSON, or there is none where the template says.
+        UpstreamMalformed: it is no JSON, or there is no picture where the template says.
     """
     value = decoded(_WHOLE, body, "not JSON")
     pointer = pictures.url if pictures.url is not None else pictures.base64
@@ -80,6 +80,6 @@ def decode_reply(body: bytes, pictures: Pictures) -> ImageReply:
 
 
 def _image(text: str, *, is_url: bool) -> Image:
-    """One picture; an URL that holds it whole (RFC 2397) is as good as base64."""
+    """One picture; a data URL (RFC 2397) is as good as base64."""
     data = text.partition(";base64,")[2] if text.startswith("data:") else "" if is_url else text
     return Image(base64=Json(_ENCODER.encode(data))) if data else Image(url=text)

@@ -11,12 +11,12 @@ _EVERY = "*"
 
 
 def read(text: str) -> Pointer:
-    """The steps of *text*, which is a JSON Pointer: `/choices/*/text`; empty for the whole value."""
+    """The steps of *text*, a JSON Pointer such as `/choices/*/text`; empty for the whole value."""
     return tuple(step.replace("~1", "/").replace("~0", "~") for step in text.split("/")[1:])
 
 
 def found(value: Any, pointer: Pointer) -> list[Any]:
-    """Everything that stands at *pointer*, in order; nulls count as nothing."""
+    """Everything at *pointer*, in order; nulls count as nothing."""
     values = [value]
     for step in pointer:
         values = [inner for each in values for inner in _below(each, step)]
@@ -24,7 +24,7 @@ def found(value: Any, pointer: Pointer) -> list[Any]:
 
 
 def first(value: Any, pointer: Pointer | None) -> Any:
-    """The first that stands at *pointer*; None where there is nothing, or no pointer."""
+    """The first thing at *pointer*; None where there is nothing, or no pointer."""
     if pointer is None:
         return None
     return next(iter(found(value, pointer)), None)
@@ -39,7 +39,7 @@ def _below(value: Any, step: str) -> list[Any]:
 
 
 def put(root: Any, pointer: Pointer, value: Any) -> Any:
-    """*root* with *value* at *pointer*, the way to it made where it is missing; `*` is a list's only item."""
+    """*root* with *value* at *pointer*, and whatever is missing on the way there; `*` is a list's first item."""
     if not pointer:
         return value
     step, *rest = pointer

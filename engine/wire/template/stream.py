@@ -1,4 +1,4 @@
-"""Streams of a template's API: pieces of JSON → events, and back; and whole answers told as a stream."""
+"""Streams of a template's API: pieces of JSON → events, and back; and whole answers given as a stream."""
 
 from collections.abc import Callable, Iterator
 from typing import Final
@@ -22,11 +22,11 @@ __all__ = ["Decoder", "Encoder", "WholeDecoder", "WholeEncoder"]
 _PIECE: Final = msgspec.json.Decoder()
 _ENCODER: Final = msgspec.json.Encoder()
 MOST_WHOLE_BYTES = 16 * 1024 * 1024
-"""Of an answer in one piece; far above any text."""
+"""The most that an answer in one piece may have; far above any text."""
 
 
 def _pieces(framing: Framing, whole: bytes) -> Iterator[bytes]:
-    """The data of the events or lines of *whole*, blank ones left out."""
+    """The data of the events or lines in *whole*, without blank ones."""
     pieces = map(sse.data_of, sse.events(whole)) if framing == "sse" else (line.strip() for line in whole.split(b"\n"))
     return (piece for piece in pieces if piece)
 
@@ -34,7 +34,7 @@ def _pieces(framing: Framing, whole: bytes) -> Iterator[bytes]:
 class Decoder:
     """One answer on its way in. Feed it every read, `close` it at the end of the body.
 
-    `Failed` is the last event where the provider failed or its bytes are no JSON; nothing follows it.
+    If the provider fails, or its bytes are no JSON, `Failed` is the last event.
     """
 
     __slots__ = ("_blocks", "_chat", "_finished", "_opened", "_stream", "done")
@@ -61,7 +61,7 @@ class Decoder:
         events = [] if self.done else self._guarded(self._blocks.rest)
         if self.done:
             return events
-        # A piece tells the end wherever the template names one; where it names none, the body's end is the answer's.
+        # If the template names a mark of the end, it must have come; if not, the end of the body is the answer's.
         if not self._opened or ((self._stream.end or self._stream.finish) and not self._finished):
             raise UpstreamReset("the stream ended before the answer did", received=self._opened)
         return [*events, *self._ended()]
@@ -104,13 +104,13 @@ class Decoder:
             yield hub.Finished(finish=finish, finish_raw=raw)
 
     def _ended(self) -> list[hub.Event]:
-        """The end, where no piece has told it."""
+        """The finish, unless a piece has told it."""
         told, self._finished = self._finished, True
         return [] if told else [hub.Finished(finish=hub.Finish.STOP)]
 
 
 class WholeDecoder:
-    """An answer without a stream, for a caller who wants one: everything comes at the end."""
+    """A whole answer, for a caller who wants a stream: everything comes at the end."""
 
     __slots__ = ("_chat", "_held", "done")
 
@@ -120,7 +120,7 @@ class WholeDecoder:
         self.done = False
 
     def feed(self, data: bytes) -> list[hub.Event]:
-        """None; a body that is too large fails."""
+        """No events, unless the body is too large: then `Failed`."""
         if self.done:
             return []
         self._held += data
@@ -134,7 +134,7 @@ class WholeDecoder:
         """All events of the answer.
 
         Raises:
-            UpstreamMalformed: the body was none.
+            UpstreamMalformed: the body was no answer.
         """
         if self.done:
             return []
@@ -154,7 +154,7 @@ class Encoder:
         self._stream = stream
 
     def encode(self, event: hub.Event) -> bytes:
-        """The piece that says *event*; b"" for what the API cannot say."""
+        """The piece for *event*; b"" for what the API cannot say."""
         match event:
             case hub.TextDelta():
                 return self._framed(put(None, self._stream.text, event.text))
@@ -166,7 +166,7 @@ class Encoder:
                 return b""
 
     def close(self) -> bytes:
-        """The piece that ends the stream, where there is one."""
+        """The piece that ends the stream; b"" where the API has none."""
         return self._frame(self._stream.end.encode()) if self._stream.end else b""
 
     def _framed(self, value: object) -> bytes:

@@ -1,4 +1,4 @@
-"""A template as it was compiled: shapes with expressions as their leaves, and paths into answers."""
+"""A compiled template: shapes with expressions as their leaves, and paths into answers."""
 
 from collections.abc import Callable, Mapping
 from decimal import Decimal
@@ -14,14 +14,14 @@ from engine.wire.template.pointer import Pointer
 __all__ = ["Ask", "Chat", "Each", "Framing", "Leaf", "Pictures", "Shape", "Stream", "Template"]
 
 Framing: TypeAlias = Literal["sse", "lines"]
-"""How a stream's pieces of JSON are told apart: server-sent events, or one a line."""
+"""How a stream's pieces of JSON are told apart: by server-sent events, or one to a line."""
 
 
 class Leaf(msgspec.Struct, frozen=True):
-    """An expression; its value stands in its place. Without one it is left out, and so is what holds nothing else."""
+    """An expression, replaced by its value. Without a value it is left out, and so is what holds nothing else."""
 
     value: Callable[[Any, Any], Any]
-    """Of what is asked (`chat.Asked`, `pictures.Asked`) and, inside an `Each`, the message."""
+    """Takes what is asked (`chat.Asked`, `pictures.Asked`) and, inside an `Each`, the message; else None."""
 
 
 class Each(msgspec.Struct, frozen=True):
@@ -35,23 +35,23 @@ Shape: TypeAlias = "Leaf | Each | Mapping[str, Shape] | tuple[Shape, ...] | str 
 
 
 class Ask(msgspec.Struct, frozen=True, kw_only=True):
-    """How a request is written, and a failure read."""
+    """How a request is written, and how a failure is read."""
 
     path: str
-    """Below `base_url`; `{model}` stands for the model's name there, quoted but for slashes."""
+    """Path below `base_url`; `{model}` stands for the provider's name of the model, quoted except for slashes."""
     headers: tuple[tuple[str, Leaf | str], ...] = ()
     """Names in lower case."""
     body: Mapping[str, Shape]
     reads: frozenset[str] = frozenset()
-    """The facts that headers and body look at: `request.temperature`, …"""
+    """The facts that headers and body use: `request.temperature`, …"""
     message: Pointer | None = None
-    """Where an answer says why it failed. In one with status 200, that something stands there is the failure."""
+    """Where an answer says why it failed. An answer with status 200 has failed if there is something there."""
     code: Pointer | None = None
-    """The same of a word for programs."""
+    """The same for the word that is meant for programs."""
 
 
 class Stream(msgspec.Struct, frozen=True, kw_only=True):
-    """How an answer is told piece by piece."""
+    """How an answer comes piece by piece."""
 
     path: str
     framing: Framing
@@ -67,7 +67,7 @@ class Chat(msgspec.Struct, frozen=True, kw_only=True):
 
     ask: Ask
     text: Pointer
-    """All that is found is one text."""
+    """Everything found there, joined, is the text."""
     id: Pointer | None = None
     finish: Pointer | None = None
     finishes: Mapping[str, Finish] = MappingProxyType({})
@@ -75,20 +75,20 @@ class Chat(msgspec.Struct, frozen=True, kw_only=True):
     usage: Mapping[str, Pointer] = MappingProxyType({})
     """`input` (cached tokens included), `cached_input`, `output`."""
     stream: Stream | None = None
-    """None where the API has none: the whole answer is then told in one piece."""
+    """None where the API has no streams: the whole answer then comes in one piece."""
 
 
 class Pictures(msgspec.Struct, frozen=True, kw_only=True):
-    """Pictures after words."""
+    """Pictures from a description."""
 
     ask: Ask
     url: Pointer | None = None
     base64: Pointer | None = None
-    """One of the two; everything that is found there is a picture."""
+    """One of the two is given; everything found there is a picture."""
 
 
 class Template(msgspec.Struct, frozen=True, kw_only=True):
-    """What a provider's own API is."""
+    """A provider's own API."""
 
     chat: Chat | None = None
     pictures: Pictures | None = None
