@@ -1,6 +1,6 @@
-"""Embeddings at Bedrock, by InvokeModel: the body is that of the model's maker, Amazon's Titan or Cohere's Embed.
+"""Embeddings at Bedrock, by InvokeModel: the body is the maker's own, for Amazon's Titan or Cohere's Embed.
 
-The model stands in the path, and how many tokens were read in a header of the answer, whatever its body says.
+The path names the model, and a header of the answer says how many tokens were read, whatever its body says.
 
 Source: Amazon Bedrock user guide, "Amazon Titan Text Embeddings models" and "Cohere Embed models", read 2026-11.
 """
@@ -26,7 +26,7 @@ __all__ = ["decode_reply", "encode_request", "finish"]
 INPUT_TOKENS = b"x-amzn-bedrock-input-token-count"
 
 COHERE = "cohere."
-"""Stands in the model's id, also behind the region of an inference profile: `us.cohere.embed-v4:0`."""
+"""Part of the id of Cohere's models, also behind the region of an inference profile: `us.cohere.embed-v4:0`."""
 
 DROPPED = frozenset({"user", "input_type"})
 """Titan has no word for them."""
@@ -50,7 +50,7 @@ def encode_request(request: EmbedRequest) -> Encoded:
     """*request* in the words of the model's maker.
 
     Raises:
-        BadRequest: `content_not_supported`, for inputs that are tokens, and for more than one at Titan.
+        BadRequest: `content_not_supported`, an input is tokens, or there is more than one for Titan.
     """
     if COHERE in request.model:
         return cohere.encode_request(request)
@@ -65,7 +65,7 @@ def encode_request(request: EmbedRequest) -> Encoded:
 
 
 def decode_reply(body: bytes, headers: Headers = ()) -> EmbedReply:
-    """The answer that *body* is.
+    """The answer in *body*.
 
     Raises:
         UpstreamMalformed: it holds no embedding.

@@ -24,12 +24,12 @@ INPUT_TYPES = {
     InputType.DOCUMENT: "search_document",
     InputType.CLASSIFICATION: "classification",
     InputType.CLUSTERING: "clustering",
-    InputType.SIMILARITY: "clustering",  # nearest: it is trained to bring like texts together
+    InputType.SIMILARITY: "clustering",  # the nearest: it is trained to bring similar texts together
 }
 
 UNSAID = "search_document"
-"""Cohere demands an `input_type` of all models since version 3, and OpenAI has none to send. Most texts that are
-embedded are documents; who embeds queries can say so in `input_type`."""
+"""Cohere demands an `input_type` for all models since version 3, and OpenAI's protocol has none. Most texts that are
+embedded are documents; callers who embed queries can say so in `input_type`."""
 
 DROPPED = frozenset({"user"})
 """Cohere has no word for them."""
@@ -37,7 +37,7 @@ DROPPED = frozenset({"user"})
 
 class _Reply(msgspec.Struct):
     embeddings: Json
-    """By type, `{"float": [...]}`; of older versions, and of the older models at Bedrock, the list itself."""
+    """By type, `{"float": [...]}`; from older versions, and the older models at Bedrock, the list itself."""
     meta: Any = None
 
 
@@ -50,7 +50,7 @@ def encode_request(request: EmbedRequest) -> Encoded:
     """*request* as Cohere has it. Vectors are asked for as numbers, whatever the caller asked for.
 
     Raises:
-        BadRequest: `content_not_supported`, for inputs that are tokens.
+        BadRequest: `content_not_supported`, an input is tokens.
     """
     written: dict[str, Any] = {
         "texts": only_texts(request, "Cohere"),
@@ -63,7 +63,7 @@ def encode_request(request: EmbedRequest) -> Encoded:
 
 
 def decode_reply(body: bytes) -> EmbedReply:
-    """The answer that *body* is. It does not name its model; at Bedrock usage stands in a header.
+    """The answer in *body*. It does not name its model; at Bedrock usage is in a header.
 
     Raises:
         UpstreamMalformed: it holds no embeddings.
@@ -79,7 +79,7 @@ def decode_reply(body: bytes) -> EmbedReply:
 
 
 def _floats(embeddings: Json) -> Json:
-    """The list of vectors: numbers if there are any, else of the first type that has some."""
+    """The list of vectors: as numbers if there are such, else of the first type that has any."""
     if memoryview(embeddings)[0] == ord("["):
         return embeddings
     by_type = {name: vectors for name, vectors in _BY_TYPE.decode(embeddings).items() if bytes(vectors) != b"null"}
@@ -87,7 +87,7 @@ def _floats(embeddings: Json) -> Json:
 
 
 def read_usage(meta: object) -> Usage | None:
-    """The usage that an answer's `meta` tells, in tokens; None where it tells none."""
+    """The usage in an answer's `meta`, in tokens; None where it has none."""
     units = object_in(meta, "billed_units") or object_in(meta, "tokens")
     if not ("input_tokens" in units or "image_tokens" in units):
         return None

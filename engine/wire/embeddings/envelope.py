@@ -13,12 +13,12 @@ __all__ = ["finish", "read_envelope", "wants_base64"]
 UNREAD = frozenset({"input"})
 
 _INPUT = msgspec.json.Decoder(str | list[str | int | list[int] | dict[str, msgspec.Raw]])
-"""Objects are not OpenAI's: Jina and Voyage take pictures so. They go to a provider that speaks as OpenAI does."""
+"""Objects are not OpenAI's: Jina and Voyage take pictures in them. Only OpenAI's look-alikes can be sent these."""
 
 
 @body.depth_checked
 def read_envelope(request: bytes) -> Envelope:
-    """The request that *request* is.
+    """The request in *request*.
 
     Raises:
         BadRequest: not UTF-8, not JSON (NaN, lone surrogates, too deep), not an object, a field that routing needs is
@@ -45,7 +45,7 @@ def wants_base64(fields: Fields) -> bool:
 
 
 def _tokens(fields: Fields, size_bytes: int) -> estimate.Range:
-    """By the body's size; where the input is tokens already, their number."""
+    """The input tokens by the body's size; where the input is tokens already, their number."""
     if "input" not in fields:
         raise body.missing("input")
     try:

@@ -1,7 +1,7 @@
 """Gemini's `batchEmbedContents`: one request for each text, each with its options and the model's name.
 
-Asked at `models/{model}:batchEmbedContents`. The options stand where all models know them, beside the content; the
-newer `embedContentConfig` says the same.
+Asked at `models/{model}:batchEmbedContents`. The options are written beside the content, where all models know them;
+the newer `embedContentConfig` says the same.
 
 Source: https://ai.google.dev/api/embeddings, and Google's discovery document, read 2026-11.
 """
@@ -54,7 +54,7 @@ class _Usage(msgspec.Struct, rename="camel"):
 class _Reply(msgspec.Struct, rename="camel"):
     embeddings: list[_Vector] | None = None
     embedding: _Vector | None = None
-    """Of `embedContent`, which answers for one text."""
+    """The vector from `embedContent`, which answers for one text."""
     usage_metadata: _Usage | None = None
 
 
@@ -67,7 +67,7 @@ def encode_request(request: EmbedRequest) -> Encoded:
     """*request* as a batch.
 
     Raises:
-        BadRequest: `content_not_supported`, for inputs that are tokens.
+        BadRequest: `content_not_supported`, an input is tokens.
     """
     options: dict[str, Any] = {}
     if request.input_type is not None:
@@ -80,14 +80,14 @@ def encode_request(request: EmbedRequest) -> Encoded:
 
 
 def finish(fields: Fields, *, model: str, stream: bool = False) -> bytes:  # noqa: ARG001 - every finisher is called alike
-    """The body that goes to Gemini, the model's name in each request of the batch."""
+    """The body that goes to Gemini, with the model's name in each request of the batch."""
     named = Json(_ENCODER.encode(model if "/" in model else f"models/{model}"))
     batch = [{"model": named, **each} for each in _REQUESTS.decode(fields["requests"])]
     return _ENCODER.encode({**fields, "requests": batch})
 
 
 def decode_reply(body: bytes) -> EmbedReply:
-    """The answer that *body* is, of a batch or of one.
+    """The answer in *body*, for a batch or for one text.
 
     Raises:
         UpstreamMalformed: it holds no embeddings.

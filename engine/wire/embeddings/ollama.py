@@ -26,7 +26,7 @@ DROPPED = frozenset({"user", "input_type"})
 class _Reply(msgspec.Struct):
     embeddings: list[Json] | None = None
     embedding: Json = Json(b"null")
-    """Of the older `/api/embeddings`, which answers for one text."""
+    """The vector from the older `/api/embeddings`, which answers for one text."""
     model: Any = None
     prompt_eval_count: Any = None
 
@@ -38,7 +38,7 @@ def encode_request(request: EmbedRequest) -> Encoded:
     """*request* as Ollama has it.
 
     Raises:
-        BadRequest: `content_not_supported`, for inputs that are tokens.
+        BadRequest: `content_not_supported`, an input is tokens.
     """
     written: dict[str, Any] = {"input": only_texts(request, "Ollama")}
     if request.dimensions is not None:
@@ -47,7 +47,7 @@ def encode_request(request: EmbedRequest) -> Encoded:
 
 
 def decode_reply(body: bytes) -> EmbedReply:
-    """The answer that *body* is.
+    """The answer in *body*.
 
     Raises:
         UpstreamMalformed: it holds no embeddings.

@@ -34,8 +34,8 @@ INPUT_TYPES = {
     "similarity": InputType.SIMILARITY,
     "semantic_similarity": InputType.SIMILARITY,
 }
-"""OpenAI has no such field; its callers send `input_type` in the words of the provider they think of, in lower case:
-Voyage, Cohere, Gemini, NVIDIA. A word that is not here stays among the extra fields."""
+"""Words of `input_type`, in lower case. OpenAI has no such field; callers send it in the words of the provider that
+they have in mind: Voyage, Cohere, Gemini, NVIDIA. A word that is not listed stays among the extra fields."""
 
 _READ = ("model", "input", "dimensions", "encoding_format", "user")
 
@@ -92,7 +92,7 @@ def decode_request(fields: Fields) -> EmbedRequest:
 
 
 def _inputs(given: str | list[Any]) -> tuple[Input, ...]:
-    """One input, or several; numbers by themselves are the tokens of one."""
+    """One input, or several; a list of numbers is the tokens of one."""
     if isinstance(given, str):
         return (given,)
     if not given:
@@ -130,7 +130,7 @@ def encode_request(request: EmbedRequest) -> Encoded:
 
 
 def decode_reply(body: bytes) -> EmbedReply:
-    """The answer that *body* is. Vectors stand in the order of their `index`.
+    """The answer in *body*. The vectors are in the order of their `index`.
 
     Raises:
         UpstreamMalformed: it holds no list of embeddings.
@@ -154,7 +154,7 @@ def _reply(said: _Reply) -> EmbedReply:
 
 
 def read_usage(reported: object) -> Usage | None:
-    """The usage that was reported; None where none was. Voyage reports `total_tokens` alone."""
+    """The usage that was reported; None where none was. Voyage reports only `total_tokens`."""
     if not isinstance(reported, dict):
         return None
     said = next((name for name in ("prompt_tokens", "total_tokens") if reported.get(name) is not None), None)
@@ -166,12 +166,12 @@ def read_usage(reported: object) -> Usage | None:
 
 
 def encode_reply(reply: EmbedReply, *, as_base64: bool) -> bytes:
-    """*reply* as OpenAI writes it, its vectors in the spelling that the caller asked for.
+    """*reply* as OpenAI writes it, with its vectors in the spelling that the caller asked for.
 
-    OpenAI always names its model and counts tokens; who knows either better than *reply* puts it there beforehand.
+    OpenAI always names the model and counts tokens; whoever knows either better than *reply* puts it there beforehand.
 
     Raises:
-        UpstreamMalformed: a vector is none.
+        UpstreamMalformed: something in place of a vector is none.
     """
     spelled = to_base64 if as_base64 else as_floats
     tokens = reply.usage.total_input if reply.usage else 0
@@ -189,9 +189,9 @@ def encode_reply(reply: EmbedReply, *, as_base64: bool) -> bytes:
 
 
 def relay(body: bytes, *, as_base64: bool) -> tuple[EmbedReply, bytes]:
-    """A provider's answer as read, and as the caller gets it: as it is, unless it is not what the caller's SDK reads.
+    """A provider's answer as read, and its body for the caller: unchanged, unless the caller's SDK could not read it.
 
-    Some providers do not heed `encoding_format`, and Voyage leaves out `prompt_tokens`.
+    Some providers ignore `encoding_format`, and Voyage leaves out `prompt_tokens`.
 
     Raises:
         UpstreamMalformed: it holds no list of embeddings.
@@ -205,7 +205,7 @@ def relay(body: bytes, *, as_base64: bool) -> tuple[EmbedReply, bytes]:
     try:
         whole = _RAW_REPLY.decode(body)
         found = _RAW_VECTORS.decode(whole["data"])
-    except UnicodeDecodeError as exc:  # in a key, which nothing has looked at so far
+    except UnicodeDecodeError as exc:  # in a key that nothing has read so far
         raise UpstreamMalformed(f"not a list of embeddings: {exc}", received=True) from exc
     changed: dict[str, Any] = {}
     if not is_spelled:

@@ -15,7 +15,7 @@ Input = str | tuple[int, ...]
 
 
 class InputType(StrEnum):
-    """What the vectors are for. Models that ask put a prompt of their own around the text."""
+    """What the vectors are for. Models that ask for it put a prompt of their own around the text."""
 
     QUERY = "query"
     DOCUMENT = "document"
@@ -28,23 +28,23 @@ class EmbedRequest(msgspec.Struct, frozen=True, kw_only=True):
     """A request for vectors, one for each input. What is None or empty was not said."""
 
     model: str
-    """The provider's name for it, by the time that the request is encoded: Bedrock's bodies depend on it."""
+    """By the time the request is encoded, the provider's name for the model: Bedrock's bodies depend on it."""
     inputs: tuple[Input, ...]
     dimensions: int | None = None
     input_type: InputType | None = None
     as_base64: bool | None = None
-    """Vectors as base64 of little-endian 32-bit floats, or as lists of numbers."""
+    """Whether vectors are to be base64 of little-endian 32-bit floats, or lists of numbers."""
     user: str = ""
     extra: Mapping[str, Json] = NO_EXTRA
-    """What only OpenAI's protocol and those who look like it know, by name."""
+    """What only OpenAI's protocol and its look-alikes know, by name."""
 
 
 class EmbedReply(msgspec.Struct, frozen=True, kw_only=True):
     """The vectors, in the order of the inputs."""
 
     model: str = ""
-    """The provider's name; empty where it does not say."""
+    """The provider's name for the model; empty where it does not say."""
     vectors: tuple[Json, ...]
-    """As they came: a JSON list of numbers, or a JSON text of base64. `vector` makes one of the other."""
+    """As they came: a JSON list of numbers, or base64 in a JSON string. `vector` turns one into the other."""
     usage: Usage | None = None
     """None where the provider reports none."""

@@ -14,10 +14,10 @@ QUOTE = ord('"')
 BRACKET = ord("[")
 
 LEAST_WIDE = 8
-"""Numbers of a vector by which it can be told apart whether they are 32 or 64 bits wide."""
+"""The fewest numbers in a vector that show whether they are 32 or 64 bits wide."""
 
 LOW_BITS = 0x1FFF_FFFF
-"""Those that are zero in a 64-bit float that was made from a 32-bit one."""
+"""The bits that are zero in a 64-bit float made from a 32-bit one."""
 
 _FLOATS = msgspec.json.Decoder(list[float])
 _TEXT = msgspec.json.Decoder(str)
@@ -30,7 +30,7 @@ def is_base64(vector: Json) -> bool:
 
 
 def as_base64(vector: Json) -> Json:
-    """*vector* in base64; itself where it is that already.
+    """*vector* in base64; itself if it is so already.
 
     Raises:
         UpstreamMalformed: it is no vector.
@@ -46,7 +46,7 @@ def as_base64(vector: Json) -> Json:
 
 
 def as_floats(vector: Json) -> Json:
-    """*vector* as a list of numbers; itself where it is that already.
+    """*vector* as a list of numbers; itself if it is so already.
 
     Raises:
         UpstreamMalformed: it is no vector.
@@ -58,7 +58,7 @@ def as_floats(vector: Json) -> Json:
     except (msgspec.DecodeError, ValueError) as exc:
         raise _no_vector(str(exc)) from exc
     written = _ENCODER.encode(_unpacked(packed))
-    if b"null" in written:  # how infinities and what is no number are written
+    if b"null" in written:  # infinities and NaN are written so
         raise _no_vector("a number in it is not finite")
     return Json(written)
 

@@ -1,7 +1,7 @@
 """Embeddings at Vertex: Gemini's models by `batchEmbedContents`, the older text models by `predict`.
 
-Which of the two follows from the name, as in Google's own SDK. `batchEmbedContents` is Gemini's, with the model in the
-path alone; `predict` has an instance for each text, 250 at most, and settings that hold for all.
+The model's name decides which, as in Google's own SDK. `batchEmbedContents` is Gemini's, with the model only in the
+path; `predict` has an instance for each text, 250 at most, and settings that hold for all.
 
 Source: aiplatform.googleapis.com, v1, "BatchEmbedContentsRequest" and "EmbedContentRequest", as
 https://pub.dev/documentation/googleapis has them of Google's discovery document; "Get text embeddings",
@@ -54,10 +54,10 @@ def takes_contents(model: str) -> bool:
 
 
 def encode_request(request: EmbedRequest) -> Encoded:
-    """*request* as its model takes it; what is too long is refused there, and not cut.
+    """*request* as its model takes it. `predict` is told to refuse texts that are too long, and not to cut them.
 
     Raises:
-        BadRequest: `content_not_supported`, for inputs that are tokens.
+        BadRequest: `content_not_supported`, an input is tokens.
     """
     if takes_contents(request.model):
         return gemini.encode_request(request)
@@ -71,7 +71,7 @@ def encode_request(request: EmbedRequest) -> Encoded:
 
 
 def decode_reply(body: bytes) -> EmbedReply:
-    """The answer that *body* is, of either way.
+    """The answer in *body*, from either of the two.
 
     Raises:
         UpstreamMalformed: it holds no embeddings.
@@ -86,7 +86,7 @@ def decode_reply(body: bytes) -> EmbedReply:
 
 
 def _usage(found: list[_Embedding]) -> Usage | None:
-    """What was read of all texts; None where one is not counted."""
+    """The tokens of all texts; None where those of one are not reported."""
     counted = [each.statistics.token_count for each in found if each.statistics is not None]
     if len(counted) < len(found) or None in counted:
         return None

@@ -1,4 +1,4 @@
-"""What several protocols cannot say of a request for embeddings."""
+"""What several protocols cannot say in a request for embeddings."""
 
 from collections.abc import Collection
 
@@ -9,10 +9,10 @@ __all__ = ["dropped_of", "only_texts"]
 
 
 def only_texts(request: EmbedRequest, speaker: str) -> tuple[str, ...]:
-    """The inputs of *request*, which are texts; *speaker* names the protocol that takes nothing else.
+    """The inputs of *request*, which must be texts; *speaker* names the protocol that takes nothing else.
 
     Raises:
-        BadRequest: `content_not_supported`: some are tokens, which mean something to one vocabulary alone.
+        BadRequest: `content_not_supported`: some are tokens, which have a meaning only in one vocabulary.
     """
     texts = tuple(each for each in request.inputs if isinstance(each, str))
     if len(texts) != len(request.inputs):
@@ -22,7 +22,7 @@ def only_texts(request: EmbedRequest, speaker: str) -> tuple[str, ...]:
 
 
 def dropped_of(request: EmbedRequest, names: Collection[str]) -> tuple[str, ...]:
-    """What *request* says that a protocol without *names* cannot: those of them that are set, and all extra fields."""
+    """What a protocol that lacks *names* cannot say of *request*: those of them that are set, and all extra fields."""
     said = {"dimensions": request.dimensions is not None, "input_type": bool(request.input_type)}
     said["user"] = bool(request.user)
     return (*(name for name, is_said in said.items() if is_said and name in names), *request.extra)

@@ -1,4 +1,4 @@
-"""Cohere's rerank, which Jina and others speak, too: requests and answers, in both directions.
+"""Cohere's protocol for reranking, which Jina and others speak, too: requests and answers, in both directions.
 
 Source: https://docs.cohere.com/reference/rerank and https://jina.ai/reranker, read 2026-11.
 """
@@ -82,7 +82,7 @@ def encode_request(request: RerankRequest) -> Encoded:
 
 
 def decode_reply(body: bytes) -> RerankReply:
-    """The answer that *body* is.
+    """The answer in *body*.
 
     Raises:
         UpstreamMalformed: it holds no ranking.
@@ -105,7 +105,7 @@ def _ranked(said: _Ranked) -> Ranked:
 
 
 def _usage(units: dict[str, Any], tokens: dict[str, Any], said: object) -> Usage | None:
-    """Tokens: as billed, else as counted, else as Jina reports them."""
+    """The tokens as billed, else as counted, else as Jina reports them."""
     for counts in (units, tokens):
         if counts.get("input_tokens") is not None:
             return Usage(input=count(counts["input_tokens"]), output=count(counts.get("output_tokens")))

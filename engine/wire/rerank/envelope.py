@@ -19,7 +19,7 @@ _DOCUMENTS = msgspec.json.Decoder(list[str | dict[str, msgspec.Raw]])
 
 @body.depth_checked
 def read_envelope(request: bytes) -> Envelope:
-    """The request that *request* is.
+    """The request in *request*.
 
     Raises:
         BadRequest: not UTF-8, not JSON (NaN, lone surrogates, too deep), not an object, a field that routing needs is

@@ -16,24 +16,24 @@ class RerankRequest(msgspec.Struct, frozen=True, kw_only=True):
     model: str
     query: str
     documents: tuple[str | Json, ...]
-    """Texts; objects as they came, which Cohere's first version and Jina take."""
+    """Texts, or objects as they came, which version 1 of Cohere's API and Jina take."""
     top_n: int | None = None
-    """How many of the best are wanted; all, when None."""
+    """How many of the best are wanted; all if None."""
     return_documents: bool | None = None
     """Whether the answer is to repeat the texts."""
     extra: Mapping[str, Json] = NO_EXTRA
-    """What only Cohere's protocol and those who look like it know, by name."""
+    """What only Cohere's protocol and its look-alikes know, by name."""
 
 
 class Ranked(msgspec.Struct, frozen=True, kw_only=True):
     """One document's place."""
 
     index: int
-    """Among the request's documents."""
+    """Its index among the request's documents."""
     score: float
-    """Between 0 and 1, and comparable within one answer alone."""
+    """Between 0 and 1; comparable only within one answer."""
     document: Json | None = None
-    """Repeated as Cohere does, `{"text": ...}`; None where it is not."""
+    """The document, repeated as Cohere does, `{"text": ...}`; None where it is not."""
 
 
 class RerankReply(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,4 +46,4 @@ class RerankReply(msgspec.Struct, frozen=True, kw_only=True):
     usage: Usage | None = None
     """None where tokens are not reported."""
     measures: Measures = Measures()
-    """Search units, where they are what is paid."""
+    """Search units, where those are charged."""

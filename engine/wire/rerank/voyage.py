@@ -44,7 +44,7 @@ def encode_request(request: RerankRequest) -> Encoded:
     """*request* as Voyage has it. All extra fields are dropped.
 
     Raises:
-        BadRequest: `content_not_supported`, for a document that is no text.
+        BadRequest: `content_not_supported`, a document is no text.
     """
     written: dict[str, Any] = {"query": request.query, "documents": [_text(each) for each in request.documents]}
     if request.top_n is not None:
@@ -65,7 +65,7 @@ def _text(document: str | Json) -> str:
 
 
 def decode_reply(body: bytes) -> RerankReply:
-    """The answer that *body* is. It has no id.
+    """The answer in *body*. It has no id.
 
     Raises:
         UpstreamMalformed: it holds no ranking.
