@@ -1,4 +1,4 @@
-"""A caller's sound to be transcribed or translated: a form, in OpenAI's protocol, as far as routing looks into it."""
+"""A caller's sound to transcribe or translate, a form in OpenAI's protocol, as far as routing looks into it."""
 
 from engine.errors import BadRequest
 from engine.wire.body import missing
@@ -9,14 +9,14 @@ __all__ = ["finish", "read_envelope", "read_form"]
 
 
 def read_envelope(request: bytes, content_type: str) -> Upload:
-    """The request that *request* is. Raises as `read_form` does, and BadRequest where it is no form."""
+    """The request in *request*. Raises as `read_form` does, and BadRequest where it is no form."""
     return read_form(read_parts(request, content_type))
 
 
 def read_form(form: Form) -> Upload:
-    """The request that *form* is.
+    """The request in *form*.
 
-    The sound is in `file`. Some providers take a `url`, `file_url` or `file_id` instead; who has none of them is told.
+    The sound is in `file`. Some providers take a `url`, `file_url` or `file_id` instead; a form with none is refused.
 
     Raises:
         BadRequest: it could not be read, or a field that routing needs is missing or of the wrong type; `param` names

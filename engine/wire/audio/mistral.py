@@ -23,7 +23,7 @@ def decode_speech(body: bytes) -> bytes:
     """The sound in *body*, an answer with status 200, as OpenAI's callers get it.
 
     Raises:
-        UpstreamMalformed: there is none in it.
+        UpstreamMalformed: there is no sound in it.
     """
     try:
         return binascii.a2b_base64(_REPLY.decode(body).audio_data, strict_mode=True)

@@ -1,4 +1,4 @@
-"""A caller's text to be spoken: JSON, in OpenAI's protocol. The answer is sound, which passes as it is.
+"""A caller's text to be spoken, JSON in OpenAI's protocol. The answer is sound, which passes as it is.
 
 Source: OpenAI's OpenAPI document, CreateSpeechRequest, read 2026-11.
 """
@@ -28,7 +28,7 @@ MEDIA_TYPES = {
     "wav": "audio/wav",
     "pcm": "audio/pcm",
 }
-"""`response_format` → Content-Type, as OpenAI answers; `mp3` where it is not said."""
+"""`response_format` → Content-Type, as OpenAI answers; that of `mp3` where no format is said."""
 
 
 class _Request(msgspec.Struct):
@@ -47,7 +47,7 @@ _TEXT = msgspec.json.Decoder(str)
 
 @body.depth_checked
 def read_envelope(request: bytes) -> SpeechEnvelope:
-    """The request that *request* is.
+    """The request in *request*.
 
     Raises:
         BadRequest: not UTF-8, not JSON (NaN, lone surrogates, too deep), not an object, a field that routing needs is
@@ -76,7 +76,7 @@ def read_envelope(request: bytes) -> SpeechEnvelope:
 
 
 def media_type(asked: SpeechEnvelope) -> str:
-    """What the sound is that *asked* is answered with, where the provider does not say."""
+    """The Content-Type of the sound that answers *asked*, where the provider does not say it."""
     wanted = bytes(asked.fields.get("response_format", b"")).decode().strip('"')
     return MEDIA_TYPES.get(wanted, MEDIA_TYPES["mp3"])
 

@@ -30,7 +30,7 @@ class SpeechStream(MediaStream):
     def __init__(self, measures: Measures = NO_MEASURES) -> None:
         super().__init__()
         self.measures = measures
-        """What was asked for is what is paid, where the event at the end tells no tokens."""
+        """What was asked for is what is charged, if the event at the end reports no tokens."""
 
     def _end(self, said: Said) -> None:
         self.usage = read_tokens(said.usage, made="audio") or self.usage

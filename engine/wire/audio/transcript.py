@@ -21,7 +21,7 @@ _CUE = re.compile(
     r"^(?:\d+:)?\d{2}:\d{2}[.,]\d{3}[ \t]+-->[ \t]+(?:(\d{1,4}):)?(\d{2}):(\d{2})[.,](\d{3})[^\n]*$",
     re.ASCII | re.MULTILINE,
 )
-"""The line of a subtitle that says from when to when: SRT has a comma, WebVTT a point and hours at will."""
+"""The line of a subtitle that says from when to when: SRT has a comma; WebVTT has a point, and hours are optional."""
 
 
 class _Reply(msgspec.Struct):
@@ -53,7 +53,7 @@ def decode_reply(body: bytes, content_type: str) -> Transcript:
 
 
 def read_seconds(usage: object) -> float | None:
-    """How long the sound is that `usage` counts: OpenAI's `seconds`, Mistral's `prompt_audio_seconds`."""
+    """The length of the sound according to `usage`: OpenAI's `seconds`, Mistral's `prompt_audio_seconds`."""
     if not isinstance(usage, dict):
         return None
     return seconds(usage.get("seconds", usage.get("prompt_audio_seconds")))
@@ -62,7 +62,7 @@ def read_seconds(usage: object) -> float | None:
 def read_usage(reported: object) -> Usage | None:
     """The tokens that `usage` counts; None where it counts seconds.
 
-    Mistral's `prompt_tokens` leave out those of the sound, which stand in the details and in the total.
+    Mistral's `prompt_tokens` exclude those of the sound, which are in the details and in the total.
     """
     if not isinstance(reported, dict) or "prompt_tokens" not in reported:
         return read_tokens(reported, made="text")
@@ -74,9 +74,9 @@ def read_usage(reported: object) -> Usage | None:
 
 
 def _plain(body: bytes) -> Transcript:
-    """Text alone; of subtitles the text, and the end of the last one as the length of the sound.
+    """A plain text; for subtitles their text, and the end of the last one as the length of the sound.
 
-    What follows the last word is not in it, so the length is rather too small; nothing else in the answer tells it.
+    Sound after the last word is not counted, so that length is rather too small; nothing else in the answer tells it.
     """
     try:
         text = body.decode().removeprefix("\ufeff").replace("\r\n", "\n")
@@ -91,11 +91,11 @@ def _plain(body: bytes) -> Transcript:
 
 
 def _spoken(subtitles: str) -> str:
-    """The words of subtitles, one line for each line of them."""
+    """The words of subtitles, line by line."""
     lines = [line.strip() for line in subtitles.splitlines()]
     is_cue = [_CUE.match(line) is not None for line in lines]
     names = {at - 1 for at, found in enumerate(is_cue) if found}
-    """What stands before a time is the subtitle's number."""
+    """The line before a time is the subtitle's number."""
     if lines[0].startswith("WEBVTT"):
         lines[0] = ""
     return "\n".join(line for at, line in enumerate(lines) if line and not is_cue[at] and at not in names)

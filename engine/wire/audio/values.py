@@ -16,7 +16,7 @@ class SpeechEnvelope(Envelope, frozen=True, kw_only=True):
     """A request for speech as far as routing looks into it; `stream` is true where events are asked for."""
 
     measures: Measures
-    """The characters that are to be spoken: what older models are paid by."""
+    """The characters to be spoken, by which older models are charged."""
 
 
 class SpeechRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -25,23 +25,23 @@ class SpeechRequest(msgspec.Struct, frozen=True, kw_only=True):
     model: str
     input: str
     voice: str | Json
-    """A voice's name; of a custom one the object, `{"id": ...}`."""
+    """A voice's name; for a custom voice the object `{"id": ...}`."""
     instructions: str = ""
     response_format: str = ""
     """`mp3`, `opus`, `aac`, `flac`, `wav`, `pcm`."""
     speed: float | None = None
     as_events: bool = False
-    """The sound in events instead of as it is: `stream_format: sse`."""
+    """Whether the sound is to come in events, `stream_format: sse`, instead of as it is."""
     extra: Mapping[str, Json] = NO_EXTRA
-    """What only OpenAI's protocol and those who look like it know, by name."""
+    """What only OpenAI's protocol and its look-alikes know, by name."""
 
 
 class Transcript(msgspec.Struct, frozen=True, kw_only=True):
     """What was heard. The caller gets the provider's bytes; this is what is kept of them."""
 
     text: str
-    """Without the times that subtitles have."""
+    """Without the times of subtitles."""
     language: str = ""
     usage: Usage | None = None
-    """None where what is paid is the second and not the token, or nothing was reported."""
+    """None where seconds are charged and not tokens, or nothing was reported."""
     measures: Measures = heard(None)

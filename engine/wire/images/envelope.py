@@ -25,7 +25,7 @@ DEFAULT_MODELS: dict[Surface, str] = {
     "edits": "gpt-image-1.5",
     "variations": "dall-e-2",
 }
-"""What OpenAI takes where no model is named (OpenAPI document, CreateImageRequest and its like, read 2026-11)."""
+"""The model that OpenAI uses where none is named (OpenAPI document, CreateImageRequest and its like, read 2026-11)."""
 
 LARGE = frozenset({"images", "image", "mask"})
 """Pictures in a JSON body: their values stay bytes."""
@@ -37,7 +37,7 @@ _LIST = msgspec.json.Decoder(list[msgspec.Raw])
 def read_envelope(
     request: bytes, content_type: str = "application/json", *, surface: Surface = "generations"
 ) -> Envelope | Upload:
-    """The request that *request* is; an `Upload` where it is a form.
+    """The request in *request*; an `Upload` where it is a form.
 
     Raises:
         BadRequest: it cannot be read, or a field that routing needs is missing or of the wrong type; `param` names it.
@@ -48,7 +48,7 @@ def read_envelope(
 
 
 def read_form(form: Form, *, surface: Surface) -> Upload:
-    """The request that *form* is. Raises BadRequest as `read_envelope` does."""
+    """The request in *form*. Raises BadRequest as `read_envelope` does."""
     return read_upload(form, default_model=DEFAULT_MODELS[surface])
 
 
@@ -74,7 +74,7 @@ def _read(request: bytes, default_model: str) -> Envelope:
 
 
 def _carried(fields: Fields) -> estimate.Media:
-    """The pictures, each by its number and none by its bytes."""
+    """The pictures, which count by their number and not by their bytes."""
     given = [bytes(fields[name]) for name in LARGE if name in fields]
     pictures = sum(len(_LIST.decode(value)) if value.startswith(b"[") else 1 for value in given)
     low, likely, high = estimate.IMAGE_TOKENS

@@ -1,7 +1,7 @@
 """Pictures by Gemini's models, at Google's AI Studio and at Vertex: `generateContent`, asked for pictures alone.
 
 They are the successors of Imagen, whose models were shut down at both in August 2026 (Google's "Migrate from Imagen to
-a Gemini Image model"). One request makes one picture, and pictures are paid as tokens.
+a Gemini Image model"). One request makes one picture, and pictures are charged as tokens.
 
 Source: Google's discovery document of v1beta, "ImageConfig", and aiplatform.googleapis.com, v1, "ImageConfig", as
 https://pub.dev/documentation/googleapis has it; https://ai.google.dev/gemini-api/docs/image-generation; read 2026-11.
@@ -33,10 +33,10 @@ RATIOS = {
     for name in ("1:1", "2:3", "3:2", "3:4", "4:3", "4:5", "5:4", "9:16", "16:9", "21:9")
     for width, height in [name.split(":")]
 }
-"""Those that every model makes."""
+"""The ratios that every model makes."""
 
 SIZES = ("1K", "2K", "4K")
-"""About so many pixels to the edge of a square; 1K unless told otherwise."""
+"""About how many pixels the edge of a square has; 1K unless told otherwise."""
 
 FORMATS = {"png": "image/png", "jpeg": "image/jpeg"}
 
@@ -84,8 +84,8 @@ _REPLY = msgspec.json.Decoder(_Reply)
 def encode_request(request: ImageRequest, *, has_formats: bool) -> Encoded:
     """*request* as Gemini has it; *has_formats* says whether it can be told the format, as Vertex can.
 
-    Dropped are `n` above one, since a request makes one picture; a `size` that is not of Gemini's ratios, of which the
-    nearest is asked for, or is smaller than any that it makes; `quality`, `user`, a `response_format` of addresses, an
+    Dropped are `n` above one, since a request makes one picture; a `size` that is smaller than any that Gemini makes,
+    or has none of its ratios (the nearest one is asked for); `quality`, `user`, a `response_format` of addresses, an
     `output_format` that cannot be told, and fields that only OpenAI knows.
     """
     config, is_as_asked = _image_config(request)
@@ -107,9 +107,9 @@ def encode_request(request: ImageRequest, *, has_formats: bool) -> Encoded:
 
 
 def _image_config(request: ImageRequest) -> tuple[dict[str, Any], bool]:
-    """What asks for the nearest to the size wanted, and whether that has its ratio and is not larger at the least.
+    """What asks for the size nearest to the one wanted, and whether it has its ratio and need not be larger.
 
-    How many pixels a ratio has is the model's affair: 3:2 of 1K is 1264x848.
+    The model decides how many pixels a ratio has: 3:2 at 1K is 1264x848.
     """
     if request.size in ("", "auto"):
         return {}, True
@@ -124,10 +124,10 @@ def _image_config(request: ImageRequest) -> tuple[dict[str, Any], bool]:
 
 
 def decode_reply(body: bytes) -> ImageReply:
-    """The pictures that *body* has, those of thoughts left out.
+    """The pictures in *body*, except those of thoughts.
 
     Raises:
-        UpstreamMalformed: it has none.
+        UpstreamMalformed: there are none.
     """
     reply = decoded(_REPLY, body, "not Gemini's pictures")
     blobs = [blob for candidate in reply.candidates or () for blob in _pictures(candidate)]
@@ -152,7 +152,7 @@ def _pictures(candidate: _Candidate) -> list[_Blob]:
 
 
 def _reason(reply: _Reply) -> tuple[str, str]:
-    """Why there is no picture: Gemini's word, empty where it tells none, and its sentence."""
+    """Why there is no picture: Gemini's word, empty where it gives none, and its sentence."""
     feedback = reply.prompt_feedback
     if feedback is not None and (word := word_of(feedback.block_reason)):
         return word, feedback.block_reason_message or ""
@@ -161,7 +161,7 @@ def _reason(reply: _Reply) -> tuple[str, str]:
 
 
 def read_reply_error(body: bytes) -> Outcome | None:
-    """The failure that an answer with status 200 tells of: an error of Google's, or a picture that was withheld."""
+    """The failure that an answer with status 200 reports: an error of Google's, or a picture that was withheld."""
     if b'"inlineData"' in body:
         return None
     failure = error.read_reply_error(body)

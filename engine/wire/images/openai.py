@@ -1,4 +1,4 @@
-"""OpenAI's pictures, which xAI and others make, too: requests and answers, in both directions.
+"""Pictures in OpenAI's protocol, which xAI and others speak, too: requests and answers, in both directions.
 
 Source: platform.openai.com/docs/api-reference/images, OpenAI's OpenAPI document, and docs.x.ai, "Image generations",
 read 2026-11.
@@ -91,7 +91,7 @@ def encode_request(request: ImageRequest) -> Encoded:
 
 
 def decode_reply(body: bytes) -> ImageReply:
-    """The answer that *body* is.
+    """The answer in *body*.
 
     Raises:
         UpstreamMalformed: it holds no list of pictures.
@@ -116,7 +116,7 @@ def _image(said: _Image) -> Image:
 
 
 def encode_reply(reply: ImageReply, *, created: int) -> bytes:
-    """*reply* as OpenAI writes it; *created*, in seconds since 1970, is the time of one that tells none."""
+    """*reply* as OpenAI writes it; *created*, in seconds since 1970, is used if it does not say when it was made."""
     written: dict[str, Any] = {"created": reply.created or created, "data": [_written(image) for image in reply.images]}
     written |= {name: getattr(reply, name) for name in _SETTINGS if getattr(reply, name)}
     usage = reply.usage

@@ -8,7 +8,7 @@ __all__ = ["ImageStream"]
 
 
 class ImageStream(MediaStream):
-    """`image_generation.*` and `image_edit.*` events. Each picture that is wanted has an end of its own."""
+    """`image_generation.*` and `image_edit.*` events. Each picture that was asked for has an end of its own."""
 
     __slots__ = ()
 

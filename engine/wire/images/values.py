@@ -15,7 +15,7 @@ _PIXELS = re.compile(r"([1-9][0-9]{1,4})x([1-9][0-9]{1,4})")
 
 
 class ImageRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """A request for pictures after words. What is None or empty was not said."""
+    """A request for pictures from a description. What is None or empty was not said."""
 
     model: str
     prompt: str
@@ -30,23 +30,23 @@ class ImageRequest(msgspec.Struct, frozen=True, kw_only=True):
     stream: bool = False
     user: str = ""
     extra: Mapping[str, Json] = NO_EXTRA
-    """What only OpenAI's protocol and those who look like it know, by name."""
+    """What only OpenAI's protocol and its look-alikes know, by name."""
 
     @property
     def pixels(self) -> tuple[int, int] | None:
-        """Width and height of the size; None where it says no pixels."""
+        """Width and height of the size; None where it is not in pixels."""
         found = _PIXELS.fullmatch(self.size)
         return (int(found[1]), int(found[2])) if found else None
 
 
 class Image(msgspec.Struct, frozen=True, kw_only=True):
-    """One picture: by reference or whole."""
+    """One picture, by its address or whole."""
 
     url: str = ""
     base64: Json | None = None
-    """The JSON text that it came in, so that some megabytes need not be read."""
+    """The JSON string that it came in, so that some megabytes need not be decoded."""
     revised_prompt: str = ""
-    """What the model made of the words."""
+    """The description as the model rewrote it."""
     media_type: str = ""
     """Empty when it was not said."""
 
@@ -55,7 +55,7 @@ class ImageReply(msgspec.Struct, frozen=True, kw_only=True):
     """The pictures."""
 
     model: str = ""
-    """The provider's name for it; empty where it does not say. Callers are not told."""
+    """The provider's name for the model; empty where it does not say. Callers are not told."""
     created: int | None = None
     """Seconds since 1970; None when it was not said."""
     images: tuple[Image, ...]
@@ -64,7 +64,7 @@ class ImageReply(msgspec.Struct, frozen=True, kw_only=True):
     output_format: str = ""
     background: str = ""
     usage: Usage | None = None
-    """None where what is paid is the picture and not the token."""
+    """None where pictures are charged and not tokens."""
 
     @property
     def measures(self) -> Measures:

@@ -1,1 +1,1 @@
-"""Moderation: texts and pictures in, whether they are flagged out. Callers and providers speak OpenAI's protocol."""
+"""Moderation: texts and pictures in, a verdict for each out. Callers and providers speak OpenAI's protocol."""

@@ -10,7 +10,7 @@ from engine.wire.json_edit import Fields
 __all__ = ["finish", "read_envelope"]
 
 DEFAULT_MODEL = "omni-moderation-latest"
-"""What OpenAI takes where no model is named (OpenAPI document, CreateModerationRequest, read 2026-11)."""
+"""The model that OpenAI uses where none is named (OpenAPI document, CreateModerationRequest, read 2026-11)."""
 
 UNREAD = frozenset({"input"})
 
@@ -19,7 +19,7 @@ _INPUT = msgspec.json.Decoder(str | list[str | dict[str, msgspec.Raw]])
 
 @body.depth_checked
 def read_envelope(request: bytes) -> Envelope:
-    """The request that *request* is.
+    """The request in *request*.
 
     Raises:
         BadRequest: not UTF-8, not JSON (NaN, lone surrogates, too deep), not an object, a field that routing needs is
@@ -42,7 +42,7 @@ def read_envelope(request: bytes) -> Envelope:
 
 
 def _carried(fields: Fields) -> estimate.Media:
-    """What the input carries beside text: it is a text, several, or parts as a chat has them."""
+    """What the input carries beside text: it is a text, several texts, or parts like those of a chat."""
     if "input" not in fields:
         raise body.missing("input")
     try:

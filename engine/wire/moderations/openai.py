@@ -45,7 +45,7 @@ def decode_reply(body: bytes) -> ModerationReply:
 
 
 def _is_flagged(result: _Result) -> bool:
-    """As the provider says, or, where it leaves that to its reader as Mistral does, when any category is met."""
+    """Whether the provider flags it; if it leaves that to its reader, as Mistral does, whether any category is met."""
     if result.flagged is not None:
         return result.flagged
     return any(met is True for met in result.categories.values())

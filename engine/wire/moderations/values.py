@@ -14,4 +14,4 @@ class ModerationReply(msgspec.Struct, frozen=True, kw_only=True):
     model: str = ""
     flagged: tuple[bool, ...]
     usage: Usage | None = None
-    """OpenAI moderates for nothing and reports none; Mistral does."""
+    """OpenAI moderates free of charge and reports none; Mistral does report it."""
