@@ -99,6 +99,11 @@ class Problem:
     """Other places that take part, each with its role: `("first", Place(...))`."""
     severity: Severity = Severity.ERROR
 
+    @property
+    def order(self) -> tuple[Place, str, str, str]:
+        """By what problems are sorted: the same ones always come in the same order."""
+        return self.place, self.slug, self.key, self.message
+
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """The hint that names the one of *known* that looks most like *word*; empty when none does."""
@@ -137,7 +142,7 @@ class ConfigInvalid(EngineError):
     """A configuration with at least one error; `problems` holds all that were found, sorted by place."""
 
     def __init__(self, problems: Sequence[Problem]) -> None:
-        self.problems = tuple(sorted(problems, key=lambda p: (p.place, p.slug, p.key)))
+        self.problems = tuple(sorted(problems, key=lambda p: p.order))
         super().__init__(f"{len(self.problems)} problems in the configuration")
 
 

@@ -60,7 +60,7 @@ def build(bundle: Bundle, cache: Cache | None = None, *, today: date | None = No
     parts = _parts(tree, names, bundle, report)
     lint(tree, names, parts, today, report)
     check_reach(tree, names, assemble(parts).program, today, report)
-    problems = tuple(sorted(report.problems, key=lambda problem: (problem.place, problem.slug, problem.key)))
+    problems = tuple(sorted(report.problems, key=lambda problem: problem.order))
     if any(problem.severity is Severity.ERROR and not problem.place.file.startswith("tests/") for problem in problems):
         return Built(parts=None, problems=problems, config_hash="", bundle_hash=bundle.bundle_hash)
     return Built(

@@ -30,7 +30,7 @@ def render(
 
     *files* holds the text that excerpts are cut from, and every file that a report names.
     """
-    ordered = sorted(problems, key=lambda p: (p.place, p.slug, p.key))
+    ordered = sorted(problems, key=lambda p: p.order)
     shown, more = ordered[:MAX_PROBLEMS], max(len(ordered) - MAX_PROBLEMS, 0)
     match style:
         case "human":

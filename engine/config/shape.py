@@ -77,7 +77,7 @@ def check(bundle: Bundle, cache: Cache | None = None) -> Checked:
     return Checked(
         written=written,
         documents=tuple(map(without_gaps, written)),
-        problems=tuple(sorted(set(problems), key=lambda problem: (problem.place, problem.slug, problem.key))),
+        problems=tuple(sorted(set(problems), key=lambda problem: problem.order)),
         broken=(*(file.document.file for file in files if file.is_broken), *_unread(names)),
     )
 

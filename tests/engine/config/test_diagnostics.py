@@ -58,6 +58,13 @@ def test_nothing_wrong(style: Format) -> None:
             assert ET.fromstring(text).attrib["failures"] == "0"
 
 
+def test_a_report_is_always_the_same() -> None:
+    """Several problems of one place do not change places from one run to the next."""
+    keys = [Problem(slug="missing-key", place=Place("a.yaml", 1), key="", message=m) for m in ("b", "c", "a")]
+    assert render(keys, {}) == render(keys[::-1], {})
+    assert [line.split()[1] for line in render(keys, {}).splitlines()] == ["a", "b", "c"]
+
+
 def test_after_a_hundred_it_is_enough() -> None:
     """The first hundred by place are shown, the rest is counted, and no count is lost."""
     many = [Problem(slug="tab", place=Place("a.yaml", n), key="", message="m") for n in range(250, 0, -1)]
