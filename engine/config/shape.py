@@ -117,7 +117,8 @@ def _read(
     value, places, writing, unread = parse(name, data)
     writing += leaks(name, data)
     document = Document(name, kind or Kind.ROUTES, value, places)
-    shape, gaps = _shape(document, writing) if value and kind else ([], [])
+    is_broken = bool(writing) and not value
+    shape, gaps = _shape(document, writing) if kind and not is_broken else ([], [])
     return value, places.root, writing, unread, shape, gaps
 
 

@@ -21,7 +21,7 @@ STEP = 4
 
 OF_ONE_VALUE = {*SHAPE, "anchor-cycle", "duplicate-key", "empty-value", "merge-key", "tag", "unknown-anchor"}
 """Mistakes that leave the rest of their file to be read."""
-WHOLE_FILE = {"empty-value-file", "reference-unquoted", "star-unquoted", "braces-unquoted"}
+WHOLE_FILE = {"empty-value-file", "missing-key-empty", "reference-unquoted", "star-unquoted", "braces-unquoted"}
 CASES = sorted(path.name for path in (HERE / "bad").iterdir())
 
 
