@@ -21,12 +21,14 @@ __all__ = ["DiskCache", "cache_file"]
 
 ALLOWED = {(found.__module__, found.__qualname__): found for found in (Decimal, Kind, Place, Problem, Severity)}
 """All that results are made of, beside plain values: nothing else in a cache file is ever called."""
+SEAL_BYTES = 16
+"""Pickle reads most damaged bytes as other values without a word, so a digest stands before them."""
 PACKAGE = Path(__file__).parent.parent
 
 
 def cache_file(root: Path, name: str) -> Path:
     """Where *name* is kept for the configuration at *root*: in the user's cache directory."""
-    digest = hashlib.sha256(str(root.resolve()).encode()).hexdigest()[:16]
+    digest = hashlib.sha256(os.fsencode(root.resolve())).hexdigest()[:16]
     return cache_home() / "engine" / f"{digest}.{name}"
 
 
@@ -88,7 +90,8 @@ class DiskCache:
         temporary = self._file.with_suffix(f".{os.getpid()}.tmp")
         try:
             self._file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            temporary.write_bytes(_dumped((self._make, self._used)))
+            results = _dumped(self._used)
+            temporary.write_bytes(_seal(self._make, results) + results)
             temporary.replace(self._file)
         except OSError:
             with suppress(OSError):
@@ -102,12 +105,14 @@ def _dumped(results: object) -> bytes:
 
 
 def _loaded(file: Path, make: str) -> dict[str, Any]:
-    """The results in *file*; pickle raises nearly anything on damaged bytes, so each kind is named."""
+    """The results in *file*, if they are just as they were written, by an engine of the same *make*."""
     try:
-        with file.open("rb") as stream:
-            made_by, results = _Unpickler(stream).load()
-    except (OSError, pickle.UnpicklingError, EOFError, ValueError, TypeError, LookupError, AttributeError):
+        data = file.read_bytes()
+        seal, results = data[:SEAL_BYTES], data[SEAL_BYTES:]
+        return dict(_Unpickler(io.BytesIO(results)).load()) if seal == _seal(make, results) else {}
+    except (OSError, pickle.UnpicklingError):
         return {}
-    except (MemoryError, OverflowError, ImportError):
-        return {}
-    return results if made_by == make and isinstance(results, dict) else {}
+
+
+def _seal(make: str, results: bytes) -> bytes:
+    return hashlib.blake2b(f"{make}\0".encode() + results, digest_size=SEAL_BYTES).digest()

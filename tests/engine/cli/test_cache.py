@@ -34,34 +34,48 @@ def test_a_file_does_not_grow(tmp_path: Path) -> None:
     assert (DiskCache(file).get("old"), DiskCache(file).get("new")) == (None, RESULT)
 
 
-@pytest.mark.parametrize(
-    "data",
-    [
-        b"",
-        b"\x00" * 50,
-        pickle.dumps(5),
-        pickle.dumps(("another make", {"k": 1})),
-        pickle.dumps(Path("/x")),
-        pickle.dumps(print),
-    ],
-)
-def test_a_damaged_file_counts_as_empty(tmp_path: Path, data: bytes) -> None:
-    """Neither damage nor another engine's results are ever used, and nothing in a file is ever called."""
-    file = tmp_path / "c"
-    file.write_bytes(data)
-    assert DiskCache(file).get("k") is None
-
-
-def test_a_truncated_file_counts_as_empty(tmp_path: Path) -> None:
-    """Cut anywhere, a file is either whole or nothing."""
-    file = tmp_path / "c"
-    cache = DiskCache(file)
+@pytest.fixture
+def whole(tmp_path: Path) -> bytes:
+    """A cache file of one result."""
+    cache = DiskCache(tmp_path / "whole")
     cache.put("k", RESULT)
     cache.save()
-    whole = file.read_bytes()
-    for end in range(0, len(whole), 3):
-        file.write_bytes(whole[:end])
-        assert DiskCache(file).get("k") is None
+    return (tmp_path / "whole").read_bytes()
+
+
+@pytest.mark.parametrize("data", [b"", b"\x00" * 50, pickle.dumps({"k": 1}), pickle.dumps(("another make", {"k": 1}))])
+def test_a_file_of_something_else_counts_as_empty(tmp_path: Path, data: bytes) -> None:
+    """What no cache has written is never used."""
+    (tmp_path / "c").write_bytes(data)
+    assert DiskCache(tmp_path / "c").get("k") is None
+
+
+@pytest.mark.parametrize("result", [print, Path("/x")])
+def test_nothing_but_results_is_read(tmp_path: Path, result: object) -> None:
+    """A name in a file that is none of a result's own types is never looked up, so it cannot be called."""
+    cache = DiskCache(tmp_path / "c")
+    cache.put("k", result)
+    cache.save()
+    assert DiskCache(tmp_path / "c").get("k") is None
+
+
+def test_a_damaged_file_counts_as_empty(tmp_path: Path, whole: bytes) -> None:
+    """One wrong byte, wherever it is, and nothing of a file is used."""
+    for at in range(len(whole)):
+        (tmp_path / "c").write_bytes(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :])
+        assert DiskCache(tmp_path / "c").get("k") is None
+
+
+def test_a_truncated_file_counts_as_empty(tmp_path: Path, whole: bytes) -> None:
+    """Cut anywhere, a file is either whole or nothing."""
+    for end in range(len(whole)):
+        (tmp_path / "c").write_bytes(whole[:end])
+        assert DiskCache(tmp_path / "c").get("k") is None
+
+
+def test_a_root_may_have_any_name(tmp_path: Path) -> None:
+    """A directory whose name is not UTF-8 has a cache as well."""
+    assert cache_file(tmp_path / "a\udcff", "files") != cache_file(tmp_path / "a\udcfe", "files")
 
 
 def test_each_root_has_its_own_file(tmp_path: Path) -> None:
