@@ -14,6 +14,7 @@ from engine.config.placed import Placed
 from engine.config.report import Report
 from engine.config.suggest import did_you_mean
 from engine.config.tree import Document, Kind, Path
+from engine.rules.match import specificity
 
 __all__ = ["Names", "What", "gather"]
 
@@ -45,6 +46,7 @@ class Names:
     aliases: dict[str, Placed] = field(default_factory=dict)
     """Exact aliases, from `aliases` and from models; the value is the name that the alias stands for."""
     alias_patterns: dict[str, Placed] = field(default_factory=dict)
+    """The most specific first: of several that match, that one counts."""
     models: dict[str, dict[str, Placed]] = field(default_factory=dict)
     """Canonical model → provider → where it offers it."""
     patterns: dict[str, tuple[str, ...]] = field(default_factory=dict)
@@ -136,6 +138,7 @@ def gather(documents: Iterable[Document], broken: Sequence[str], report: Report)
         if document.kind is Kind.POLICY:
             names.teams |= _mapping(document.value, "teams").keys()
             names.roles |= _mapping(_mapping(document.value, "access"), "roles").keys()
+    names.alias_patterns = dict(sorted(names.alias_patterns.items(), key=lambda entry: specificity(entry[0])))
     for document in documents:
         if document.kind is Kind.PROVIDER:
             _gather_models(names, document, report)

@@ -1,5 +1,7 @@
 from collections.abc import Callable
 
+import pytest
+
 from engine.config.build import Built
 
 Build = Callable[..., Built]
@@ -28,6 +30,12 @@ def test_a_long_chain_is_no_cycle(built: Build) -> None:
 def test_a_pattern_that_feeds_itself_is_a_cycle(built: Build) -> None:
     """An alias whose target matches it again would never end."""
     assert slugs(built({"routes.d/a.yaml": 'aliases: {"a/*": "a/a-*"}\n'})) == ["alias-cycle"]
+
+
+@pytest.mark.parametrize("patterns", ['"a/*": "a/bc*", "a/b*": "openai/*"', '"a/b*": "openai/*", "a/*": "a/bc*"'])
+def test_the_most_specific_pattern_goes_on(built: Build, patterns: str) -> None:
+    """What an alias leads to goes by the same pattern as at run time, in whichever order they stand: no cycle here."""
+    assert slugs(built({"routes.d/a.yaml": f"aliases: {{{patterns}}}\n"})) == []
 
 
 def test_aliases_may_follow_one_another(built: Build) -> None:
