@@ -26,7 +26,9 @@ BOLD, RED, YELLOW, BLUE, DIM, PLAIN = "\033[1m", "\033[31m", "\033[33m", "\033[3
 def render(
     problems: Sequence[Problem], files: Mapping[str, bytes], style: Format = "human", *, colour: bool = False
 ) -> str:
-    """*problems* in the format *style*, sorted by place, the first hundred of them.
+    """*problems* in the format *style*, sorted by place: the first hundred, or all in reports that programs keep.
+
+    A file that is left out of a JUnit report has passed, and a result that is left out of a SARIF log is mended.
 
     *files* holds the text that excerpts are cut from, and every file that a report names.
     """
@@ -40,9 +42,9 @@ def render(
         case "github":
             return ci_formats.github(shown) + _rest(more)
         case "sarif":
-            return ci_formats.sarif(shown)
+            return ci_formats.sarif(ordered)
         case "junit":
-            return ci_formats.junit(shown, files)
+            return ci_formats.junit(ordered, files)
 
 
 def _rest(more: int) -> str:

@@ -74,6 +74,17 @@ def test_after_a_hundred_it_is_enough() -> None:
     assert json.loads(render(many, {}, "json"))["errors"] == 250
 
 
+@pytest.mark.parametrize("style", ["sarif", "junit"])
+def test_a_report_that_is_kept_has_all(style: Format) -> None:
+    """What is left out of it would count as mended, and its file as passed."""
+    many = [Problem(slug="tab", place=Place(f"{n}.yaml", 1), key="", message="m") for n in range(250)]
+    text = render(many, {}, style)
+    if style == "sarif":
+        assert len(json.loads(text)["runs"][0]["results"]) == 250
+    else:
+        assert len(ET.fromstring(text).findall("testcase/failure")) == 250
+
+
 def test_a_long_line_is_cut_around_the_mistake() -> None:
     """The marker stands under the word that is wrong, wherever that is."""
     row = "a: [" + "x, " * 200 + "WRONG, " + "y, " * 200 + "]"
