@@ -9,14 +9,17 @@ from datetime import date
 from decimal import Decimal
 from fractions import Fraction
 from ipaddress import IPv4Network, IPv6Network, ip_network
+from urllib.parse import urlsplit
 
 from engine.values import SecretRef
 
 __all__ = [
+    "base_url",
     "count",
     "day",
     "days",
     "duration_s",
+    "header_value",
     "network",
     "percent",
     "range_s",
@@ -42,6 +45,7 @@ RATE = re.compile(r"(?P<count>[1-9][0-9]*[kMG]?)/(?P<per>s|min|h|day)")
 PERCENT = re.compile(r"(?P<n>100(\.0+)?|[1-9]?[0-9](\.[0-9]+)?)%")
 DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 REFERENCE = re.compile(r"\$\{(?P<scheme>env|file):(?P<name>[^{}]+)\}")
+HEADER_VALUE = re.compile(r"[ -~]*")
 NAME = {"env": re.compile(r"[A-Za-z_][A-Za-z0-9_]*"), "file": re.compile(r"/.+")}
 
 
@@ -102,6 +106,28 @@ def network(text: str) -> IPv4Network | IPv6Network:
     if "/" not in text:
         raise ValueError(f"'{text}' has no '/' and length of prefix")
     return ip_network(text)
+
+
+def base_url(text: str) -> str:
+    """*text*, an address of scheme, host, port and path: `upstream` sends requests below no other.
+
+    What a reference in it stands for is not known here, so that such a text is taken as it is.
+    """
+    if "${" in text:
+        return text
+    parts = urlsplit(text)
+    if not parts.hostname or not parts.hostname.isascii():
+        raise ValueError(f"'{text}' has no host")
+    if parts.username is not None or parts.query or parts.fragment:
+        raise ValueError(f"'{text}' has a user, query or fragment")
+    _ = parts.port  # one that is no number up to 65535 raises ValueError
+    return text
+
+
+def header_value(text: str) -> str:
+    """*text*, which is printable ASCII beside its references: `upstream` sends no other value of a header."""
+    _match(HEADER_VALUE, REFERENCE.sub("", text), "the value of a header")
+    return text
 
 
 def reference(text: str) -> SecretRef:

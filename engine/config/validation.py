@@ -103,9 +103,11 @@ def formats() -> FormatChecker:
     """The formats that a pattern cannot state."""
     checker = FormatChecker(formats=())
     checks: dict[str, Callable[[str], object]] = {
+        "base-url": scalars.base_url,
         "date": date.fromisoformat,
         "instant": datetime.fromisoformat,
         "duration-range": scalars.range_s,
+        "header-value": scalars.header_value,
         "network": scalars.network,
     }
     for name, read in checks.items():

@@ -1,6 +1,7 @@
 """Scalars with units, exact."""
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from datetime import date
 from fractions import Fraction
 from ipaddress import ip_network
@@ -10,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.config import scalars
+from engine.upstream.origin import split_base_url
 from engine.values import SecretRef
 
 
@@ -36,6 +38,49 @@ from engine.values import SecretRef
 def test_a_scalar_is_read(read: Callable[[str], object], written: str, meant: object) -> None:
     """Number and unit become the number that the program works with."""
     assert read(written) == meant
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("https://[/v1", "https:///v1", "https://:443/v1", "https://a.example:65536/v1"),
+        *("https://a.example:x/v1", "https://ü.example/v1", "https://me@a.example/v1", "https://a.example/v1?x=1"),
+        "https://a.example/v1#x",
+    ],
+)
+def test_an_address_that_nothing_can_be_sent_to(url: str) -> None:
+    """What would fail for every request is refused before the first."""
+    assert [_takes(read, url) for read in (scalars.base_url, split_base_url)] == [False, False]
+
+
+@pytest.mark.parametrize("url", ["https://a.example", "http://[::1]:8080/v1", "http://10.0.0.1:65535/v1/"])
+def test_an_address_that_requests_can_be_sent_to(url: str) -> None:
+    """What connections take is allowed."""
+    assert [_takes(read, url) for read in (scalars.base_url, split_base_url)] == [True, True]
+
+
+def _takes(read: Callable[[str], object], url: str) -> bool:
+    try:
+        read(url)
+    except ValueError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("url", ["${env:URL}", "https://${env:HOST}:${env:PORT}/v1", "http://[${env:IP}]"])
+def test_an_address_with_references_is_not_known_yet(url: str) -> None:
+    """It is judged when the references are read."""
+    assert scalars.base_url(url) == url
+
+
+@pytest.mark.parametrize(
+    ("value", "is_right"),
+    [("", True), ("a b~", True), ("v ${file:/ä}", True), ("a\n", False), ("ä", False), ("${vault:ä}", False)],
+)
+def test_a_value_of_a_header_can_be_sent(value: str, is_right: bool) -> None:
+    """Beside references, which are judged when they are read, it is printable ASCII."""
+    with nullcontext() if is_right else pytest.raises(ValueError, match="is not the value of a header"):
+        assert scalars.header_value(value) == value
 
 
 @pytest.mark.parametrize(
