@@ -73,7 +73,7 @@ def command(
     made = verdicts(root, _variants(bundle, overlay), datetime.now(UTC).date())
     found = set(_problems(made, require_secrets=require_secrets))
     problems = [problem for problem in found if chosen is None or problem.place.file in chosen]
-    report = render(problems, bundle.files, style, colour=_has_colour())
+    report = render(problems, bundle.files, style, root=root, colour=_has_colour())
     click.echo(report, nl=False, err=style == "human")
     fails = any(strict or problem.severity is Severity.ERROR for problem in problems)
     if style == "human" and not fails:

@@ -1,8 +1,11 @@
 """Problems in the formats that CI systems read: GitHub's annotations, SARIF 2.1.0, JUnit XML."""
 
 import json
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from html import escape
+from pathlib import Path
+from urllib.parse import quote
 
 from engine import __version__
 from engine.config.leaks import printable, redacted
@@ -20,10 +23,15 @@ def _text(problem: Problem) -> str:
     return printable(redacted(f"{key}{problem.message}{hint}"))
 
 
-def github(problems: Sequence[Problem]) -> str:
-    """Workflow commands that GitHub shows as annotations of the lines they name."""
+def _path(root: Path, file: str) -> str:
+    """The path of *file* from here, where CI has the repository, and not from the configuration's *root*."""
+    return os.path.relpath(root / file)
+
+
+def github(problems: Sequence[Problem], root: Path) -> str:
+    """Workflow commands that GitHub shows as annotations of the lines they name, in a configuration at *root*."""
     return "".join(
-        f"::{problem.severity.value} file={_property(problem.place.file)},line={problem.place.line},"
+        f"::{problem.severity.value} file={_property(_path(root, problem.place.file))},line={problem.place.line},"
         f"col={problem.place.column},title={_property(problem.slug)}::{_data(_text(problem))}\n"
         for problem in problems
     )
@@ -38,14 +46,14 @@ def _property(text: str) -> str:
     return _data(text).replace(":", "%3A").replace(",", "%2C")
 
 
-def sarif(problems: Sequence[Problem]) -> str:
-    """A SARIF log with one run; each slug that occurs is a rule with its documentation."""
+def sarif(problems: Sequence[Problem], root: Path) -> str:
+    """A SARIF log of the configuration at *root*, one run; each slug that occurs is a rule with its documentation."""
     slugs = sorted({problem.slug for problem in problems})
     driver = {"name": "engine", "version": __version__, "rules": [_rule(slug) for slug in slugs]}
     run = {
         "tool": {"driver": driver},
         "columnKind": "unicodeCodePoints",
-        "results": [_result(problem, slugs.index(problem.slug)) for problem in problems],
+        "results": [_result(problem, slugs.index(problem.slug), root) for problem in problems],
     }
     return json.dumps({"$schema": SARIF_SCHEMA, "version": "2.1.0", "runs": [run]}, indent=2, ensure_ascii=False) + "\n"
 
@@ -56,23 +64,24 @@ def _rule(slug: str) -> dict[str, object]:
     return {"id": slug, "shortDescription": {"text": meaning}, "help": {"text": help_text}}
 
 
-def _result(problem: Problem, rule: int) -> dict[str, object]:
+def _result(problem: Problem, rule: int, root: Path) -> dict[str, object]:
     result: dict[str, object] = {
         "ruleId": problem.slug,
         "ruleIndex": rule,
         "level": "warning" if problem.severity is Severity.WARNING else "error",
         "message": {"text": _text(problem)},
-        "locations": [_location(problem.place)],
+        "locations": [_location(problem.place, root)],
     }
     if problem.related:
-        related = [{**_location(place), "message": {"text": role}} for role, place in problem.related]
+        related = [{**_location(place, root), "message": {"text": role}} for role, place in problem.related]
         result["relatedLocations"] = related
     return result
 
 
-def _location(place: Place) -> dict[str, object]:
+def _location(place: Place, root: Path) -> dict[str, object]:
     region = {"startLine": place.line, "startColumn": place.column}
-    return {"physicalLocation": {"artifactLocation": {"uri": place.file}, "region": region}}
+    uri = quote(os.fsencode(_path(root, place.file)))
+    return {"physicalLocation": {"artifactLocation": {"uri": uri}, "region": region}}
 
 
 def junit(problems: Sequence[Problem], files: Mapping[str, bytes]) -> str:

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Final, Literal
 
 from engine.config import ci_formats
@@ -24,13 +25,19 @@ BOLD, RED, YELLOW, BLUE, DIM, PLAIN = "\033[1m", "\033[31m", "\033[33m", "\033[3
 
 
 def render(
-    problems: Sequence[Problem], files: Mapping[str, bytes], style: Format = "human", *, colour: bool = False
+    problems: Sequence[Problem],
+    files: Mapping[str, bytes],
+    style: Format = "human",
+    *,
+    root: Path = Path(),
+    colour: bool = False,
 ) -> str:
     """*problems* in the format *style*, sorted by place: the first hundred, or all in reports that programs keep.
 
     A file that is left out of a JUnit report has passed, and a result that is left out of a SARIF log is mended.
 
-    *files* holds the text that excerpts are cut from, and every file that a report names.
+    *files* holds the text that excerpts are cut from, and every file that a report names. Formats that point at files
+    of a repository name them as they are seen from the working directory, with the configuration at *root*.
     """
     ordered = sorted(problems, key=lambda p: p.order)
     shown, more = ordered[:MAX_PROBLEMS], max(len(ordered) - MAX_PROBLEMS, 0)
@@ -40,9 +47,9 @@ def render(
         case "json":
             return _json(shown, ordered)
         case "github":
-            return ci_formats.github(shown) + _rest(more)
+            return ci_formats.github(shown, root) + _rest(more)
         case "sarif":
-            return ci_formats.sarif(ordered)
+            return ci_formats.sarif(ordered, root)
         case "junit":
             return ci_formats.junit(ordered, files)
 

@@ -57,6 +57,13 @@ def test_a_report_for_programs_goes_to_stdout(root: Path) -> None:
     assert [problem["slug"] for problem in json.loads(result.stdout)["problems"]] == ["unknown-key"]
 
 
+def test_annotations_point_into_the_working_directory(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """CI runs at the top of a repository, of which the configuration is a folder."""
+    _break(root)
+    monkeypatch.chdir(root.parent)
+    assert f"file={root.name}/policies/more.yaml,line=2" in _validate(root, "--format", "github").stdout
+
+
 def test_every_overlay_is_checked(root: Path) -> None:
     """A mistake in an overlay is found without naming it; naming another one leaves it out."""
     (root / "overlays").mkdir()

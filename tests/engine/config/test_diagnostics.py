@@ -58,6 +58,17 @@ def test_nothing_wrong(style: Format) -> None:
             assert ET.fromstring(text).attrib["failures"] == "0"
 
 
+def test_files_are_named_from_the_repository() -> None:
+    """Where the configuration is a folder of it, annotations and results point into that folder, as a path or URI."""
+    problem = Problem(slug="tab", place=Place("policies/ä #1.yaml", 1), key="", message="m")
+    assert render([problem], {}, "github", root=Path("the gateway")).startswith(
+        "::error file=the gateway/policies/ä #1.yaml,"
+    )
+    (result,) = json.loads(render([problem], {}, "sarif", root=Path("the gateway")))["runs"][0]["results"]
+    artifact = result["locations"][0]["physicalLocation"]["artifactLocation"]
+    assert artifact == {"uri": "the%20gateway/policies/%C3%A4%20%231.yaml"}
+
+
 def test_a_report_is_always_the_same() -> None:
     """Several problems of one place do not change places from one run to the next."""
     keys = [Problem(slug="missing-key", place=Place("a.yaml", 1), key="", message=m) for m in ("b", "c", "a")]
