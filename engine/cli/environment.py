@@ -3,6 +3,7 @@
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from tempfile import gettempdir
 
 __all__ = ["cache_home", "environ", "forbids_colour"]
 
@@ -13,8 +14,12 @@ def environ() -> Mapping[str, str]:
 
 
 def cache_home() -> Path:
-    """Where the user's caches are kept: $XDG_CACHE_HOME, or ~/.cache."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser())
+    """Where the user's caches are kept: $XDG_CACHE_HOME, or ~/.cache; of a user without a home, below /tmp."""
+    named = os.environ.get("XDG_CACHE_HOME")
+    try:
+        return Path(named) if named else Path.home() / ".cache"
+    except RuntimeError:
+        return Path(gettempdir(), f"engine-cache-{os.getuid()}")
 
 
 def forbids_colour() -> bool:

@@ -33,12 +33,14 @@ class _BestEffort:
     """stderr where its reader may have gone, or its disk be full: a line that is lost must stop nothing else."""
 
     def write(self, text: str) -> None:
-        with suppress(OSError):
-            sys.stderr.write(text)
+        with suppress(OSError, ValueError):  # ValueError: it is closed
+            if sys.stderr is not None:  # as it is where a process begins without one
+                sys.stderr.write(text)
 
     def flush(self) -> None:
-        with suppress(OSError):
-            sys.stderr.flush()
+        with suppress(OSError, ValueError):
+            if sys.stderr is not None:
+                sys.stderr.flush()
 
 
 class _Spoken(logging.Handler):

@@ -4,6 +4,7 @@ import rich_click as click
 import uvicorn
 
 from engine.cli.system import SystemClock
+from engine.live.sockets import listen
 from engine.sandbox.http import SandboxApp
 
 __all__ = ["command"]
@@ -36,7 +37,6 @@ def command(host: str, port: int) -> None:
         timeout_graceful_shutdown=GRACE_S,
     )
     server = uvicorn.Server(config)
-    socket = config.bind_socket()
-    socket.listen(config.backlog)  # before the address is told, so that nobody comes too early
+    (socket,) = listen(host, port, 1)  # before the address is told, so that nobody comes too early
     click.echo(f"sandbox on http://{host}:{socket.getsockname()[1]}/v1")
     server.run(sockets=[socket])

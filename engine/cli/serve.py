@@ -36,6 +36,8 @@ ENGINE = (sys.executable, "-P", "-m", "engine")
 DEFAULT_WORKERS = min(len(os.sched_getaffinity(0)), 4)
 """One a processor; beyond four, an operator decides what the machine is for."""
 MAX_BODY_BYTES = 64 << 20
+MOST_WAIT_S = 86_400.0
+"""A day: who waits longer for the end of requests waits for ever."""
 """A request with a dozen large pictures, in base64."""
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -97,10 +99,15 @@ def _networks(_context: click.Context, _option: click.Parameter, value: tuple[st
 @_option(
     "--drain-delay",
     default=0.5,
-    type=click.FloatRange(0),
+    type=click.FloatRange(0, MOST_WAIT_S),
     help="Seconds from SIGTERM, while /ready says 503, until nothing more is accepted; Kubernetes needs 5 to 10.",
 )
-@_option("--grace", default=30.0, type=click.FloatRange(0), help="Seconds that requests may take to end after that.")
+@_option(
+    "--grace",
+    default=30.0,
+    type=click.FloatRange(0, MOST_WAIT_S),
+    help="Seconds that requests may take to end after that.",
+)
 @_option(
     "--on-bad-config",
     default="last-good",

@@ -94,8 +94,8 @@ class Child:
 
     async def _run_once(self) -> int | None:
         """Start the process, wait for its end and return its status; None when the system would not start it."""
-        launch = self._launch()
         try:
+            launch = self._launch()
             self.process = await asyncio.create_subprocess_exec(
                 *launch.command,
                 stdin=DEVNULL,

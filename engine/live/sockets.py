@@ -26,6 +26,8 @@ def listen(host: str, port: int, count: int) -> tuple[socket.socket, ...]:
         return _listen(host, port, count)
     except OSError as exc:
         raise CannotListen(f"cannot listen on {host}:{port}: {exc.strerror}") from exc
+    except UnicodeError as exc:  # a label that IDNA cannot encode
+        raise CannotListen(f"cannot listen on {host}:{port}: this is no host name") from exc
 
 
 def _listen(host: str, port: int, count: int) -> tuple[socket.socket, ...]:

@@ -73,8 +73,9 @@ async def _hints(directories: set[Path], stop: asyncio.Event) -> AsyncGenerator[
             # A directory went away between the look and the watch; the next look will not find it.
             await asyncio.sleep(STEP_MS / 1000)
             yield
-        except (OSError, WatchfilesRustInternalError):
-            # The system lends no more watches, or not of this directory: looking from time to time needs none.
+        except (OSError, WatchfilesRustInternalError, ExceptionGroup):
+            # The system lends no more watches, or not of this directory, or a name in it is no text (which comes out of
+            # the watcher's own task group): looking from time to time needs no watch.
             await asyncio.sleep(POLL_S)
             yield
 

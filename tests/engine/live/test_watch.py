@@ -1,6 +1,7 @@
 """Changes are noticed however they are made, and what is no change is not."""
 
 import asyncio
+import os
 from pathlib import Path
 
 import pytest
@@ -41,6 +42,25 @@ def test_permissions_are_part_of_the_signature(root: Path) -> None:
     (root / "routes.yaml").chmod(0o600)
 
     assert signature(root) != before
+
+
+@pytest.fixture
+def odd(root: Path) -> Path:
+    """A file whose name is no UTF-8."""
+    path = Path(os.fsdecode(os.fsencode(root) + b"/b\xff.txt"))
+    path.touch()
+    return path
+
+
+async def test_a_name_that_is_no_text_costs_events_alone(root: Path, odd: Path) -> None:
+    """Whatever stands beside the files, a change of them is seen, if not at once."""
+    seen, stop = signature(root), asyncio.Event()
+    asyncio.get_running_loop().call_later(0.3, odd.unlink)
+    asyncio.get_running_loop().call_later(0.6, (root / "routes.yaml").write_text, "two, longer")
+    async with asyncio.timeout(PATIENCE_S):
+        async for found in changes(root, tuple, seen, stop):
+            assert found != seen
+            stop.set()
 
 
 def test_nothing_there_is_a_signature_too(tmp_path: Path) -> None:
