@@ -37,6 +37,7 @@ COMMANDS = {
     "sandbox": Entry("engine.cli.sandbox", "Run the sandbox provider over HTTP."),
     "_worker": Entry("engine.cli.worker", "One worker of `serve`.", hidden=True),
     "_compile": Entry("engine.cli.compile", "Compile a configuration for `serve`.", hidden=True),
+    "_query": Entry("engine.cli.query", "Answer one SELECT for `serve`.", hidden=True),
 }
 
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import gc
-import re
 import signal
 import socket
 import sys
@@ -26,6 +25,7 @@ from engine.cli.environment import environ
 from engine.cli.logs import logger, speak_for_libraries
 from engine.cli.system import SystemClock, SystemEntropy
 from engine.cli.worker_settings import WorkerSettings
+from engine.errors import Bug
 from engine.gateway import Cork, Gateway
 from engine.live.board import Board
 from engine.live.current import Current
@@ -38,7 +38,8 @@ from engine.sandbox.provider import Sandbox
 from engine.server.app import create, inferences, lanes
 from engine.server.draining import DrainingServer
 from engine.server.protocol import GatewayProtocol
-from engine.server.service import Queried, Service
+from engine.server.queried import Queried
+from engine.server.service import Service
 from engine.server.uploads import Uploads
 from engine.snapshot import Snapshot
 from engine.store.journal import SegmentWriter
@@ -54,8 +55,7 @@ YOUNG_OBJECTS = 20_000
 """Made and not freed before the collector looks at them. Requests leave no cycles, so that it finds nothing as a rule:
 at 700, where Python begins, that took a thirtieth of the worker's time, and told in the slowest hundredth of requests.
 """
-TRUNCATED = re.compile(rb"^only the first \d+ rows", re.MULTILINE)
-"""What `engine sql` says on stderr when there were more."""
+_decode_queried = msgspec.msgpack.Decoder(Queried).decode
 FIRST_TURNS = 1000
 """Round-robin starts anywhere below this, so that workers do not march in step."""
 
@@ -213,16 +213,18 @@ class Worker:
             counted = lost
 
     async def _query(self, query: str) -> Queried:
-        """One SELECT, run by `engine sql` in a process of its own."""
-        words = ("-P", "-m", "engine", "sql", "--format", "json", "--data", self._settings.data)
+        """One SELECT, answered by a process of its own. Raises Bug when that ended otherwise."""
+        words = ("-P", "-m", "engine", "_query", "--data", self._settings.data)
         process = await asyncio.create_subprocess_exec(sys.executable, *words, stdin=PIPE, stdout=PIPE, stderr=PIPE)
         try:
             output, errors = await process.communicate(query.encode())
         finally:
             if process.returncode is None:
                 process.kill()
-        code = process.returncode or 0
-        return Queried(code=code, output=errors if code else output, truncated=bool(TRUNCATED.search(errors)))
+        if process.returncode:
+            said = errors.decode(errors="replace").strip()
+            raise Bug(f"a query's process ended with {process.returncode}: {said}")
+        return _decode_queried(output)
 
 
 def _providers(snapshot: Snapshot) -> Iterator[Provider]:

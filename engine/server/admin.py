@@ -6,16 +6,13 @@ import msgspec
 from litestar import Request, Response, get, post
 from litestar.datastructures import ResponseHeader
 
-from engine.errors import BadRequest, Bug
+from engine.errors import BadRequest
 from engine.live.current import Result, Status
 from engine.server.access import needs
 from engine.server.service import Service
 
 __all__ = ["ConfigState", "Query", "config", "reload", "sql"]
 
-
-QUERY_FAILED = 2
-"""Exit code of `engine sql` when the query is at fault, and its output says how."""
 TRUNCATED = "x-engine-truncated"
 
 
@@ -83,13 +80,10 @@ async def sql(request: Request[Any, Any, Any], data: Query) -> Response[bytes]:
     """The first 1000 rows as JSON, from a read-only process with bounded memory and time. Needs `sql.query`."""
     service: Service = request.app.state.service
     found = await service.query(data.query)
-    said = found.output.decode(errors="replace").strip() if found.code else ""
-    if found.code == QUERY_FAILED:
-        raise BadRequest(said, code="invalid_query", param="query")
-    if found.code != 0:
-        raise Bug(f"a query's process ended with {found.code}: {said}")
+    if found.problem:
+        raise BadRequest(found.problem, code="invalid_query", param="query")
     headers = {TRUNCATED: "1"} if found.truncated else {}
-    return Response(found.output, media_type="application/json", headers=headers)
+    return Response(found.rows, media_type="application/json", headers=headers)
 
 
 def _state(service: Service, status: Status) -> ConfigState:

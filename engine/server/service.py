@@ -7,21 +7,10 @@ from ipaddress import IPv4Network, IPv6Network
 from engine.gateway import Gateway
 from engine.live.current import Current, Status
 from engine.live.log import Log
+from engine.server.queried import Queried
 from engine.server.uploads import Uploads
 
-__all__ = ["Queried", "Service"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Queried:
-    """What became of one SELECT."""
-
-    code: int
-    """Exit code of its process; negative when a signal ended it."""
-    output: bytes
-    """JSON rows, or one line of why not."""
-    truncated: bool = False
-    """There were more rows than are answered."""
+__all__ = ["Service"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +24,7 @@ class Service:
     reload: Callable[[], Awaitable[Status]]
     """Read the files again; what came of it."""
     query: Callable[[str], Awaitable[Queried]]
-    """Run one SELECT over the catalog in a process of its own."""
+    """Run one SELECT over the catalog in a process of its own. Raises Bug when that failed."""
     log: Log
     body_limit_bytes: int
     uploads: Uploads

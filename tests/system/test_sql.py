@@ -196,6 +196,9 @@ def test_anything_but_a_question_is_refused(gateway: Any, key: str, tmp_path: Pa
 
     assert answer.status_code == 400, answer.text
     assert answer.json()["error"]["code"] == "invalid_query"
+    assert answer.json()["error"]["param"] == "query"
+    assert answer.json()["error"]["message"].isprintable()
+    assert not {"│", "╭"} & set(answer.json()["error"]["message"])
     assert "canary" not in answer.text
     assert list(tmp_path.iterdir()) == [secret]
 

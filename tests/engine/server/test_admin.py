@@ -14,12 +14,12 @@ from engine.errors import Bug, CallerFault
 from engine.rules.program import Caller
 from engine.server.access import caller_fault, our_fault
 from engine.server.admin import sql
-from engine.server.service import Queried
+from engine.server.queried import Queried
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*kwarg 'data' declared without a body marker")
 """Litestar's word on its own next version; the application itself is made in processes that do not show it."""
 
-Ask = Callable[[int, bytes], Any]
+Ask = Callable[[Queried | Bug], Any]
 
 
 @pytest.fixture
@@ -29,11 +29,13 @@ def lines() -> list[dict[str, object]]:
 
 @pytest.fixture
 def ask(lines: list[dict[str, object]]) -> Ask:
-    """`ask(code, output)`: the answer when the query's process ended so."""
+    """`ask(found)`: the answer when that became of the query."""
 
-    async def answer(code: int, output: bytes) -> httpx.Response:
+    async def answer(found: Queried | Bug) -> httpx.Response:
         async def query(_: str) -> Queried:
-            return Queried(code=code, output=output)
+            if isinstance(found, Bug):
+                raise found
+            return found
 
         service = SimpleNamespace(
             query=query,
@@ -61,26 +63,20 @@ def ask(lines: list[dict[str, object]]) -> Ask:
 
 
 async def test_a_wrong_query_is_told_what_is_wrong(ask: Ask, lines: list[dict[str, object]]) -> None:
-    """What `engine sql` says of a query, exit code 2, is the caller's to mend."""
-    answer = await ask(2, b"Error: 1:8: no such column\n")
+    """What is said of a query is the caller's to mend."""
+    answer = await ask(Queried(problem="1:8: no such column"))
     assert answer.status_code == 400
-    assert answer.json()["error"]["message"] == "Error: 1:8: no such column"
+    assert answer.json()["error"]["message"] == "1:8: no such column"
     assert answer.json()["error"]["code"] == "invalid_query"
     assert lines == []
 
 
-@pytest.mark.parametrize("code", [1, 70, -9])
-async def test_a_process_that_fails_is_our_fault(ask: Ask, lines: list[dict[str, object]], code: int) -> None:
+async def test_a_process_that_fails_is_our_fault(ask: Ask, lines: list[dict[str, object]]) -> None:
     """However else it ended, the caller is told a request id, and the log what happened."""
-    answer = await ask(code, b"Traceback: /srv/secret/place\n")
+    reason = "a query's process ended with 70: Traceback: /srv/secret/place"
+    answer = await ask(Bug(reason))
     assert answer.status_code == 500
     assert answer.json()["error"]["code"] == "internal_error"
     assert "secret" not in answer.text
     assert answer.headers["x-request-id"] == "r1"
-    assert lines == [
-        {
-            "event": "request_failed",
-            "request_id": "r1",
-            "reason": f"a query's process ended with {code}: Traceback: /srv/secret/place",
-        }
-    ]
+    assert lines == [{"event": "request_failed", "request_id": "r1", "reason": reason}]
