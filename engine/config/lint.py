@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Final
+from typing import Final, NamedTuple
 
 from engine import __version__
 from engine.config import scalars
@@ -25,6 +25,42 @@ KEYED: Final = re.compile(r"(headers|metadata)\[['\"](.+)['\"]\]")
 """A fact that is there only when it is recorded."""
 
 
+class Switch(NamedTuple):
+    """A key of a dialect that has a provider asked by another API than its protocol's own."""
+
+    key: str
+    protocols: frozenset[str]
+    """Where it means something."""
+    own: str
+    """The protocol that is this API."""
+    api: str
+    slug: str
+    lack: str
+    hint: str
+
+
+SWITCHES = (
+    Switch(
+        key="messages",
+        protocols=CLOUDS,
+        own="anthropic",
+        api="Messages API",
+        slug="messages-unspoken",
+        lack="wraps no Messages API; bedrock and vertex do",
+        hint="remove it, or say where it is under `paths.messages`",
+    ),
+    Switch(
+        key="responses",
+        protocols=HAVE_RESPONSES,
+        own="openai-responses",
+        api="Responses API",
+        slug="responses-unspoken",
+        lack="has no Responses API beside its own; openai has",
+        hint="remove it",
+    ),
+)
+
+
 def lint(tree: Tree, names: Names, parts: Parts, today: date | None, report: Report) -> None:
     """Everything that can be told without knowing which offers a target has. Without *today* no date is judged."""
     _check_version(tree.routes, report)
@@ -37,8 +73,7 @@ def lint(tree: Tree, names: Names, parts: Parts, today: date | None, report: Rep
         _check_recorded(tree, parts, report)
     _check_grants(tree, report)
     for provider in tree.providers.values():
-        _check_messages(provider, report)
-        _check_responses(provider, report)
+        _check_dialect(provider, report)
     if today is not None:
         _check_keys(tree.policies["consumers"], today, report)
 
@@ -189,36 +224,18 @@ def _check_grants(tree: Tree, report: Report) -> None:
                 report.warning("empty-grant", subject["models"], message, hint="list names, or leave `models` out")
 
 
-def _check_messages(provider: Placed, report: Report) -> None:
-    """Nobody asks by the Messages API, as at a cloud, where there is no such way."""
+def _check_dialect(provider: Placed, report: Report) -> None:
+    """Nobody asks by another API than the protocol's own where there is no such way."""
     protocol = provider["protocol"]
-    if protocol.value in CLOUDS or not provider.is_whole("protocol"):
-        return
-    already = protocol.value == "anthropic"
-    hint = "remove it: that is the Messages API" if already else "remove it, or say where it is under `paths.messages`"
-    message = f"the protocol '{protocol.value}' wraps no Messages API; bedrock and vertex do"
-    for said in _switched_on(provider, "messages"):
-        report.error("messages-unspoken", said, message, hint=hint, related=(("protocol", protocol.place),))
-
-
-def _check_responses(provider: Placed, report: Report) -> None:
-    """Nobody asks by the Responses API where the protocol has none beside its own."""
-    protocol = provider["protocol"]
-    if protocol.value in HAVE_RESPONSES or not provider.is_whole("protocol"):
-        return
-    already = protocol.value == "openai-responses"
-    hint = "remove it: that is the Responses API" if already else "remove it"
-    message = f"the protocol '{protocol.value}' has no Responses API beside its own; openai has"
-    for said in _switched_on(provider, "responses"):
-        report.error("responses-unspoken", said, message, hint=hint, related=(("protocol", protocol.place),))
-
-
-def _switched_on(provider: Placed, key: str) -> Iterator[Placed]:
-    """Where the provider's dialect, or that of one of its models, says `key: true`."""
-    for at in (provider, *provider["models"].values()):
-        said = at["dialect"].get(key)
-        if said is not None and said.value:
-            yield said
+    for switch in SWITCHES if provider.is_whole("protocol") else ():
+        if protocol.value in switch.protocols:
+            continue
+        hint = f"remove it: that is the {switch.api}" if protocol.value == switch.own else switch.hint
+        message = f"the protocol '{protocol.value}' {switch.lack}"
+        for at in (provider, *provider["models"].values()):
+            said = at["dialect"].get(switch.key)
+            if said is not None and said.value:
+                report.error(switch.slug, said, message, hint=hint, related=(("protocol", protocol.place),))
 
 
 def _check_keys(consumers: Placed, today: date, report: Report) -> None:
