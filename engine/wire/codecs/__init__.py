@@ -67,7 +67,7 @@ def spoken(surface: Surface, manner: Manner, *, model: str, stream: bool) -> Spo
     main, codec = conversations.main(manner.protocol, manner.dialect)
     path = (stream and codec.stream_path) or codec.path
     if paths:
-        if surface in paths and conversations.is_beside(surface, manner.protocol, manner.dialect):
+        if surface in paths and surface is not main and surface is not conversations.own(manner.protocol):
             return Spoken(conversations.NATIVE[surface], native=True, path=_filled(paths[surface], model))
         path = (paths.get(main) if main else None) or path
     return Spoken(codec, main is surface, _filled(path, model) if "{" in path else path)

@@ -59,7 +59,7 @@ from engine.wire.openai_responses.portable import check_portable
 from engine.wire.openai_responses.response import echoed
 from engine.wire.vertex import raw_predict
 
-__all__ = ["ARRAY_CALLER", "CALLERS", "CLAUDE", "NATIVE", "is_beside", "main"]
+__all__ = ["ARRAY_CALLER", "CALLERS", "CLAUDE", "NATIVE", "main", "own"]
 
 
 def _in_body(read: Callable[[bytes], Envelope]) -> Reader:
@@ -318,6 +318,6 @@ def main(protocol: str, dialect: Dialect) -> tuple[Surface | None, ProviderCodec
     return _MAIN[protocol] if claude is None else (Surface.MESSAGES, claude)
 
 
-def is_beside(surface: Surface, protocol: str, dialect: Dialect) -> bool:
-    """Whether a path of *surface* is one more way in: not the main protocol, nor the one that *dialect* replaces."""
-    return surface not in {main(protocol, dialect)[0], _MAIN[protocol][0]}
+def own(protocol: str) -> Surface | None:
+    """The surface of the protocol itself, which a dialect may have replaced: a path of it is no way in then."""
+    return _MAIN[protocol][0]
