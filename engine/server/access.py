@@ -17,7 +17,7 @@ from engine.server.service import Service
 from engine.wire.openai_chat.error import error_body
 from engine.wire.told import Told
 
-__all__ = ["caller_fault", "caller_of", "http_fault", "named", "needs", "our_fault"]
+__all__ = ["caller_fault", "caller_of", "http_fault", "named", "needs", "our_fault", "unreadable"]
 
 CODES = {404: "unknown_path", 405: "method_not_allowed", 413: "request_too_large"}
 """Of faults that the framework finds, by status; the others are `bad_request`."""
@@ -64,13 +64,16 @@ def caller_fault(request: Request[Any, Any, Any], fault: CallerFault) -> Respons
 
 def our_fault(request: Request[Any, Any, Any], fault: Exception) -> Response[bytes]:
     """Ours: what happened is for the log alone, by the request id that the caller is told."""
-    if isinstance(fault, UnicodeDecodeError | RecursionError):  # of the framework's, which takes them for its own
-        return _reply(request, 400, BadRequest.type, "invalid_json", "the body cannot be read as JSON")
     service: Service = request.app.state.service
     answer = _reply(request, Bug.status, Bug.type, Bug.code, "the gateway failed; the request id leads to why")
     why: dict[str, Any] = {"reason": str(fault)} if isinstance(fault, Bug) else {"exc_info": fault}
     service.log.error("request_failed", request_id=answer.headers["x-request-id"], **why)
     return answer
+
+
+def unreadable(request: Request[Any, Any, Any], _: Exception) -> Response[bytes]:
+    """What the framework stumbles over in a body: text that is no UTF-8, or too deep."""
+    return _reply(request, BadRequest.status, BadRequest.type, "invalid_json", "the body cannot be read as JSON")
 
 
 def http_fault(request: Request[Any, Any, Any], fault: HTTPException) -> Response[bytes]:

@@ -12,7 +12,7 @@ from litestar.types import Receive, Scope, Send
 
 from engine import __version__
 from engine.errors import CallerFault
-from engine.server.access import caller_fault, http_fault, named, our_fault
+from engine.server.access import caller_fault, http_fault, named, our_fault, unreadable
 from engine.server.admin import config, reload, sql
 from engine.server.discovery import models
 from engine.server.inference import Inference
@@ -63,7 +63,13 @@ def create(service: Service, surfaces: Inferences) -> ModelPaths:
             reload,
             sql,
         ],
-        exception_handlers={CallerFault: caller_fault, HTTPException: http_fault, Exception: our_fault},
+        exception_handlers={
+            CallerFault: caller_fault,
+            HTTPException: http_fault,
+            UnicodeDecodeError: unreadable,
+            RecursionError: unreadable,
+            Exception: our_fault,
+        },
         openapi_config=OpenAPIConfig(title="engine", version=__version__, use_handler_docstrings=True),
         after_request=named(service),
         state=State({"service": service}),
