@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import rich_click as click
 
 from engine import __version__
-from engine.errors import Bug, EngineError
+from engine.errors import EngineError
 
 __all__ = ["main"]
 
@@ -47,12 +47,6 @@ class Failed(click.ClickException):
     exit_code = 2
 
 
-class Broken(click.ClickException):
-    """The fault is the program's own: one line on stderr, exit code 70 (EX_SOFTWARE of sysexits.h)."""
-
-    exit_code = 70
-
-
 class LazyGroup(click.RichGroup):
     """The commands of `COMMANDS`. Lists and completion see their names; resolving one imports it."""
 
@@ -79,8 +73,6 @@ class LazyGroup(click.RichGroup):
         """Run the command; what we raise on purpose becomes one line, never a traceback."""
         try:
             return super().invoke(ctx)
-        except Bug as exc:
-            raise Broken(str(exc)) from exc
         except EngineError as exc:
             raise Failed(str(exc)) from exc
 

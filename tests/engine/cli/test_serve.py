@@ -262,36 +262,13 @@ def test_what_cannot_be_kept_does_not_stop_it(serve: Callable[..., Gateway]) -> 
 
 def test_data_that_cannot_be_written(tmp_path: Path) -> None:
     """One line and exit code 2."""
-    words = ["serve", "--demo", "--port", "0", "--data", "/dev/null/data"]
-    done = subprocess.run(
-        [sys.executable, "-m", "engine", *words],
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE_S,
-        cwd=tmp_path,
-        check=False,
-    )
-
-    assert done.returncode == 2
-    assert "cannot be written to" in done.stderr
-    assert "Traceback" not in done.stderr
+    assert "cannot be written to" in _not_started(tmp_path, "--port", "0", "--data", "/dev/null/data")
 
 
 def test_a_port_that_is_taken(serve: Callable[..., Gateway], tmp_path: Path) -> None:
     """One line and exit code 2, not a traceback."""
     port = httpx.URL(serve("--workers", "1").client.base_url).port
-    done = subprocess.run(
-        [sys.executable, "-m", "engine", "serve", "--demo", "--port", str(port), "--data", str(tmp_path / "other")],
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE_S,
-        cwd=tmp_path,
-        check=False,
-    )
-
-    assert done.returncode == 2
-    assert "cannot listen on" in done.stderr
-    assert "Traceback" not in done.stderr
+    assert "cannot listen on" in _not_started(tmp_path, "--port", str(port), "--data", str(tmp_path / "other"))
 
 
 def test_nothing_to_serve(tmp_path: Path) -> None:
@@ -320,6 +297,15 @@ def test_a_worker_imports_no_compiler() -> None:
 
     assert not {"jinja2", "jsonschema", "duckdb", "engine.expr.parse"} & modules
     assert not [name for name in modules if name.startswith("engine.config")]
+
+
+def _not_started(root: Path, *words: str) -> str:
+    """What `engine serve --demo` says that cannot run."""
+    command = [sys.executable, "-m", "engine", "serve", "--demo", *words]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_S, cwd=root, check=False)
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    return done.stderr
 
 
 def _ask_until_refused(gateway: Gateway, draining: Event) -> list[int]:
