@@ -26,10 +26,13 @@ SEAL_BYTES = 16
 PACKAGE = Path(__file__).parent.parent
 
 
-def cache_file(root: Path, name: str) -> Path:
-    """Where *name* is kept for the configuration at *root*: in the user's cache directory."""
+def cache_file(root: Path, name: str) -> Path | None:
+    """Where *name* is kept for the configuration at *root*: in the user's cache directory; None without one."""
+    home = cache_home()
+    if home is None:
+        return None
     digest = hashlib.sha256(os.fsencode(root.resolve())).hexdigest()[:16]
-    return cache_home() / "engine" / f"{digest}.{name}"
+    return home / "engine" / f"{digest}.{name}"
 
 
 @cache
@@ -59,11 +62,13 @@ class _Unpickler(pickle.Unpickler):
 class DiskCache:
     """A `config.cache.Cache` over *file*, which is read when it is first asked, and saved with what was used.
 
+    Without a file it keeps nothing.
+
     A file that is missing, damaged or of another make counts as empty, and one that cannot be written is not: a cache
     is never a reason to fail. Saving leaves out what was not asked for, so that a file does not grow.
     """
 
-    def __init__(self, file: Path) -> None:
+    def __init__(self, file: Path | None) -> None:
         self._file = file
         self._make = _make()
         self._known: dict[str, Any] | None = None
@@ -73,7 +78,7 @@ class DiskCache:
     def get(self, key: str) -> Any:
         """The result kept under *key*; None when there is none."""
         if self._known is None:
-            self._known = _loaded(self._file, self._make)
+            self._known = {} if self._file is None else _loaded(self._file, self._make)
         if key not in self._used and key in self._known:
             self._used[key] = self._known[key]
         return self._used.get(key)
@@ -85,7 +90,7 @@ class DiskCache:
 
     def save(self) -> None:
         """Write what was used, if anything of it is new; whole or not at all."""
-        if not self._has_news:
+        if self._file is None or not self._has_news:
             return
         temporary = self._file.with_suffix(f".{os.getpid()}.tmp")
         try:

@@ -3,7 +3,6 @@
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from tempfile import gettempdir
 
 __all__ = ["cache_home", "environ", "forbids_colour"]
 
@@ -13,13 +12,16 @@ def environ() -> Mapping[str, str]:
     return os.environ
 
 
-def cache_home() -> Path:
-    """Where the user's caches are kept: $XDG_CACHE_HOME, or ~/.cache; of a user without a home, below /tmp."""
+def cache_home() -> Path | None:
+    """Where the user's caches are kept: $XDG_CACHE_HOME, or ~/.cache; None for a user without a home.
+
+    Nowhere then: in a directory that others can write to, somebody else could say what a check has found.
+    """
     named = os.environ.get("XDG_CACHE_HOME")
     try:
         return Path(named) if named else Path.home() / ".cache"
     except RuntimeError:
-        return Path(gettempdir(), f"engine-cache-{os.getuid()}")
+        return None
 
 
 def forbids_colour() -> bool:

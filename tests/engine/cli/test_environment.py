@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from engine.cli.cache import DiskCache, cache_file
 from engine.cli.environment import cache_home, environ, forbids_colour
 
 
@@ -12,6 +13,22 @@ def test_caches_are_kept_where_the_user_keeps_them() -> None:
     assert cache_home() == Path("/var/cache/me")
     os.environ["XDG_CACHE_HOME"] = ""
     assert cache_home() == Path.home() / ".cache"
+
+
+def test_a_user_without_a_home_has_no_cache(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A container's user is in no passwd file: commands work, and keep nothing where others could write."""
+
+    def nobody(_: int) -> None:
+        raise KeyError
+
+    monkeypatch.setattr("pwd.getpwuid", nobody)
+    for name in ("HOME", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    assert cache_file(Path("/"), "files") is None
+    cache = DiskCache(None)
+    cache.put("key", "found")
+    cache.save()
+    assert cache.get("key") == "found"
 
 
 @pytest.mark.parametrize(("value", "forbids"), [("1", True), ("", False)])
