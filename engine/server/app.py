@@ -8,6 +8,7 @@ from litestar.datastructures import State
 from litestar.exceptions import HTTPException
 from litestar.handlers import ASGIRouteHandler
 from litestar.openapi import OpenAPIConfig
+from litestar.openapi.spec import Components, SecurityScheme
 from litestar.types import Receive, Scope, Send
 
 from engine import __version__
@@ -70,7 +71,13 @@ def create(service: Service, surfaces: Inferences) -> ModelPaths:
             RecursionError: unreadable,
             Exception: our_fault,
         },
-        openapi_config=OpenAPIConfig(title="engine", version=__version__, use_handler_docstrings=True),
+        openapi_config=OpenAPIConfig(
+            title="engine",
+            version=__version__,
+            use_handler_docstrings=True,
+            components=Components(security_schemes={"key": SecurityScheme(type="http", scheme="bearer")}),
+            security=[{"key": []}],
+        ),
         after_request=named(service),
         state=State({"service": service}),
         request_max_body_size=service.body_limit_bytes,

@@ -33,13 +33,13 @@ class Readiness(msgspec.Struct, frozen=True):
     """What `engine validate` prints for the files as they are; empty when it has nothing to say."""
 
 
-@get("/health", summary="Liveness; touches nothing", tags=["monitoring"])
+@get("/health", summary="Liveness; touches nothing", tags=["monitoring"], security=[{}])
 async def health() -> Health:
     """The process answers: nothing else is looked at."""
     return Health()
 
 
-@get("/ready", summary="Readiness, with the state of the configuration", tags=["monitoring"])
+@get("/ready", summary="Readiness, with the state of the configuration", tags=["monitoring"], security=[{}])
 async def ready(request: Request[Any, Any, Any]) -> Response[Readiness]:
     """200 while new work is welcome, 503 while draining. A refused reload does not make a node unready."""
     current = request.app.state.service.current

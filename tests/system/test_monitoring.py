@@ -150,11 +150,16 @@ def test_what_is_documented_is_served(gateway: Any) -> None:
 
 
 def test_the_page_of_the_document(gateway: Any) -> None:
-    """A browser finds a page at /schema."""
-    page = ask(gateway, "GET", "/schema")
-
-    assert page.status_code == 200
-    assert page.headers["content-type"].startswith("text/html")
+    """A browser finds a page at /schema, and one to try it at /schema/swagger, which knows that a key is needed."""
+    for path in ("/schema", "/schema/swagger"):
+        page = ask(gateway, "GET", path)
+        assert page.status_code == 200
+        assert page.headers["content-type"].startswith("text/html")
+    document = ask(gateway, "GET", "/schema/openapi.json").json()
+    assert document["components"]["securitySchemes"] == {"key": {"type": "http", "scheme": "bearer"}}
+    assert document["security"] == [{"key": []}]
+    assert document["paths"]["/health"]["get"]["security"] == [{}]
+    assert "security" not in document["paths"]["/v1/models"]["get"]
 
 
 @pytest.mark.parametrize(
